@@ -1,0 +1,59 @@
+"""Batches of the `shapes` data as tensors."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pipelines.data.captions import item
+from pipelines.data.shapes import render
+from pipelines.data.tokenizer import tokenizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x0 (B, 3, H, H) in [-1, 1], tokens (B, L) int64, label (B,) int64 in 0..47."""
+    x0: Tensor
+    tokens: Tensor
+    label: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.x0.to(device, non_blocking=True), self.tokens.to(device), self.label.to(device))
+
+
+def to_tensor(image: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(image).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def to_pixels(x: Tensor) -> np.ndarray:
+    """(..., 3, H, W) in [-1, 1] (clipped) -> (..., H, W, 3) uint8."""
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).movedim(-3, -1).cpu().numpy()
+
+
+class Shapes(Dataset):
+    """Map-style view of a split; without end, since items are made when they are asked for."""
+
+    def __init__(self, split: str, seed: int, size: int) -> None:
+        self.split, self.seed, self.size = split, seed, size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+        scene, caption, _ = item(self.split, self.seed, index)
+        return to_tensor(render(scene, self.size)), torch.tensor(tokenizer().encode(caption).ids), scene.label
+
+
+def _indices(start: int, batch: int) -> Iterator[list[int]]:
+    while True:
+        yield list(range(start, start + batch))
+        start += batch
+
+
+def batches(split: str, seed: int, size: int, batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
+    """Endless batches from item `start` on; the same items whatever the number of worker processes."""
+    loader = DataLoader(Shapes(split, seed, size), batch_sampler=_indices(start, batch), num_workers=workers)
+    for x0, tokens, label in loader:
+        yield Batch(x0, tokens, label)

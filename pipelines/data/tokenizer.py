@@ -1,0 +1,85 @@
+"""Byte-pair encoding of captions (Sennrich et al. 2016), by the `tokenizers` library, trained on the caption corpus."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor
+
+from pipelines.data.captions import item, normalise
+
+FILE = Path(__file__).with_name("captions.bpe.json")
+LENGTH = 24                                  # tokens a model reads, START and END included
+PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unknown>"
+
+
+def train_bpe(captions: int = 20_000, vocabulary: int = 180) -> Tokenizer:
+    """Learn the merges from training captions; deterministic. The result is stored in `FILE`."""
+    bpe = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=[PAD, START, END, UNKNOWN], continuing_subword_prefix="##",
+        initial_alphabet=list("abcdefghijklmnopqrstuvwxyz0123456789"), show_progress=False)
+    bpe.train_from_iterator((item("train", 0, i)[1] for i in range(captions)), trainer)
+    return bpe
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of one caption, and what of it a model trained on the captions cannot know."""
+    ids: tuple[int, ...]                     # LENGTH of them, padded
+    pieces: tuple[str, ...]                  # the tokens as text, without START, END and padding
+    unknown: tuple[str, ...]                 # words that occur in no caption of the data set
+    cut: tuple[str, ...]                     # tokens beyond LENGTH - 2, which the model does not read
+
+
+class CaptionTokenizer:
+    """Captions to fixed-length token ids; the empty caption is the null condition of guidance."""
+
+    def __init__(self, bpe: Tokenizer) -> None:
+        self.bpe = bpe
+        self.vocabulary = bpe.get_vocab_size()
+        self.pad, self.start, self.end = (bpe.token_to_id(token) for token in (PAD, START, END))
+
+    def encode(self, caption: str) -> Encoded:
+        text = normalise(caption)
+        encoding = self.bpe.encode(text)
+        room = LENGTH - 2
+        ids = [self.start, *encoding.ids[:room], self.end]
+        return Encoded(
+            ids=tuple(ids + [self.pad] * (LENGTH - len(ids))),
+            pieces=tuple(encoding.tokens[:room]),
+            unknown=tuple(dict.fromkeys(word for word in text.split() if word not in known_words())),
+            cut=tuple(encoding.tokens[room:]),
+        )
+
+    def batch(self, captions: list[str]) -> Tensor:
+        """(B, LENGTH) int64."""
+        return torch.tensor([self.encode(caption).ids for caption in captions])
+
+    def decode(self, ids: list[int]) -> str:
+        """The caption (normalised) that was encoded, up to truncation."""
+        text = ""
+        for i in ids:
+            token = self.bpe.id_to_token(i)
+            if token not in (PAD, START, END):
+                text += token[2:] if token.startswith("##") else " " + token
+        return text.strip()
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """Every word of the caption grammar."""
+    from pipelines.data import captions as grammar
+    tables = (grammar.SHAPE_WORDS, grammar.SIZE_WORDS, grammar.RELATION_WORDS, grammar.BACKGROUND_WORDS)
+    phrases = [phrase for table in tables for variants in table.values() for phrase in variants]
+    return frozenset(" ".join([*phrases, *grammar.COLORS, "a an and on background"]).split())
+
+
+@cache
+def tokenizer() -> CaptionTokenizer:
+    """The tokenizer that ships with the project."""
+    return CaptionTokenizer(Tokenizer.from_file(str(FILE)))

@@ -1,0 +1,24 @@
+"""How the network is trained: guess the noise that was added (Ho et al. 2020, Algorithm 1)."""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipelines.diffusion.network import DiffusionNet
+from pipelines.numerics.schedules import per_row
+
+
+def loss(net: DiffusionNet, x0: Tensor, tokens: Tensor, rng: torch.Generator) -> Tensor:
+    """The simple loss, E || target - net(sqrt(abar_t) x0 + sqrt(1 - abar_t) eps, t, c) ||^2 with t ~ U(1..T) (eq. 14).
+
+    x0 (B, C, H, W) in [-1, 1]; tokens (B, L); rng draws t and eps (on the CPU, so that a device changes nothing).
+    The target is eps, or v = sqrt(abar_t) eps - sqrt(1 - abar_t) x0 (Salimans & Ho 2022, section 4).
+    """
+    schedule = net.config.schedule
+    t = torch.randint(schedule.T, (len(x0),), generator=rng).to(x0.device)
+    eps = torch.randn(x0.shape, generator=rng).to(x0.device)
+    signal, noise = (per_row(s, x0) for s in schedule.at(t))
+    x_t = signal * x0 + noise * eps
+    target = eps if net.config.prediction == "eps" else signal * eps - noise * x0
+    return F.mse_loss(net.output(x_t, t, net.encode(tokens)).float(), target)

@@ -1,0 +1,60 @@
+"""Noise schedules of discrete-time diffusion: how much of the picture is left after t of T steps."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+SCHEDULES = ("linear", "cosine")
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I) for t = 0 .. T-1 (the paper's t = 1 .. T).
+
+    kind: "linear": beta from 1e-4 to 0.02 (Ho et al. 2020, section 4), rescaled for T != 1000;
+          "cosine": abar = cos^2 (Nichol & Dhariwal 2021, eq. 17), beta at most 0.999.
+    """
+    kind: str = "linear"
+    T: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.kind not in SCHEDULES:
+            raise ValueError(f"The noise schedule must be one of {', '.join(SCHEDULES)}; got {self.kind!r}.")
+        if self.T < 2:
+            raise ValueError(f"A noise schedule needs at least 2 steps; got {self.T}.")
+
+    @cached_property
+    def betas(self) -> Tensor:
+        """(T,) float64: the variance added by each step."""
+        if self.kind == "linear":
+            scale = 1000 / self.T
+            return torch.linspace(scale * 1e-4, min(scale * 0.02, 0.999), self.T, dtype=torch.float64)
+        u = torch.arange(self.T + 1, dtype=torch.float64) / self.T
+        f = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
+        return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+    @cached_property
+    def alpha_bar(self) -> Tensor:
+        """(T,) float64: the share of the signal's variance left after each step."""
+        return torch.cumprod(1 - self.betas, dim=0)
+
+    def at(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(sqrt(abar_t), sqrt(1 - abar_t)) at times t (B,) in [0, T-1], float32, on t's device.
+
+        Between the steps log sigma = log sqrt((1 - abar) / abar) is interpolated linearly, as the solvers that ask
+        for times between the steps do.
+        """
+        log_sigma = (0.5 * ((1 - self.alpha_bar) / self.alpha_bar).log()).to(t.device, torch.float32)
+        low = t.floor().long().clamp(0, self.T - 1)
+        high = (low + 1).clamp(max=self.T - 1)
+        s = torch.lerp(log_sigma[low], log_sigma[high], (t - low).to(torch.float32))
+        return torch.sigmoid(-2 * s).sqrt(), torch.sigmoid(2 * s).sqrt()
+
+
+def per_row(values: Tensor, x: Tensor) -> Tensor:
+    """(B,) values shaped to multiply x (B, ...)."""
+    return values.view(-1, *[1] * (x.dim() - 1))

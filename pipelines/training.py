@@ -1,0 +1,139 @@
+"""One training loop for all families: time-boxed, resumable after kill -9, averaging the weights (EMA)."""
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pipelines.data.dataset import Batch, batches
+
+Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train, whatever the family."""
+    minutes: float = 60.0          # wall-clock budget over all resumptions
+    steps: int | None = None       # stop after this many optimiser steps, if earlier
+    batch: int = 48                # images per optimiser step
+    lr: float = 1e-3               # peak learning rate
+    lr_schedule: str = "cosine"    # "cosine" or "constant", both after the warm-up
+    warmup: int = 200              # optimiser steps of linear warm-up
+    ema: float = 0.999             # decay of the averaged weights
+    seed: int = 0
+    workers: int = 1               # processes that render images
+    save_every: float = 60.0       # seconds between checkpoints
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after a step; loss is a running mean over about 50 steps."""
+    step: int
+    images: int
+    seconds: float
+    loss: float
+    lr: float
+    images_per_second: float
+
+
+def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
+          size: int) -> Iterator[Progress]:
+    """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
+
+    Closing the iterator stops the run after saving. What a step draws depends on (seed, step) alone, so a resumed
+    run sees the same data and noise as an uninterrupted one.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    net.to(device, memory_format=torch.channels_last).train()
+    ema = {name: p.detach().clone() for name, p in net.named_parameters()}
+    optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    state = _resume(run, net, ema, optimizer)
+    autocast = torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
+    begin, saved = time.monotonic() - state["seconds"], time.monotonic()
+    data = batches("train", options.seed, size, options.batch, state["step"] * options.batch, options.workers)
+    try:
+        for batch in data:
+            done = (time.monotonic() - begin) / (60 * options.minutes)
+            if options.steps is not None:
+                done = max(done, state["step"] / options.steps)
+            if done >= 1:
+                break
+            lr = _learning_rate(options, state["step"], done)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            rng = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
+            with autocast:
+                value = loss(net, batch.to(device), rng)
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            state["step"] += 1
+            decay = min(options.ema, (1 + state["step"]) / (10 + state["step"]))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(ema.values()), [p.detach() for p in net.parameters()], 1 - decay)
+            state["loss"] = value.item() if state["loss"] is None else 0.98 * state["loss"] + 0.02 * value.item()
+            state["seconds"] = time.monotonic() - begin
+            if time.monotonic() - saved > options.save_every:
+                _save(run, net, ema, optimizer, state)
+                saved = time.monotonic()
+            images = state["step"] * options.batch
+            yield Progress(state["step"], images, state["seconds"], state["loss"], lr, images / state["seconds"])
+    finally:
+        _save(run, net, ema, optimizer, state)
+        (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            p.copy_(ema[name])
+    net.eval()
+
+
+def _learning_rate(options: TrainOptions, step: int, done: float) -> float:
+    warm = min(1.0, (step + 1) / options.warmup)
+    decay = 0.5 * (1 + math.cos(math.pi * done)) if options.lr_schedule == "cosine" else 1.0
+    return options.lr * max(warm * decay, 0.01)
+
+
+def _save(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Write net, EMA, optimiser and counters as one safetensors file: temporary, fsync, rename."""
+    tensors = {f"net/{name}": p.detach() for name, p in net.named_parameters()}
+    tensors |= {f"ema/{name}": p for name, p in ema.items()}
+    for name, p in net.named_parameters():
+        tensors |= {f"{key}/{name}": value for key, value in optimizer.state.get(p, {}).items() if value.dim() > 0}
+    path = run / "checkpoint.safetensors"
+    temporary = path.with_suffix(".part")
+    save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, metadata={"state": json.dumps(state)})
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict:
+    path = run / "checkpoint.safetensors"
+    if not path.exists():
+        return {"step": 0, "seconds": 0.0, "loss": None}
+    with safe_open(path, "pt") as file, torch.no_grad():
+        state = json.loads(file.metadata()["state"])
+        for name, p in net.named_parameters():
+            p.copy_(file.get_tensor(f"net/{name}"))
+            ema[name].copy_(file.get_tensor(f"ema/{name}"))
+            if state["step"]:
+                moments = {key: file.get_tensor(f"{key}/{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
+                optimizer.state[p] = {"step": torch.tensor(float(state["step"])), **moments}
+    return state
+
+
+def averaged(run: Path) -> tuple[dict[str, Tensor], dict]:
+    """The EMA weights of a run and its counters ("step", "seconds", "loss")."""
+    with safe_open(run / "checkpoint.safetensors", "pt") as file:
+        weights = {key[4:]: file.get_tensor(key) for key in file.keys() if key.startswith("ema/")}
+        return weights, json.loads(file.metadata()["state"])
