@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from pipelines.data.captions import item, normalise
+from pipelines.data.vocabulary import unknown_words
 
 FILE = Path(__file__).with_name("captions.bpe.json")
 LENGTH = 24                                  # tokens a model reads, START and END included
@@ -52,7 +53,7 @@ class CaptionTokenizer:
         return Encoded(
             ids=tuple(ids + [self.pad] * (LENGTH - len(ids))),
             pieces=tuple(encoding.tokens[:room]),
-            unknown=tuple(dict.fromkeys(word for word in text.split() if word not in known_words())),
+            unknown=unknown_words(text),
             cut=tuple(encoding.tokens[room:]),
         )
 
@@ -68,15 +69,6 @@ class CaptionTokenizer:
             if token not in (PAD, START, END):
                 text += token[2:] if token.startswith("##") else " " + token
         return text.strip()
-
-
-@cache
-def known_words() -> frozenset[str]:
-    """Every word of the caption grammar."""
-    from pipelines.data import captions as grammar
-    tables = (grammar.SHAPE_WORDS, grammar.SIZE_WORDS, grammar.RELATION_WORDS, grammar.BACKGROUND_WORDS)
-    phrases = [phrase for table in tables for variants in table.values() for phrase in variants]
-    return frozenset(" ".join([*phrases, *grammar.COLORS, "a an and on background"]).split())
 
 
 @cache

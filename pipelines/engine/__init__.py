@@ -1,0 +1,4 @@
+"""One engine a device: advances many samplers at once and joins their network calls into shared batches."""
+from pipelines.engine.engine import Engine, EngineError, Event, Job
+
+__all__ = ["Engine", "EngineError", "Event", "Job"]

@@ -23,6 +23,7 @@ class UNetConfig:
     heads: int = 4
     context: int = 128             # width of the caption's states
     emb: int = 192                 # width of the time embedding
+    grid: int = 8                  # side of the lowest resolution, for its position embedding
 
 
 def time_features(t: Tensor, width: int) -> Tensor:
@@ -112,6 +113,8 @@ class UNet(nn.Module):
             if level + 1 < len(widths):
                 self.shrink.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
                 skips.append(c)
+        # Convolutions know where they are by the border only; "left of" needs more.
+        self.position = nn.Parameter(0.02 * torch.randn(1, widths[-2], config.grid, config.grid))
         self.middle = Level(c, c, config, True)
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
         for level, width in reversed(list(enumerate(widths))):
@@ -137,6 +140,8 @@ class UNet(nn.Module):
                 skips.append(h)
             if level + 1 < levels:
                 h = next(shrink)(h)
+                if level + 2 == levels:
+                    h = h + F.interpolate(self.position, h.shape[2:], mode="bilinear")
                 skips.append(h)
         h = self.middle(h, emb, states, keep)
         for level in reversed(range(levels)):

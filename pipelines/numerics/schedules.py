@@ -58,3 +58,17 @@ class NoiseSchedule:
 def per_row(values: Tensor, x: Tensor) -> Tensor:
     """(B,) values shaped to multiply x (B, ...)."""
     return values.view(-1, *[1] * (x.dim() - 1))
+
+
+def timesteps(steps: int, T: int, spacing: str) -> list[int]:
+    """`steps` of the times 0 .. T-1, falling, by one of the conventions of Lin et al. 2024, table 2.
+
+    "trailing" ends its stride on T-1, "leading" starts it on 0, "linspace" has both ends.
+    """
+    if not 1 <= steps <= T:
+        raise ValueError(f"Steps must be between 1 and {T}; you asked for {steps}.")
+    if spacing == "leading":
+        return [i * (T // steps) for i in reversed(range(steps))]
+    if spacing == "trailing":
+        return [round(T - i * T / steps) - 1 for i in range(steps)]
+    return [round(float(t)) for t in torch.linspace(T - 1, 0, steps, dtype=torch.float64)] if steps > 1 else [T - 1]

@@ -1,0 +1,1 @@
+"""What a person sees: command line, page, and the one service under both."""

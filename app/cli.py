@@ -1,0 +1,299 @@
+"""The command line: the same service as the page."""
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.paths import open_paths
+from app.views import Ask, UserError
+from pipelines import registry
+from pipelines.options import options_of
+from pipelines.request import Request
+
+EXAMPLES = """examples:
+  launch.py                                           open the playground in the browser
+  launch.py sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
+  launch.py compare diffusion --prompt "a green cross" --sampler ddim,heun,dpmpp_2m --steps 5,10,20 --out grid.png
+  launch.py evaluate diffusion --steps 50 --count 480 --json
+  launch.py train diffusion --dataset shapes --minutes 30
+  launch.py models verify
+  launch.py gallery --text "red star" --limit 10
+  launch.py bench engine --json
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All subcommands; the samplers' options are flags made from their dataclasses."""
+    top = argparse.ArgumentParser("launch.py", description="Sextant, a playground for generative image models.",
+                                  epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, help: str, run: Callable[[argparse.Namespace], Any]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help, epilog=EXAMPLES,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+        sub.add_argument("--data", metavar="DIR", help="folder for database, pictures and runs")
+        sub.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+        sub.set_defaults(run=run)
+        return sub
+
+    serve = add("serve", "open the playground in the browser", _serve)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument("--port", type=int, default=7860)
+    serve.add_argument("--password", help="needed to listen on anything but this machine")
+    serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+    sample = add("sample", "draw pictures", _sample)
+    _request_flags(sample)
+    sample.add_argument("--out", metavar="DIR", help="copy the pictures here")
+
+    compare = add("compare", "draw a grid of samplers by step counts", _compare)
+    _request_flags(compare, grid=True)
+    compare.add_argument("--out", metavar="GRID.png", help="write the labelled grid here")
+
+    evaluate = add("evaluate", "measure a model on fixed test captions", _evaluate)
+    _request_flags(evaluate, prompt=False)
+    evaluate.set_defaults(count="480")
+    evaluate.add_argument("--split", choices=("test", "holdout"), default="test", help="holdout: combinations that "
+                          "training never showed")
+
+    train = add("train", "train a model", _train)
+    train.add_argument("family", choices=registry.NAMES)
+    train.add_argument("--dataset", choices=("shapes",), default="shapes")
+    train.add_argument("--name", help="of the run; the same name goes on where it stopped")
+    from app.trainer import add_flags
+    add_flags(train)
+
+    models = add("models", "list the weights, or verify them", _models)
+    models.add_argument("action", nargs="?", choices=("list", "verify"), default="list")
+
+    gallery = add("gallery", "list what was made, newest first", _gallery)
+    gallery.add_argument("--family")
+    gallery.add_argument("--sampler")
+    gallery.add_argument("--text", default="", help="words in the prompt")
+    gallery.add_argument("--limit", type=int, default=20)
+
+    bench = add("bench", "measure speed side by side", _bench)
+    bench.add_argument("name", nargs="?")
+    bench.add_argument("--list", action="store_true", help="the benchmarks there are")
+    return top
+
+
+def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: bool = True) -> None:
+    """Flags for a request; values stay text here, the service parses and judges them for page and scripts alike."""
+    sub.add_argument("family", metavar="FAMILY", help=", ".join(registry.NAMES))
+    if prompt:
+        sub.add_argument("--prompt", required=True)
+        sub.add_argument("--negative-prompt", default="")
+    sub.add_argument("--model", help="name of the weights (see `models`)")
+    sub.add_argument("--sampler", help="A,B,C" if grid else "see --help", required=grid)
+    for o in options_of(Request):
+        sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name != "count" else None, help=o.help)
+    seen = {}
+    for name in registry.NAMES:
+        for spec in registry.face(name).samplers.values():
+            seen.update({o.name: o for o in options_of(spec.options)})
+    for o in seen.values():
+        default = "" if o.name == "steps" and grid else f" (default {o.default})"
+        sub.add_argument(f"--{_flag(o.name)}", dest=f"option_{o.name}", required=grid and o.name == "steps",
+                         help=o.help.replace("%", "%%") + default,
+                         metavar="|".join(o.choices) if o.choices else o.type.__name__)
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _ask(args: argparse.Namespace, count: int) -> Ask:
+    options = {key[7:]: value for key, value in vars(args).items() if key.startswith("option_") and value is not None}
+    return Ask(args.family, getattr(args, "prompt", ""), getattr(args, "negative_prompt", ""), args.model, args.sampler,
+               options, args.guidance_scale, args.seed, args.count if args.count is not None else count)
+
+
+def _service(args: argparse.Namespace) -> Any:
+    from app.service import Service
+    return Service(open_paths(args.data))
+
+
+def _bar(done: int, total: int, text: str = "") -> None:
+    """A progress bar on standard error, only on a terminal."""
+    if sys.stderr.isatty() and total:
+        filled = 30 * done // total
+        end = "\n" if done >= total else ""
+        print(f"\r{'█' * filled}{'░' * (30 - filled)} {done}/{total} {text}", end=end, file=sys.stderr, flush=True)
+
+
+def _wait(service: Any, job_id: str) -> Any:
+    """Follow a job to its end. Raises UserError if it failed."""
+    try:
+        while True:
+            view = service.wait(job_id, 0.1)
+            _bar(view.step, view.total, view.note)
+            if view.status not in ("waiting", "loading", "running"):
+                break
+    except KeyboardInterrupt:
+        service.stop(job_id)
+        view = service.wait(job_id)
+        print("\nStopped.", file=sys.stderr)
+    if view.note:
+        print(view.note, file=sys.stderr)
+    if view.status == "failed":
+        raise UserError(view.error or "The job failed.")
+    return view
+
+
+def _sample(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        out = _folder(args.out)
+        view = _wait(service, service.generate(_ask(args, count=4)))
+        images = []
+        for shot in view.shots:
+            path = Path(shot.path)
+            if out is not None:
+                path = _copy(path, out / f"{args.family}-{shot.seed}-{shot.id[:8]}.png")
+            options = shot.settings["options"]
+            images.append({"path": str(path), "seed": shot.seed, "nfe": shot.nfe, "seconds": shot.seconds,
+                           "steps": options.get("steps"), **shot.settings})
+        return {"images": images}
+    finally:
+        service.close()
+
+
+def _compare(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        ask = _ask(args, count=1)
+        steps = ask.options.pop("steps")
+        out = Path(args.out) if args.out else None
+        if out is not None:
+            _folder(str(out.parent))
+        view = _wait(service, service.compare(ask, [name.strip() for name in args.sampler.split(",")], steps))
+        if out is not None:
+            _copy(service.gallery.export_png(view.grid_id), out)
+        cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"]["steps"], "status": cell.status,
+                  "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as,
+                  "error": cell.error, "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
+        return {"cells": cells, "grid": str(out) if out else None, "grid_id": view.grid_id}
+    finally:
+        service.close()
+
+
+def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        return service.evaluate(_ask(args, count=480), args.split, lambda done, total: _bar(done, total, "captions"))
+    finally:
+        service.close()
+
+
+def _train(args: argparse.Namespace) -> dict[str, Any]:
+    from app.trainer import run
+    return run(args, open_paths(args.data), _bar)
+
+
+def _models(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        if args.action == "verify":
+            checked = service.verify_models()
+            problems = [f"{name}: {problem}" for name, problem in checked.items() if problem]
+            if problems:
+                raise UserError(" ".join(problems))
+            return {"verified": list(checked)}
+        return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters,
+                            "bytes": m.bytes, "source": m.source, "sha256": m.sha256, "problem": m.problem}
+                           for m in service.models()]}
+    finally:
+        service.close()
+
+
+def _gallery(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        page = service.gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=args.limit)
+        return {"total": page.total, "images": [
+            {"id": p.id, "created": p.created, "path": str(service.gallery.file(p.id)), **p.settings} for p in page.items]}
+    finally:
+        service.close()
+
+
+def _bench(args: argparse.Namespace) -> dict[str, Any]:
+    from tests.bench import BENCHES, run
+    if args.list or args.name is None:
+        return {"benches": BENCHES}
+    if args.name not in BENCHES:
+        raise UserError(f"There is no benchmark {args.name!r}; there are {', '.join(BENCHES)}.")
+    return run(args.name)
+
+
+def _serve(args: argparse.Namespace) -> None:
+    from app.server import serve
+    serve(open_paths(args.data), args.host, args.port, open_browser=not args.no_browser, password=args.password)
+
+
+def _folder(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made ({error.strerror}); choose another with --out.") from error
+    return folder
+
+
+def _copy(source: Path, target: Path) -> Path:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise UserError(f"{target} could not be written ({error.strerror}); the original is kept at {source}.") from error
+    return target
+
+
+def _print(result: dict[str, Any], indent: str = "") -> None:
+    """A result for people."""
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for entry in value:
+                print(indent + "  ".join(f"{k} {_short(v)}" for k, v in entry.items() if v not in (None, "", [], {})))
+        elif isinstance(value, dict):
+            print(f"{indent}{key}")
+            _print(value, indent + "  ")
+        else:
+            print(f"{indent}{key}: {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit codes: 0, 1 (it failed), 2 (bad arguments)."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    args = parser().parse_args(argv if argv is not None else sys.argv[1:] or ["serve"])
+    if args.command is None:
+        parser().print_help(sys.stderr)
+        return 2
+    try:
+        result = args.run(args)
+    except UserError as error:
+        print(str(error), file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    if result is not None:
+        with suppress(BrokenPipeError):
+            print(json.dumps(result)) if args.json else _print(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

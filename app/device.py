@@ -1,0 +1,36 @@
+"""The device that the networks run on, chosen once, on purpose."""
+from __future__ import annotations
+
+import os
+
+import psutil
+import torch
+
+
+def threads() -> int:
+    """CPU threads for the networks: one a physical core that this process may use, or what OMP_NUM_THREADS says."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def choose_device() -> torch.device:
+    """cuda, else mps, else cpu; SEXTANT_DEVICE overrides. Sets the number of CPU threads."""
+    torch.set_num_threads(threads())
+    wanted = os.environ.get("SEXTANT_DEVICE")
+    if wanted:
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def describe(device: torch.device) -> str:
+    """Short name for people: "cpu · 2 threads", "NVIDIA H200"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu · {torch.get_num_threads()} threads" if device.type == "cpu" else device.type

@@ -1,0 +1,73 @@
+"""Measuring a model: caption accuracy by the judge, Fréchet distance, precision and recall, with the cost."""
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from app.requests import make_request, settings_of
+from app.runners import Backend, pixels_of
+from pipelines.options import Option, OptionError
+from app.views import Ask, BadInput, UserError
+
+COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=2, high=5000)
+
+
+def evaluate(backend: Backend, ask: Ask, model: str, split: str,
+             progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Draw one picture for each of `ask.count` fixed captions of a split (half with one object, half with two) and judge them.
+
+    The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
+    """
+    from pipelines.metrics.accuracy import caption_accuracy, test_captions
+    from pipelines.metrics.features import features, load_features
+    from pipelines.metrics.frechet import frechet_distance, reference_features
+    from pipelines.metrics.manifold import precision_recall
+
+    try:
+        count = COUNT.parse(ask.count)
+    except OptionError as error:
+        raise BadInput(str(error)) from None
+    cases = [*test_captions(split, count - count // 2, objects=1), *test_captions(split, count // 2, objects=2)]
+    first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1), model)
+    inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
+
+    def listen(index: int) -> Callable[[Any, Any], None]:
+        return lambda engine_job, event: inbox.put((index, engine_job, event))
+
+    images: list[np.ndarray | None] = [None] * count
+    calls = network = rows = 0.0
+    waiting, active, ended = list(range(count)), 0, 0
+    while ended < count:
+        while waiting and active < 64:
+            index = waiting.pop(0)
+            backend.submit(replace(first, prompt=cases[index][1], seed=index), 0, listen(index))
+            active += 1
+        index, job, event = inbox.get()
+        if event.kind in ("failed", "cancelled"):
+            raise UserError(event.error or "The evaluation was stopped.")
+        if event.kind == "done":
+            images[index] = pixels_of(event.result)[0]
+            calls, network, rows = calls + job.stats.nfe, network + job.stats.network + job.stats.sampler, rows + 1
+            active, ended = active - 1, ended + 1
+            progress(ended, count)
+    pictures = np.stack([image for image in images if image is not None])
+    one = count - count // 2
+    accuracy = {name: caption_accuracy(pictures[part], [claim for _, _, claim in cases[part]])
+                for name, part in (("all", slice(None)), ("one", slice(one)), ("two", slice(one, None)))}
+    space = load_features()
+    drawn, real = features(space, pictures), reference_features(space, split)
+    precision, recall = precision_recall(real, drawn)
+    settings = settings_of(first)
+    return {
+        "family": first.family, "model": model, "sampler": first.sampler, "steps": first.options.steps,
+        "guidance_scale": first.guidance_scale, "options": settings["options"], "split": split, "count": count,
+        "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
+        "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
+        "failures": {n: asdict(a).get("reasons", {}) for n, a in accuracy.items()},
+        "frechet_distance": frechet_distance(real, drawn), "precision": precision, "recall": recall,
+        "feature_space": "our own, not Inception", "nfe": calls / count, "seconds_per_image": network / rows,
+    }

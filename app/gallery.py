@@ -1,0 +1,176 @@
+"""The gallery as people see it: records of the storage, put into words; grids as files to take away."""
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from app.pictures import data_url, draw_grid
+from app.views import Picture, UserError
+from pipelines import registry
+from storage import Cursor, Filters, ImageRecord, Storage, StorageError, read_settings
+
+EXAMPLES = Path(__file__).parents[1] / "weights" / "bundled" / "examples"
+
+
+@dataclass(frozen=True)
+class GalleryPage:
+    items: list[Picture]
+    next: str | None               # cursor of the page after this one
+    total: int
+
+
+class Gallery:
+    """Finding, deleting and exporting what was made. Raises UserError with one sentence."""
+
+    def __init__(self, storage: Storage, exports: Path) -> None:
+        self._storage, self._exports = storage, exports
+
+    def page(self, *, family: str | None = None, sampler: str | None = None, steps_min: int | None = None,
+             steps_max: int | None = None, text: str = "", bin: bool = False, after: str | None = None,
+             limit: int = 60) -> GalleryPage:
+        """Newest first; pass `next` of a page as `after` to go on."""
+        filters = Filters(family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max,
+                          text=text or "", bin=bin)
+        try:
+            found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
+        except StorageError as error:
+            raise UserError(str(error)) from error
+        return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,
+                           found.total)
+
+    def facets(self) -> dict[str, Any]:
+        f = self._storage.facets()
+        return {"families": list(f.families), "samplers": list(f.samplers), "steps": (f.steps_min, f.steps_max)}
+
+    def picture(self, image_id: str) -> Picture:
+        try:
+            return picture(self._storage.image(image_id))
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+    def file(self, image_id: str) -> Path:
+        """The image file of a record."""
+        try:
+            return self._storage.path(image_id)
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+    def delete(self, ids: list[str]) -> int:
+        """Into the bin; `restore` undoes it. Returns how many."""
+        return self._change(self._storage.delete, ids)
+
+    def restore(self, ids: list[str]) -> int:
+        return self._change(self._storage.restore, ids)
+
+    def _change(self, what: Any, ids: list[str]) -> int:
+        try:
+            return what(list(ids))
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+    def examples(self, family: str) -> list[Picture]:
+        """The example pictures that ship with the project, with the settings that made them."""
+        found = []
+        for path in sorted(EXAMPLES.glob(f"{family}-*.png")):
+            settings = read_settings(path)
+            with Image.open(path) as image:
+                import numpy as np
+                url = data_url(np.asarray(image.convert("RGB")))
+            found.append(Picture(path.stem, url, settings.get("created", ""), family, settings["model_name"],
+                                 settings["sampler"], settings["steps"], settings["seed"], settings["prompt"],
+                                 _restorable(settings), {}, False, False))
+        return found
+
+    def export_png(self, grid_id: str) -> Path:
+        """A compare grid as one labelled picture."""
+        grid = self._grid(grid_id)
+        cells: dict[tuple[int, int], list[Image.Image]] = {}
+        captions: dict[tuple[int, int], str] = {}
+        for cell in grid.cells:
+            images = []
+            for image_id in cell.image_ids:
+                with Image.open(self._storage.path(image_id)) as image:
+                    images.append(image.convert("RGB"))
+            cells[cell.row, cell.column] = images
+            captions[cell.row, cell.column] = _caption(cell)
+        path = self._path(grid_id, "png")
+        draw_grid(grid.rows, grid.columns, cells, captions, grid.name).save(path)
+        return path
+
+    def export_csv(self, grid_id: str) -> Path:
+        """A compare grid as a table, a line per cell."""
+        grid = self._grid(grid_id)
+        path = self._path(grid_id, "csv")
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["sampler", "steps", "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
+            for cell in grid.cells:
+                records = [self._storage.image(image_id) for image_id in cell.image_ids]
+                table.writerow([cell.settings["sampler"], cell.settings["options"]["steps"], cell.status, cell.nfe,
+                                cell.seconds, cell.distance, " ".join(str(r.seed) for r in records),
+                                " ".join(r.id for r in records), cell.error or ""])
+        return path
+
+    def _grid(self, grid_id: str) -> Any:
+        try:
+            return self._storage.grid(grid_id)
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+    def _path(self, grid_id: str, ending: str) -> Path:
+        try:
+            self._exports.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"The grid could not be exported to {self._exports} ({error.strerror}); make the folder "
+                            "writable or choose another with --data DIR.") from error
+        return self._exports / f"grid-{grid_id[:12]}.{ending}"
+
+
+def _caption(cell: Any) -> str:
+    if cell.seconds is None:
+        return cell.status
+    parts = [f"{cell.nfe} calls", f"{cell.seconds:.2f} s"]
+    if cell.distance is not None:
+        parts.append(f"d {cell.distance:.3f}")
+    return " · ".join(parts)
+
+
+def _restorable(settings: dict[str, Any]) -> dict[str, Any]:
+    """What `Ask` needs to draw a picture again."""
+    return {"family": settings["family"], "model": settings["model_name"], "prompt": settings["prompt"],
+            "negative_prompt": settings["negative_prompt"], "sampler": settings["sampler"],
+            "options": settings["options"], "guidance_scale": settings["guidance"], "seed": settings["seed"], "count": 1}
+
+
+def picture(record: ImageRecord) -> Picture:
+    """A record in words."""
+    plain = {name: getattr(record, name) for name in ("family", "model_name", "prompt", "negative_prompt", "sampler",
+                                                      "options", "guidance", "seed")}
+    try:
+        spec = registry.face(record.family).samplers[record.sampler]
+        family, sampler = registry.face(record.family).title, spec.title
+    except KeyError:
+        family, sampler = record.family, record.sampler          # made by a family or sampler that is gone
+    facts = {"Prompt": record.prompt, "Negative prompt": record.negative_prompt or "none", "Family": family,
+             "Model": record.model_name, "Sampler": sampler}
+    facts |= {_words(name): _value(value) for name, value in record.options.items()}
+    facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "Calls": f"{record.nfe} per image",
+              "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",
+              "Made": f"{record.created:%Y-%m-%d %H:%M:%S} UTC", "Weights": record.model_sha256[:16],
+              "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items())}
+    return Picture(record.id, f"/image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
+                   record.sampler, record.steps, record.seed, record.prompt, _restorable(plain), facts, record.deleted,
+                   record.missing)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _value(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) \
+        else str(value)

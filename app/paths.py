@@ -1,0 +1,37 @@
+"""The one folder in which everything of the user's lives."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from app.views import UserError
+
+
+@dataclass(frozen=True)
+class Paths:
+    """database and images are the storage's own; runs holds trainings."""
+    data: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.data / "runs"
+
+    @property
+    def exports(self) -> Path:
+        return self.data / "exports"
+
+
+def open_paths(folder: str | None) -> Paths:
+    """The data folder, made if it is not there. Raises UserError if it cannot be written."""
+    data = Path(folder).expanduser().resolve() if folder else user_data_path("sextant", appauthor=False)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe = data / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"The data folder {data} cannot be written ({error.strerror}); choose another one with "
+                        "--data DIR.") from error
+    return Paths(data)

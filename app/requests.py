@@ -1,0 +1,106 @@
+"""From what a person asked for to a checked request, and how settings are written down."""
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, fields
+from typing import Any
+
+from app.views import Ask, BadInput
+from pipelines import registry
+from pipelines.options import OptionError, build, options_of
+from pipelines.registry import Face
+from pipelines.request import Request, check_prompt
+
+MAX_CELLS = 900
+MAX_EVALUATIONS = 400_000          # network evaluations in one grid
+
+
+def face_of(family: str) -> Face:
+    """A family by name. Raises BadInput with the names that exist."""
+    try:
+        return registry.face(family)
+    except KeyError:
+        raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.") from None
+
+
+def make_request(ask: Ask, model: str) -> Request:
+    """The checked request. Raises BadInput with a sentence for the first thing that is wrong."""
+    face = face_of(ask.family)
+    sampler = ask.sampler or next(iter(face.samplers))
+    if sampler not in face.samplers:
+        raise BadInput(f"There is no sampler {sampler!r} in {face.title}; there are {', '.join(face.samplers)}.")
+    given = {"guidance_scale": ask.guidance_scale, "seed": ask.seed, "count": ask.count}
+    try:
+        plain = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given[o.name] is not None}
+        return Request(
+            family=ask.family, model=model, sampler=sampler, options=build(face.samplers[sampler].options, ask.options),
+            prompt=check_prompt(ask.prompt), negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False),
+            **plain)
+    except OptionError as error:
+        raise BadInput(str(error)) from None
+
+
+def settings_of(request: Request) -> dict[str, Any]:
+    """Every setting by name, plain values; the sampler's own under "options"."""
+    plain = {f.name: getattr(request, f.name) for f in fields(request) if f.name != "options"}
+    return plain | {"options": asdict(request.options)}
+
+
+def nfe_of(request: Request) -> int:
+    """Network evaluations for one image: guidance evaluates with and without the caption."""
+    spec = face_of(request.family).samplers[request.sampler]
+    return spec.nfe(request.options) * (1 if request.guidance_scale in (0.0, 1.0) else 2)
+
+
+def title_of(request: Request) -> str:
+    spec = face_of(request.family).samplers[request.sampler]
+    prompt = request.prompt if len(request.prompt) <= 60 else request.prompt[:57] + "..."
+    return f"{prompt} · {spec.title} · {request.options.steps} steps"
+
+
+def parse_steps(text: str) -> list[int]:
+    """Step counts from "5,10,20", "10-50(+10)" or "1-100[5]" (five of them, evenly); order kept, doubles dropped.
+
+    Raises BadInput with a sentence.
+    """
+    counts: list[int] = []
+    for part in str(text).split(","):
+        match = re.fullmatch(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*(?:\(\s*\+\s*(\d{1,7})\s*\)|\[\s*(\d{1,4})\s*\])?)?\s*", part)
+        if match is None:
+            raise BadInput(f"The steps {part.strip()!r} could not be read; write a list like 5,10,20 or a range like "
+                            "10-50(+10).")
+        low, high, stride, pieces = (int(group) if group else None for group in match.groups())
+        assert low is not None
+        if high is None:
+            counts.append(low)
+        elif high < low or stride == 0 or pieces == 0 or high > 1_000_000:
+            raise BadInput(f"The range {part.strip()!r} is empty; write it from low to high, like 10-50(+10).")
+        elif pieces is not None:
+            counts += [round(low + k * (high - low) / max(pieces - 1, 1)) for k in range(pieces)]
+        else:
+            counts += range(low, min(high, low + MAX_CELLS * (stride or 1)) + 1, stride or 1)
+    return list(dict.fromkeys(counts))
+
+
+def make_grid(ask: Ask, samplers: list[str], steps: str, model: str) -> list[list[Request]]:
+    """The requests of a grid, rows = samplers, columns = step counts. Raises BadInput."""
+    if not samplers:
+        raise BadInput("No sampler is chosen; choose at least one to compare.")
+    counts = parse_steps(steps)
+    if len(samplers) * len(counts) > MAX_CELLS:
+        raise BadInput(f"The grid would have {len(samplers) * len(counts):,} cells; at most {MAX_CELLS} are possible.")
+    face = face_of(ask.family)
+    grid = []
+    for sampler in dict.fromkeys(samplers):
+        spec = face.samplers.get(sampler)
+        # An option that a sampler does not have (eta, Karras spacing) is not an error in a grid over samplers.
+        names = {o.name for o in options_of(spec.options)} if spec else set()
+        shared = {name: value for name, value in ask.options.items() if name in names and name != "steps"}
+        grid.append([
+            make_request(Ask(ask.family, ask.prompt, ask.negative_prompt, ask.model, sampler, shared | {"steps": count},
+                             ask.guidance_scale, ask.seed, ask.count), model) for count in counts])
+    evaluations = sum(nfe_of(request) * request.count for row in grid for request in row)
+    if evaluations > MAX_EVALUATIONS:
+        raise BadInput(f"The grid would need {evaluations:,} network evaluations; at most {MAX_EVALUATIONS:,} are "
+                        "accepted, so use fewer steps, samplers or images.")
+    return grid

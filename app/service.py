@@ -1,0 +1,317 @@
+"""The one door between what people use (page, command line) and engine, weights and storage. Safe to call from any thread.
+
+torch is imported by the first call that needs it (or by `warm`), so that a page can be up before.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app import runners, views
+from app.evaluation import evaluate
+from app.gallery import Gallery
+from app.jobs import RUNNING, JobState, JobTable
+from app.models import Models
+from app.paths import Paths
+from app.requests import face_of, make_grid, make_request, nfe_of, settings_of, title_of
+from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, SamplerInfo, Shot, UserError
+from pipelines import registry
+from pipelines.options import options_of
+from pipelines.request import Request
+from storage import NewImage, Storage, StorageError
+from weights.catalog import Entry
+from weights.verify import WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pipelines.engine import Engine, Job
+
+log = logging.getLogger(__name__)
+AT_ONCE = 8                        # jobs that run together in the engine; more wait
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network in memory."""
+    sha256: str
+    net: nn.Module
+    entry: Entry
+
+
+class Service:
+    """Everything that the program can do for a person. Raises UserError with one sentence."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        try:
+            self._storage = Storage(paths.data)
+        except StorageError as error:
+            raise UserError(str(error)) from error
+        self.gallery = Gallery(self._storage, paths.exports)
+        self._models = Models(paths.runs)
+        self._jobs = JobTable()
+        self._slots = threading.Semaphore(AT_ONCE)
+        self._loading = threading.Lock()
+        self._loaded: dict[str, Loaded] = {}
+        self._engine: Engine | None = None
+        self._rate: float | None = None                            # rows per second of the last runs
+        self._references: dict[Request, np.ndarray] = {}
+
+    # What there is
+
+    def families(self) -> list[FamilyInfo]:
+        return [self._family(name) for name in registry.NAMES]
+
+    def _family(self, name: str) -> FamilyInfo:
+        face = face_of(name)
+        samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
+                         for s in face.samplers.values())
+        return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about)
+
+    def models(self, family: str | None = None) -> list[ModelView]:
+        """The weights there are, of a family or all; a damaged file is listed with its problem."""
+        return self._models.views(family)
+
+    def verify_models(self) -> dict[str, str | None]:
+        """Check every weights file; name -> problem, None where it is sound."""
+        return self._models.verify()
+
+    def surprise(self, family: str) -> str:
+        """A random caption of the kind the family's models know."""
+        from pipelines.data.captions import item
+        face_of(family)
+        return item("test", 1, random.randrange(10**6))[1]
+
+    def check(self, ask: Ask) -> Check:
+        """Check a request without running it."""
+        request = make_request(ask, self._models.entry(ask).name)
+        return self._check([request], settings_of(request))
+
+    def check_compare(self, ask: Ask, samplers: list[str], steps: str) -> Check:
+        """Check a grid without running it; calls include those of the converged reference."""
+        grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
+        cells = [request for row in grid for request in row]
+        return self._check(cells, settings_of(cells[0]) | {"samplers": samplers, "steps": steps})
+
+    def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
+        calls = sum(nfe_of(r) for r in requests)
+        rows = sum(nfe_of(r) * r.count for r in requests)
+        return Check(tuple(self._notes(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), calls,
+                     rows / self._rate if self._rate else None, settings)
+
+    def _notes(self, request: Request) -> list[str]:
+        from pipelines.data.vocabulary import unknown_words
+        notes = []
+        for name, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
+            unknown = unknown_words(text)
+            if unknown:
+                words = ", ".join(f"“{word}”" for word in unknown[:5])
+                notes.append(f"The model has never seen the word{'s' if len(unknown) > 1 else ''} {words}{name}; it "
+                             "guesses from the letters.")
+        return notes
+
+    # Running
+
+    def generate(self, ask: Ask) -> str:
+        """Start drawing; returns the job's id at once."""
+        request = make_request(ask, self._models.entry(ask).name)
+        job = JobState("generate", request.family, title_of(request), settings_of(request))
+        return self._start(job, request, lambda: runners.generate(job, request, self))
+
+    def compare(self, ask: Ask, samplers: list[str], steps: str) -> str:
+        """Start a grid, rows = samplers, columns = step counts; returns the job's id at once."""
+        grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
+        first, face = grid[0][0], face_of(ask.family)
+        settings = settings_of(first) | {"samplers": [row[0].sampler for row in grid],
+                                         "steps": [request.options.steps for request in grid[0]]}
+        job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} × {len(grid[0])} grid", settings)
+        job.rows = tuple(face.samplers[row[0].sampler].title for row in grid)
+        job.columns = tuple(f"{request.options.steps} steps" for request in grid[0])
+        job.cells = [CellView(r, c, "waiting", settings_of(request))
+                     for r, row in enumerate(grid) for c, request in enumerate(row)]
+        return self._start(job, first, lambda: runners.compare(job, grid, self))
+
+    def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
+        job.note = " ".join(self._notes(request))
+        self._jobs.add(job)
+        threading.Thread(target=self._run, args=(job, request, run), name=f"job-{job.id[:8]}", daemon=True).start()
+        return job.id
+
+    def _run(self, job: JobState, request: Request, run: Callable[[], None]) -> None:
+        """A job's thread: wait for a slot, load the model, run, and whatever happens end in a stored final state."""
+        record = job.id
+        with self._slots:
+            try:
+                self._storage.start_job(job.kind, job.family, job.settings, job_id=record)
+                if job.stopped:
+                    job.change(status="stopped", note="Stopped before it began.")
+                else:
+                    note = job.note
+                    if request.model not in self._loaded:
+                        job.change(status="loading", note=f"Loading {request.model}…")
+                    self._load(request.model)
+                    if job.kind == "compare":
+                        job.grid_id = self._storage.start_grid(record, rows=list(job.rows), columns=list(job.columns),
+                                                               settings=job.settings, name=job.title)
+                    job.change(note=note)
+                    run()
+            except (UserError, WeightsError, StorageError) as error:
+                job.change(status="failed", error=str(error))
+            except Exception as error:
+                log.exception("job %s failed", job.id)
+                job.change(status="failed", error=f"The job stopped because of an error inside the program ({error}); "
+                                                  "the log has the details.")
+            if job.status in RUNNING:
+                job.change(status="failed", error="The job ended without a result; run it again.")
+            try:
+                self._storage.finish_job(record, job.status, job.error)
+            except StorageError:
+                log.exception("the end of job %s could not be stored", job.id)
+
+    def job(self, job_id: str) -> JobView | None:
+        state = self._jobs.get(job_id)
+        return state.view() if state else None
+
+    def jobs(self) -> list[JobView]:
+        return [state.view() for state in self._jobs.all()]
+
+    def stop(self, job_id: str) -> None:
+        self._jobs.stop(job_id)
+
+    def frame(self, job_id: str, k: int) -> views.Frame:
+        """Recorded step k of a job, for the scrubber."""
+        state = self._jobs.get(job_id)
+        if state is None:
+            raise UserError("The recording of that run is no longer kept; run it again to look inside.")
+        return state.frame(k)
+
+    def wait(self, job_id: str, seconds: float | None = None) -> JobView:
+        """Block until a job ends, or for at most some seconds; for scripts."""
+        state = self._jobs.get(job_id)
+        if state is None:
+            raise UserError(f"There is no job {job_id!r}; it may have ended long ago.")
+        state.finished.wait(seconds)
+        return state.view()
+
+    def evaluate(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """Measure a model on the fixed captions of a split; nothing is kept in the gallery."""
+        entry = self._models.entry(ask)
+        loaded = self._load(entry.name)
+        return evaluate(self, ask, entry.name, split, progress) | {"model_sha256": loaded.sha256,
+                                                                   "environment": self.environment()}
+
+    # What the runners need (runners.Backend)
+
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None) -> Job:
+        loaded = self._load(request.model)
+        assert self._engine is not None
+        sampler = registry.family(request.family).start(request, loaded.sha256, loaded.net, self._engine.device)
+        return self._engine.submit(sampler, priority=priority, listener=listener)
+
+    def cancel(self, engine_job: Job) -> None:
+        if self._engine is not None:
+            self._engine.cancel(engine_job)
+
+    def save(self, request: Request, k: int, pixels: np.ndarray, stats: Any, job: JobState,
+             cell: str | None = None) -> Shot:
+        """Store one finished picture; it can be drawn again alone from what is stored with it."""
+        alone = settings_of(replace(request, seed=request.seeds[k], count=1))
+        loaded = self._loaded[request.model]
+        seconds = (stats.network + stats.sampler) / request.count
+        try:
+            record = self._storage.save_image(NewImage(
+                pixels=pixels, family=request.family, model_sha256=loaded.sha256, model_name=request.model,
+                prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
+                steps=request.options.steps, guidance=request.guidance_scale, seed=alone["seed"], nfe=stats.nfe,
+                seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell, environment=self.environment()))
+        except StorageError as error:
+            raise UserError(str(error)) from error
+        return Shot(record.id, f"/image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
+                    alone | {"model_sha256": loaded.sha256}, stats.nfe, seconds)
+
+    def save_cell(self, job: JobState, index: int) -> str:
+        cell = job.cells[index]
+        assert job.grid_id is not None
+        return self._storage.save_cell(
+            job.grid_id, cell.row, cell.column, status=cell.status, settings=cell.settings, seconds=cell.seconds,
+            nfe=cell.nfe, calls=cell.nfe, distance=cell.distance, error=cell.error)
+
+    def measured(self, rows: int, seconds: float) -> None:
+        if seconds > 0:
+            self._rate = rows / seconds
+
+    def reference(self, request: Request) -> Request:
+        return registry.family(request.family).reference(request)
+
+    def reference_pixels(self, request: Request) -> np.ndarray | None:
+        return self._references.get(request)
+
+    def remember_reference(self, request: Request, pixels: np.ndarray) -> None:
+        while len(self._references) >= 32:
+            del self._references[next(iter(self._references))]
+        self._references[request] = pixels
+
+    # Models and device
+
+    def _load(self, name: str) -> Loaded:
+        """The network of a name, loaded and known to the engine."""
+        with self._loading:
+            if name not in self._loaded:
+                from pipelines.protocol import NetKey
+                from weights.load import load
+                engine = self.engine()
+                entry = self._models.find(name)
+                digest, net = load(entry, engine.device)
+                family = entry.metadata["family"]
+                for method in registry.family(family).methods:
+                    engine.nets[NetKey(digest, method)] = getattr(net, method)
+                self._storage.remember_model(digest, family=family, name=name, source=entry.source,
+                                             parameters=sum(p.numel() for p in net.parameters()))
+                self._loaded[name] = Loaded(digest, net, entry)
+            return self._loaded[name]
+
+    def engine(self) -> Engine:
+        """The engine, started at the first need of it."""
+        if self._engine is None:
+            from app.device import choose_device
+            from pipelines.engine import Engine
+            self._engine = Engine({}, choose_device())
+        return self._engine
+
+    def warm(self) -> None:
+        """Import torch and load the first model, so that the first click does not wait for it."""
+        try:
+            self._load(self._models.first())
+        except (WeightsError, StorageError):
+            log.exception("the first model could not be loaded")
+
+    def environment(self) -> dict[str, str]:
+        """Device and versions, stored with every picture."""
+        import torch
+        return {"device": str(self.engine().device), "torch": torch.__version__, "threads": str(torch.get_num_threads())}
+
+    def chips(self) -> dict[str, Any]:
+        """Device, memory and queue for the head of the page."""
+        import psutil
+        running, waiting = self._jobs.count()
+        device = self._engine.device.type if self._engine else "starting"
+        threads = f" · {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads" if device == "cpu" else ""
+        memory = psutil.Process().memory_info().rss / 2**30
+        return {"device": device + threads, "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
+
+    def close(self) -> None:
+        """Stop all jobs, mark them interrupted, close engine and database."""
+        for state in self._jobs.all():
+            self._jobs.stop(state.id)
+        if self._engine is not None:
+            self._engine.close()
+        self._storage.close()

@@ -1,0 +1,165 @@
+"""Plain records that the service hands to the page and the command line; nothing here imports torch."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class UserError(Exception):
+    """Something a person can mend; the message is one sentence: what happened, what was expected, what to do."""
+    code = 1                                 # exit code of the command line
+
+
+class BadInput(UserError):
+    """A value that was asked for cannot be."""
+    code = 2
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a person asked for on the page or the command line, unchecked."""
+    family: str
+    prompt: str
+    negative_prompt: str = ""
+    model: str | None = None                 # None: the family's first model
+    sampler: str | None = None               # None: the family's default sampler
+    options: dict[str, Any] = field(default_factory=dict)      # of the sampler: steps, eta, ...
+    guidance_scale: Any = None
+    seed: Any = 0
+    count: Any = 4
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the service found in a valid request before anything runs."""
+    notes: tuple[str, ...]                   # "The model does not know the word 'elephant'.", ...
+    images: int
+    nfe: int                                 # network evaluations for one image
+    calls: int                               # network evaluations in all
+    estimated_seconds: float | None          # None until a first run was measured
+    settings: dict[str, Any]                 # every setting with its value, as it will be stored
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One finished picture."""
+    id: str                                  # of the gallery record
+    url: str                                 # /image/<id>.png, served by the page's server
+    path: str                                # of the file
+    seed: int
+    settings: dict[str, Any]                 # everything needed to draw it again
+    nfe: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell of a compare grid."""
+    row: int
+    column: int
+    status: str                              # waiting, running, done, failed, stopped
+    settings: dict[str, Any]
+    shots: tuple[Shot, ...] = ()
+    nfe: int | None = None                   # network evaluations per image
+    seconds: float | None = None             # time of the networks and the sampler spent on this cell
+    ms_per_call: float | None = None
+    distance: float | None = None            # root mean square to the converged reference, in 0..1; None: no reference
+    same_as: str | None = None               # label of another cell with identical pixels
+    error: str | None = None
+    preview: tuple[str, ...] = ()            # data URLs while it runs
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A snapshot of a job; the page polls it and draws it, and nothing else."""
+    id: str
+    kind: str                                # generate, compare
+    family: str
+    status: str                              # waiting, loading, running, done, stopped, failed
+    title: str                               # "a red star · DDIM · 50 steps"
+    settings: dict[str, Any]
+    version: int                             # grows whenever anything changed
+    step: int = 0
+    total: int = 0
+    calls: int = 0                           # network evaluations so far, per image
+    ms_per_call: float | None = None         # of one batched network call
+    seconds: float = 0.0                     # since it started
+    seconds_left: float | None = None
+    note: str = ""                           # "Loading shapes-diffusion ...", unknown words, ...
+    error: str | None = None
+    x_t: tuple[str, ...] = ()                # previews as data URLs, one per image, in order
+    x0: tuple[str, ...] = ()
+    t: float | None = None
+    sigma: float | None = None
+    shots: tuple[Shot, ...] = ()
+    frames: int = 0                          # recorded steps; Service.frame(job, k) gives one
+    # compare only
+    rows: tuple[str, ...] = ()               # labels: samplers
+    columns: tuple[str, ...] = ()            # labels: step counts
+    cells: tuple[CellView, ...] = ()
+    grid_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A recorded step, for the scrubber."""
+    step: int
+    total: int
+    t: float
+    sigma: float
+    calls: int                               # network evaluations up to this step
+    x_t: tuple[str, ...]                     # data URLs
+    x0: tuple[str, ...]
+    numbers: dict[str, str]                  # what the formula shows for this step: symbol -> number
+
+
+@dataclass(frozen=True)
+class SamplerInfo:
+    name: str
+    title: str
+    summary: str                             # one line: what it is, when to use it
+    source: str                              # paper and equation
+    formula: str                             # LaTeX of one step
+    file: str                                # where it is implemented
+    options: tuple[Any, ...]                 # pipelines.options.Option
+
+
+@dataclass(frozen=True)
+class FamilyInfo:
+    name: str
+    title: str
+    accent: str                              # colour
+    samplers: tuple[SamplerInfo, ...]
+    request: tuple[Any, ...]                 # Option: guidance_scale, seed, count
+    about: Any                               # pipelines.registry.About: network, objective, sampling, files
+
+
+@dataclass(frozen=True)
+class ModelView:
+    name: str
+    family: str
+    title: str
+    parameters: int
+    sha256: str
+    source: str                              # bundled, run
+    bytes: int
+    card: str                                # Markdown
+    problem: str | None = None               # why it cannot be used
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A record of the gallery."""
+    id: str
+    url: str
+    created: str                             # ISO 8601, UTC
+    family: str
+    model: str
+    sampler: str
+    steps: int
+    seed: int
+    prompt: str
+    settings: dict[str, Any]                 # all of them, as `Ask.options` and fields
+    facts: dict[str, str]                    # label -> value, for people
+    deleted: bool
+    missing: bool

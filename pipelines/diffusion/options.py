@@ -1,0 +1,37 @@
+"""Options of the diffusion samplers."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.options import option
+
+SPACINGS = ("trailing", "leading", "linspace")
+
+
+@dataclass(frozen=True)
+class DiffusionOptions:
+    """What every sampler of the family takes."""
+    steps: int = option(50, "Steps", "How many steps from noise to picture; more is slower and closer to the "
+                        "solution.", symbol="N", low=1, high=1000)
+    spacing: str = option("trailing", "Spacing", "Which of the T training times are visited: trailing includes the "
+                          "last, leading the first, linspace both.", symbol="t_i", choices=SPACINGS)
+    clip: bool = option(True, "Clip x0", "Hold the estimate of the picture inside the range of images at every step.",
+                        symbol="x̂0")
+
+
+@dataclass(frozen=True)
+class DDPMOptions(DiffusionOptions):
+    variance: str = option("posterior", "Variance", "Noise added back by a step: the variance of the posterior, or "
+                           "the larger beta.", symbol="σ²", choices=("posterior", "beta"))
+
+
+@dataclass(frozen=True)
+class DDIMOptions(DiffusionOptions):
+    eta: float = option(0.0, "Eta", "Noise added back by a step, from none (0) to as much as the ancestral sampler "
+                        "(1).", symbol="η", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class SolverOptions(DiffusionOptions):
+    karras: bool = option(False, "Karras spacing", "Choose the noise levels so that steps shrink towards the picture "
+                          "(Karras et al. 2022, eq. 5); replaces the spacing.", symbol="σ_i")

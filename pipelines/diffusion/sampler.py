@@ -1,0 +1,57 @@
+"""How a picture is drawn: from white noise x_T step by step to x_0, as the papers' algorithm boxes say.
+
+In all of them eps_theta is a predictor to `yield from` (guidance and clipping are already in it), `x` is x_T (B, C, H, W)
+and `schedule` gives abar_t. Times run from T-1 down to 0; s is the time after t, and abar_s = 1 after the last.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions
+from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.schedules import NoiseSchedule, timesteps
+from pipelines.protocol import Predict, Preview, Sampler
+
+
+def ddpm(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDPMOptions) -> Sampler:
+    """Ancestral sampling (Ho et al. 2020, Algorithm 2), over a subset of the times (Nichol & Dhariwal 2021, eq. 19).
+
+    x_s = (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(alpha_t) + sigma_t z, with alpha_t = abar_t / abar_s.
+    """
+    for step, t, abar_t, abar_s in _steps(schedule, options):
+        eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
+        alpha, beta = abar_t / abar_s, 1 - abar_t / abar_s
+        x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
+        yield _preview(x, x0, step, t, abar_t, options)
+        x = (x - beta / (1 - abar_t) ** 0.5 * eps) / alpha**0.5
+        if abar_s < 1:
+            variance = beta if options.variance == "beta" else beta * (1 - abar_s) / (1 - abar_t)
+            x = x + variance**0.5 * noise.normal()
+    return x
+
+
+def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDIMOptions) -> Sampler:
+    """Denoising diffusion implicit models (Song et al. 2021, eq. 12 and 16); eta = 0 is deterministic."""
+    for step, t, abar_t, abar_s in _steps(schedule, options):
+        eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
+        sigma = options.eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5
+        x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
+        yield _preview(x, x0, step, t, abar_t, options)
+        x = abar_s**0.5 * x0 + (1 - abar_s - sigma**2) ** 0.5 * eps
+        if sigma > 0:
+            x = x + sigma * noise.normal()
+    return x
+
+
+def _steps(schedule: NoiseSchedule, options: DiffusionOptions) -> Iterator[tuple[int, int, float, float]]:
+    """(number of the step from 1, t, abar_t, abar_s) of every step."""
+    times = timesteps(options.steps, schedule.T, options.spacing)
+    abar = [*(float(schedule.alpha_bar[t]) for t in times), 1.0]
+    return ((i + 1, t, abar[i], abar[i + 1]) for i, t in enumerate(times))
+
+
+def _preview(x: Tensor, x0: Tensor, step: int, t: int, abar: float, options: DiffusionOptions) -> Preview:
+    return Preview(x, x0, step, options.steps, float(t), ((1 - abar) / abar) ** 0.5)

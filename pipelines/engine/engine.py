@@ -1,0 +1,293 @@
+"""The engine: continuous batching of denoising steps.
+
+Its thread goes round: take new and cancelled jobs in; advance every job that has its answers until it wishes for calls
+again; serve one batch of the next group. A finished or cancelled job's generator is closed, and nothing of it is left.
+"""
+from __future__ import annotations
+
+import gc
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pipelines.engine.batch import BUCKETS, Group, Piece, finite_rows, group_key, join, rows_of, stitch
+from pipelines.protocol import Answer, Net, NetKey, Preview, Sampler
+
+log = logging.getLogger(__name__)
+ENDS = ("done", "failed", "cancelled")
+Listener = Callable[["Job", "Event"], None]
+
+
+class EngineError(RuntimeError):
+    """A job failed; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a job: started, progress, preview, done, failed, cancelled."""
+    kind: str
+    preview: Preview | None = None
+    result: Tensor | None = None
+    error: str | None = None
+
+
+@dataclass
+class Stats:
+    """What a job (or the whole engine) has cost so far."""
+    calls: Counter = field(default_factory=Counter)      # method -> calls that samplers yielded
+    batches: int = 0                                     # network evaluations that took part, each for many rows
+    rows: int = 0
+    padded: int = 0                                      # rows computed for nothing, to fill a bucket
+    network: float = 0.0                                 # seconds in networks; a job's share is by its rows
+    sampler: float = 0.0                                 # seconds in the samplers' own arithmetic
+    busy: float = 0.0                                    # seconds in which the engine had work (engine only)
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations per image: the calls of the generative network, without encoding the caption."""
+        return sum(count for method, count in self.calls.items() if method != "encode")
+
+
+class Job:
+    """A submitted sampler. Read `stats` and `events`; everything else is the engine's."""
+
+    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None) -> None:
+        self.number, self.sampler, self.priority = number, sampler, priority
+        self.stats = Stats()
+        self.status = "waiting"
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._listener = listener
+        self._parts: list[dict[int, Answer]] = []        # per call: first row -> answer
+        self._missing = 0                                # rows whose answers are still to come
+        self._step = 0
+
+    def emit(self, event: Event) -> None:
+        """Called by the engine."""
+        if self._listener is None:
+            self._events.put(event)
+        else:
+            self._listener(self, event)
+
+    def events(self) -> Iterator[Event]:
+        """All events in order; ends after done, failed or cancelled. For one reader, of a job without a listener."""
+        while True:
+            event = self._events.get()
+            yield event
+            if event.kind in ENDS:
+                return
+
+    def result(self) -> Tensor:
+        """Wait for the result. Raises EngineError if the job failed or was cancelled."""
+        for event in self.events():
+            if event.kind == "done":
+                assert event.result is not None
+                return event.result
+            if event.kind in ENDS:
+                raise EngineError(event.error or "The job was cancelled.")
+        raise AssertionError("unreachable")
+
+
+class Engine:
+    """Runs samplers on one device.
+
+    nets: what to evaluate for a NetKey; may be filled while the engine runs, before a job that needs it is submitted.
+    exact: a batch size; every batch is filled up to it, so that reruns are bit-identical whatever else is running.
+    """
+
+    def __init__(self, nets: MutableMapping[NetKey, Net], device: torch.device | str = "cpu",
+                 exact: int | None = None, max_batch: int | None = None) -> None:
+        self.nets, self.device = nets, torch.device(device)
+        largest = max_batch or (64 if self.device.type == "cpu" else 256)
+        self.buckets = (exact,) if exact else tuple(b for b in BUCKETS if b <= largest)
+        self.stats = Stats()
+        self._groups: OrderedDict[tuple, Group] = OrderedDict()
+        self._jobs: dict[int, Job] = {}
+        self._inbox: queue.SimpleQueue[tuple[str, Job | None]] = queue.SimpleQueue()
+        self._numbers = itertools.count(1)
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, sampler: Sampler, *, priority: int = 0, listener: Listener | None = None) -> Job:
+        """Queue a sampler; a higher priority is served first within a batch group.
+
+        A listener gets (job, event) at once, on the engine's thread, and must return quickly; without one the events
+        wait in `Job.events`.
+        """
+        job = Job(next(self._numbers), sampler, priority, listener)
+        self._inbox.put(("submit", job))
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job within one network call; a finished one stays finished."""
+        self._inbox.put(("cancel", job))
+
+    def close(self) -> None:
+        """Cancel everything and end the thread."""
+        self._inbox.put(("close", None))
+        self._thread.join()
+
+    def _loop(self) -> None:
+        with torch.inference_mode():
+            while self._take_inbox():
+                begin = time.perf_counter()
+                self._serve_one_batch()
+                self.stats.busy += time.perf_counter() - begin
+        for job in list(self._jobs.values()):
+            self._end(job, Event("cancelled"))
+
+    def _take_inbox(self) -> bool:
+        """Handle what has arrived, waiting if there is nothing else to do; False when the engine is closed."""
+        while not (self._jobs and self._inbox.empty()):
+            what, job = self._inbox.get()
+            if job is None:
+                return False
+            if what == "submit":
+                job.status = "running"
+                self._jobs[job.number] = job
+                job.emit(Event("started"))
+                self._advance(job, None)
+            elif job.number in self._jobs:
+                self._end(job, Event("cancelled"))
+        return True
+
+    def _advance(self, job: Job, answer: tuple | None) -> None:
+        """Run a job's own arithmetic until it wishes for network calls or ends."""
+        begin = time.perf_counter()
+        try:
+            wish = job.sampler.send(answer)
+            while isinstance(wish, Preview):
+                job._step = wish.step
+                job.emit(Event("preview", preview=wish))
+                wish = job.sampler.send(None)
+        except StopIteration as stop:
+            self._end(job, Event("done", result=stop.value))
+            return
+        except Exception as error:
+            log.exception("sampler of job %d failed", job.number)
+            self._end(job, Event("failed", error=f"The sampler stopped with an error: {error}"))
+            return
+        finally:
+            seconds = time.perf_counter() - begin
+            job.stats.sampler += seconds
+            self.stats.sampler += seconds
+        job._parts = [{} for _ in wish]
+        job._missing = sum(call.rows for call in wish)
+        for slot, call in enumerate(wish):
+            job.stats.calls[call.net.method] += 1
+            self.stats.calls[call.net.method] += 1
+            group = self._groups.setdefault(group_key(call), Group(self.buckets))
+            group.waiting.append(Piece(job, call, slot, 0, call.rows))
+
+    def _serve_one_batch(self) -> None:
+        """Serve the group whose turn it is; groups take turns, so that none holds up another."""
+        for key, group in self._groups.items():
+            if group.waiting:
+                self._groups.move_to_end(key)
+                self._evaluate(group, group.take())
+                return
+
+    def _evaluate(self, group: Group, pieces: list[Piece]) -> None:
+        net = pieces[0].call.net
+        rows = sum(piece.rows for piece in pieces)
+        size = group.bucket(rows)
+        begin = time.perf_counter()
+        answer, problem = self._call(net, pieces, size)
+        seconds = time.perf_counter() - begin
+        if answer is None:
+            if problem is None:                          # out of memory: halves fit, or the job alone fails
+                self._split(group, pieces, rows)
+            else:
+                for job in {piece.job.number: piece.job for piece in pieces}.values():
+                    self._end(job, Event("failed", error=problem))
+            return
+        group.measured(size, seconds)
+        self._count(pieces, rows, size, seconds)
+        finite = finite_rows(answer).tolist()
+        first = 0
+        for piece in pieces:
+            part = slice(first, first + piece.rows)
+            first += piece.rows
+            if piece.job.number in self._jobs:
+                if all(finite[part]):
+                    self._deliver(piece, rows_of(answer, part.start, part.stop))
+                else:
+                    bad = [piece.lo + k for k, good in enumerate(finite[part]) if not good]
+                    self._end(piece.job, Event("failed", error=(
+                        f"The network's answer was not a number for image {bad[0] + 1} after step {piece.job._step}; "
+                        "nothing was saved. Try another sampler, fewer steps or less guidance.")))
+
+    def _call(self, net: NetKey, pieces: list[Piece], size: int) -> tuple[Answer | None, str | None]:
+        """(answer, None); (None, None) when memory ran out; (None, sentence) for another error."""
+        try:
+            x, t, cond = join(pieces, size)
+            answer = self.nets[net](x, cond) if t is None else self.nets[net](x, t, cond)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)      # so that the time measured is the network's
+            return answer, None
+        except Exception as error:
+            if _out_of_memory(error):
+                return None, None
+            log.exception("network %s failed", net)
+            return None, f"The network {net.method} stopped with an error: {error}"
+
+    def _split(self, group: Group, pieces: list[Piece], rows: int) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller = tuple(b for b in group.buckets if b < rows)
+        if not smaller:
+            for piece in pieces:
+                self._end(piece.job, Event("failed", error=(
+                    "There is not enough memory for a single image of this size; close other programs or choose a "
+                    "smaller model.")))
+            return
+        log.warning("out of memory with a batch of %d; going on with at most %d", rows, smaller[-1])
+        group.buckets = smaller
+        group.rate = {b: rate for b, rate in group.rate.items() if b in smaller}
+        group.waiting[:0] = pieces
+
+    def _count(self, pieces: list[Piece], rows: int, size: int, seconds: float) -> None:
+        self.stats.batches += 1
+        self.stats.rows += rows
+        self.stats.padded += size - rows
+        self.stats.network += seconds
+        for piece in pieces:
+            piece.job.stats.rows += piece.rows
+            piece.job.stats.network += seconds * piece.rows / rows
+        for job in {piece.job.number: piece.job for piece in pieces}.values():
+            job.stats.batches += 1
+
+    def _deliver(self, piece: Piece, part: Answer) -> None:
+        job = piece.job
+        job._parts[piece.slot][piece.lo] = part
+        job._missing -= piece.rows
+        if job._missing == 0:
+            answer = tuple(stitch(parts[lo] for lo in sorted(parts)) for parts in job._parts)
+            job.emit(Event("progress"))
+            self._advance(job, answer)
+
+    def _end(self, job: Job, event: Event) -> None:
+        """Close the generator, forget the job and everything it was waiting for, tell its listener."""
+        self._jobs.pop(job.number, None)
+        for key, group in list(self._groups.items()):
+            group.waiting = [piece for piece in group.waiting if piece.job is not job]
+            if not group.waiting and key[0] not in self.nets:
+                del self._groups[key]                    # its weights were unloaded
+        job.sampler.close()
+        job._parts = []
+        job.status = event.kind
+        job.emit(event)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))

@@ -1,0 +1,83 @@
+"""Options as frozen dataclasses: page controls, command-line flags, stored settings and tests are all made from them."""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, get_type_hints
+
+
+class OptionError(ValueError):
+    """A value that an option cannot take; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option as a control needs it. type is int, float, bool or str; low and high are inclusive."""
+    name: str
+    type: type
+    default: Any
+    label: str
+    help: str
+    symbol: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def parse(self, value: Any) -> Any:
+        """The value as this option's type. Raises OptionError with a sentence."""
+        if self.type is bool:
+            if isinstance(value, bool) or str(value).lower() in ("true", "false"):
+                return value if isinstance(value, bool) else str(value).lower() == "true"
+            raise OptionError(f"{self.label} must be true or false; you asked for {value!r}.")
+        if self.choices:
+            if value in self.choices:
+                return value
+            raise OptionError(f"{self.label} must be one of {', '.join(self.choices)}; you asked for {value!r}.")
+        if self.type is str:
+            return str(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        whole = self.type is int
+        if not math.isfinite(number) or (whole and number != int(number)) or isinstance(value, bool):
+            raise OptionError(f"{self.label} must be a {'whole ' if whole else ''}number {self._range()}; "
+                              f"you asked for {value}.")
+        if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            raise OptionError(f"{self.label} must be {self._range()}; you asked for {value}.")
+        # An integer goes through int(value), since a large seed does not fit a float.
+        return (int(value) if isinstance(value, (int, str)) and "." not in str(value) and "e" not in str(value).lower()
+                else int(number)) if whole else number
+
+    def _range(self) -> str:
+        low, high = (f"{bound:g}" if bound is None or abs(bound) < 1e6 else f"{bound:,.0f}"
+                     for bound in (self.low or 0, self.high or 0))
+        if self.high is None:
+            return f"of at least {low}"
+        return f"between {low} and {high}"
+
+
+def option(default: Any, label: str, help: str, **more: Any) -> Any:
+    """A dataclass field that carries an `Option`; `more` are its symbol, low, high and choices."""
+    return field(default=default, metadata={"option": {"label": label, "help": help, **more}})
+
+
+def options_of(cls: type) -> tuple[Option, ...]:
+    """The options of a dataclass, in order."""
+    hints = get_type_hints(cls)
+    return tuple(
+        Option(f.name, hints[f.name], f.default if f.default is not MISSING else None, **f.metadata["option"])
+        for f in fields(cls) if "option" in f.metadata)
+
+
+def build(cls: type, values: Mapping[str, Any]) -> Any:
+    """An options object from plain values; absent ones take their default.
+
+    Raises OptionError with a sentence for a value out of range and for a name that the class does not have.
+    """
+    known = {o.name: o for o in options_of(cls)}
+    for name in values:
+        if name not in known:
+            raise OptionError(f"There is no option {name!r} here; there are {', '.join(known)}.")
+    return cls(**{name: known[name].parse(value) for name, value in values.items()})

@@ -1,0 +1,68 @@
+"""The central idea: a sampler is a generator that never calls a network.
+
+It yields the calls that it needs ("evaluate this network at (x, t, condition)") and is sent the answers; now and then it
+yields a `Preview` and is sent None. So it reads like the paper's algorithm, knows nothing of devices, progress bars or
+other requests, and one engine can advance many samplers at once and join their calls into shared batches.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+Cond = Mapping[str, Tensor]        # named tensors, each with the leading row axis B
+
+
+@dataclass(frozen=True)
+class NetKey:
+    """Which function to evaluate: a method ("predict", "encode", "decode", ...) of the network with these weights."""
+    weights: str                   # identity of the weights: SHA-256 of their file
+    method: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One evaluation of a network; every tensor has a leading row axis B."""
+    net: NetKey
+    x: Tensor                      # (B, ...) network input
+    t: Tensor | None               # (B,) time, noise level or position; None where the network takes none
+    cond: Cond                     # same structure for conditional and null rows, so that both batch together
+
+    @property
+    def rows(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A look inside a running sampler; the images are (B, C, H, W) in [-1, 1], in general not clipped."""
+    x_t: Tensor                    # the current state, scaled to be shown
+    x0: Tensor                     # the current estimate of the result
+    step: int                      # steps done, 1..total
+    total: int
+    t: float                       # where the step was taken, in the family's own unit of time
+    sigma: float                   # noise level there: noise over signal
+
+
+Answer = Tensor | dict[str, Tensor]
+Sampler = Generator["tuple[Call, ...] | Preview", "tuple | None", Tensor]
+Steps = Generator["tuple[Call, ...] | Preview", "tuple | None", Tensor]
+Predict = Callable[[Tensor, Tensor], Steps]       # (x, t) -> the network's answer, by `yield from`
+Net = Callable[..., Answer]                       # called as net(x, t, cond), without t where it is None
+
+
+def evaluate(net: Net, call: Call) -> Answer:
+    """Evaluate one call."""
+    return net(call.x, call.cond) if call.t is None else net(call.x, call.t, call.cond)
+
+
+def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Tensor:
+    """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine."""
+    answer: tuple | None = None
+    while True:
+        try:
+            wish = sampler.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = None if isinstance(wish, Preview) else tuple(evaluate(nets[call.net], call) for call in wish)

@@ -1,0 +1,1 @@
+"""Where weights are, whether they are what they claim to be, and how they become networks."""

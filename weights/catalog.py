@@ -1,0 +1,62 @@
+"""Which weights there are: bundled with the project, and from the user's own training runs."""
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from weights.verify import WeightsError, read_header
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One weights file; its header is read when it is asked for."""
+    name: str                      # "shapes-diffusion"
+    path: Path
+    source: str                    # "bundled" or "run"
+    expected: str | None           # SHA-256 that the file must have; None: as found
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """family, title, config, training facts. Raises WeightsError for a damaged file."""
+        _, texts = read_header(self.path)
+        try:
+            return json.loads(texts["model"])
+        except (KeyError, ValueError) as error:
+            raise WeightsError(f"{self.path.name} holds no description of its network, so it cannot be loaded; use "
+                               "weights that `launch.py train` wrote.") from error
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the file holds, from its header alone."""
+        return sum(math.prod(tensor["shape"]) for tensor in read_header(self.path)[0].values())
+
+    @property
+    def card(self) -> str:
+        """The model card beside the file, Markdown; empty if there is none."""
+        path = self.path.with_suffix(".md")
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def entries(runs: Path | None = None) -> list[Entry]:
+    """All weights: the bundled ones in the order of their list, then those of finished runs, newest first."""
+    listed = json.loads((BUNDLED / "catalog.json").read_text(encoding="utf-8"))
+    found = [Entry(name, BUNDLED / f"{name}.safetensors", "bundled", digest) for name, digest in listed.items()]
+    if runs is not None and runs.is_dir():
+        files = sorted(runs.glob("*/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+        found += [Entry(path.parent.name, path, "run", None) for path in files]
+    return found
+
+
+def find(name: str, runs: Path | None = None) -> Entry:
+    """An entry by name. Raises WeightsError with the names that exist."""
+    known = entries(runs)
+    for entry in known:
+        if entry.name == name:
+            return entry
+    raise WeightsError(f"There is no model {name!r}; there are {', '.join(entry.name for entry in known)}.")
