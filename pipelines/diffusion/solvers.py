@@ -37,6 +37,8 @@ def make_scheduler(name: str, schedule: NoiseSchedule, options: DiffusionOptions
         num_train_timesteps=schedule.T, trained_betas=schedule.betas.float().numpy(), prediction_type="epsilon",
         timestep_spacing=options.spacing, **settings)
     scheduler.set_timesteps(options.steps)
+    # Neighbouring noise levels can round to the same time, so the scheduler must not look up where it starts.
+    scheduler.set_begin_index(0)
     return scheduler
 
 

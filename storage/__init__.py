@@ -1,0 +1,9 @@
+"""What is remembered: SQLite through SQLAlchemy for records, PNG files for pictures. Imports none of our other packages."""
+from storage.errors import StorageError
+from storage.files import read_settings
+from storage.gallery import Cursor, Facets, Filters, Page
+from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
+from storage.store import Storage
+
+__all__ = ["CellRecord", "Cursor", "Facets", "Filters", "GridRecord", "ImageRecord", "NewImage", "Page", "Storage",
+           "StorageError", "read_settings"]

@@ -1,0 +1,96 @@
+"""Finding pictures: filters, and paging by key so that the last page costs what the first one does."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from storage.errors import StorageError
+from storage.records import ImageRecord
+from storage.tables import Cell, Image
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page ended: the next one begins after this picture."""
+    created: int
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.created}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Raises StorageError for anything that `str(cursor)` did not write."""
+        created, _, image_id = text.partition("-")
+        if not created.isdigit() or not image_id.isalnum():
+            raise StorageError("The gallery could not go on from there; reload the page.")
+        return cls(int(created), image_id)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which pictures; None and "" do not filter. text: all its words occur in prompt, negative prompt or model name."""
+    family: str | None = None
+    sampler: str | None = None
+    model_sha256: str | None = None
+    steps_min: int | None = None
+    steps_max: int | None = None
+    seed: int | None = None
+    text: str = ""
+    grid_id: str | None = None
+    job_id: str | None = None
+    bin: bool = False
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [Image.deleted.is_not(None) if self.bin else Image.deleted.is_(None)]
+        for name in ("family", "sampler", "model_sha256", "seed", "job_id"):
+            value = getattr(self, name)
+            if value is not None:
+                found.append(getattr(Image, name) == value)
+        if self.steps_min is not None:
+            found.append(Image.steps >= self.steps_min)
+        if self.steps_max is not None:
+            found.append(Image.steps <= self.steps_max)
+        found += [Image.search.contains(word, autoescape=True) for word in self.text.lower().split()[:16]]
+        if self.grid_id is not None:
+            found.append(Image.cell_id.in_(select(Cell.id).where(Cell.grid_id == self.grid_id)))
+        return found
+
+
+@dataclass(frozen=True)
+class Page:
+    items: list[ImageRecord]
+    next: Cursor | None
+    total: int
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What there is to filter by."""
+    families: tuple[str, ...]
+    samplers: tuple[str, ...]
+    steps_min: int
+    steps_max: int
+
+
+def page(session: Session, filters: Filters, after: Cursor | None, limit: int) -> Page:
+    """Newest first; the id breaks ties, so that no picture is lost or doubled between pages."""
+    conditions = filters.conditions()
+    query: Select[tuple[Image]] = select(Image).where(*conditions)
+    if after is not None:
+        query = query.where(tuple_(Image.created, Image.id) < (after.created, after.id))
+    rows = list(session.scalars(query.order_by(Image.created.desc(), Image.id.desc()).limit(limit + 1)))
+    more = len(rows) > limit
+    rows = rows[:limit]
+    total = session.scalar(select(func.count()).select_from(Image).where(*conditions)) or 0
+    return Page([ImageRecord.of(row) for row in rows], Cursor(rows[-1].created, rows[-1].id) if more else None, total)
+
+
+def facets(session: Session) -> Facets:
+    def distinct(column: ColumnElement[str]) -> tuple[str, ...]:
+        return tuple(session.scalars(select(column).where(Image.deleted.is_(None)).distinct().order_by(column)))
+
+    low, high = session.execute(select(func.min(Image.steps), func.max(Image.steps))).one()
+    return Facets(distinct(Image.family), distinct(Image.sampler), low or 0, high or 0)     # type: ignore[arg-type]

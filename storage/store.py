@@ -1,0 +1,216 @@
+"""The storage's one door. Safe from many threads: one writer at a time, any number of readers."""
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from storage import files, gallery
+from storage.database import open_database
+from storage.errors import StorageError
+from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
+from storage.reconcile import Reconciliation, reconcile
+from storage.tables import Cell, Grid, Image, Job, Model
+
+T = TypeVar("T")
+BIN_DAYS = 30                      # how long a deleted picture can be restored
+
+
+def now() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+class Storage:
+    """Database and pictures of one data folder. Every method raises StorageError with one sentence."""
+
+    report: Reconciliation         # what opening found and mended
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = folder / "images"
+        try:
+            self.images.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"The folder {folder} cannot be written ({error.strerror}); choose another one with "
+                               "--data DIR.") from error
+        self._engine, notes = open_database(folder)
+        self._writer = threading.Lock()
+        self._latest = 0
+        try:
+            self._write(lambda s: s.execute(update(Job).where(Job.status == "running").values(status="interrupted")))
+            self.report = self._write(lambda session: reconcile(session, folder, notes))
+            self.empty_bin(BIN_DAYS)
+        except StorageError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _write(self, work: Callable[[Session], T]) -> T:
+        """Run work in one transaction of the one writer."""
+        try:
+            writes = self._engine.execution_options(writes=True)
+            with self._writer, Session(writes, expire_on_commit=False) as session, session.begin():
+                return work(session)
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
+            raise StorageError(f"The database in {self.folder} could not be written ({reason}); free space or make the "
+                               "folder writable, nothing that was saved before is affected.") from error
+
+    def _read(self, work: Callable[[Session], T]) -> T:
+        try:
+            with Session(self._engine) as session:
+                return work(session)
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
+            raise StorageError(f"The database in {self.folder} could not be read ({reason}); restart the "
+                               "program.") from error
+
+    # Models and jobs
+
+    def remember_model(self, sha256: str, *, family: str, name: str, source: str, parameters: int | None = None) -> None:
+        """Note weights that are going to make pictures."""
+        values = {"family": family, "name": name, "source": source, "parameters": parameters}
+        self._write(lambda session: session.execute(
+            insert(Model).values(sha256=sha256, **values).on_conflict_do_update(index_elements=["sha256"], set_=values)))
+
+    def start_job(self, kind: str, family: str, settings: dict[str, Any], job_id: str | None = None) -> str:
+        """Note that a job runs; returns its id."""
+        job_id = job_id or uuid.uuid4().hex
+        self._write(lambda session: session.add(Job(
+            id=job_id, kind=kind, family=family, settings=settings, status="running", created=now())))
+        return job_id
+
+    def finish_job(self, job_id: str, status: str, error: str | None = None) -> None:
+        """status: done, stopped, failed or interrupted."""
+        self._write(lambda session: session.execute(
+            update(Job).where(Job.id == job_id).values(status=status, error=error)))
+
+    # Grids
+
+    def start_grid(self, job_id: str, *, rows: list[str], columns: list[str], settings: dict[str, Any],
+                   name: str = "") -> str:
+        grid_id = uuid.uuid4().hex
+        self._write(lambda session: session.add(Grid(
+            id=grid_id, job_id=job_id, rows=rows, columns=columns, settings=settings, name=name, created=now())))
+        return grid_id
+
+    def save_cell(self, grid_id: str, row: int, column: int, **values: Any) -> str:
+        """Insert or change the cell at (row, column); values: status, settings, seconds, nfe, calls, distance, error."""
+        def work(session: Session) -> str:
+            session.execute(insert(Cell).values(id=uuid.uuid4().hex, grid_id=grid_id, row=row, column=column, **values)
+                            .on_conflict_do_update(index_elements=["grid_id", "row", "column"], set_=values))
+            return session.scalars(select(Cell.id).where(
+                Cell.grid_id == grid_id, Cell.row == row, Cell.column == column)).one()
+        return self._write(work)
+
+    def grid(self, grid_id: str) -> GridRecord:
+        """A grid with its cells, in reading order, and their pictures that are not deleted."""
+        def work(session: Session) -> GridRecord:
+            found = session.get(Grid, grid_id)
+            if found is None:
+                raise StorageError("That grid is not in the gallery; it may belong to another data folder.")
+            ids: dict[str, list[str]] = {}
+            for cell_id, image_id in session.execute(
+                    select(Image.cell_id, Image.id).join(Cell, Image.cell_id == Cell.id)
+                    .where(Cell.grid_id == grid_id, Image.deleted.is_(None), Image.missing.is_(False))
+                    .order_by(Image.created, Image.id)):
+                ids.setdefault(cell_id, []).append(image_id)
+            cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.row, Cell.column))
+            return GridRecord(found.id, found.job_id, found.name, found.rows, found.columns, found.settings, tuple(
+                CellRecord(c.id, c.row, c.column, c.status, c.settings, c.seconds, c.nfe, c.calls, c.distance, c.error,
+                           tuple(ids.get(c.id, ()))) for c in cells))
+        return self._read(work)
+
+    # Pictures
+
+    def save_image(self, new: NewImage) -> ImageRecord:
+        """File first, then row; returns when both would survive a power cut. A failure leaves neither."""
+        image_id = uuid.uuid4().hex
+        path = self._path(image_id)
+        try:
+            files.write(path, files.encode(new.pixels, new.settings()))
+        except OSError as error:
+            raise StorageError(f"The picture could not be saved because of the disk ({error.strerror}); free space or "
+                               "choose another folder with --data DIR, nothing that was saved before is "
+                               "affected.") from error
+        try:
+            return self._write(lambda session: self._add(session, image_id, new))
+        except StorageError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _add(self, session: Session, image_id: str, new: NewImage) -> ImageRecord:
+        self._latest = max(self._latest + 1, now())     # strictly growing, so that the order of saving is kept
+        row = image_row(image_id, self._latest, new.settings(), new.pixels.shape[1], new.pixels.shape[0])
+        session.add(row)
+        return ImageRecord.of(row)
+
+    def image(self, image_id: str) -> ImageRecord:
+        def work(session: Session) -> ImageRecord:
+            row = session.get(Image, image_id)
+            if row is None:
+                raise StorageError("That picture is not in the gallery; it may have been removed for good.")
+            return ImageRecord.of(row)
+        return self._read(work)
+
+    def path(self, image_id: str) -> Path:
+        """The file of a picture. Raises StorageError if there is no such picture or its file is gone."""
+        path = self._path(self.image(image_id).id)
+        if not path.exists():
+            raise StorageError(f"The file of that picture is gone from {self.images}; draw it again from its settings.")
+        return path
+
+    def _path(self, image_id: str) -> Path:
+        return self.images / image_id[:2] / f"{image_id}.png"
+
+    def page(self, filters: gallery.Filters, after: gallery.Cursor | None = None, limit: int = 60) -> gallery.Page:
+        """Pictures newest first."""
+        return self._read(lambda session: gallery.page(session, filters, after, limit))
+
+    def facets(self) -> gallery.Facets:
+        return self._read(gallery.facets)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Put pictures into the bin; `restore` brings them back. Returns how many."""
+        return self._mark(ids, now())
+
+    def restore(self, ids: Iterable[str]) -> int:
+        return self._mark(ids, None)
+
+    def _mark(self, ids: Iterable[str], deleted: int | None) -> int:
+        wanted = Image.deleted.is_(None) if deleted else Image.deleted.is_not(None)
+        statement = update(Image).where(Image.id.in_(list(ids)), wanted).values(deleted=deleted)
+        return self._write(lambda session: session.execute(statement).rowcount)        # type: ignore[attr-defined]
+
+    def empty_bin(self, older_than_days: float = BIN_DAYS) -> int:
+        """Remove pictures for good that have been in the bin for that long. Rows first: a file alone is adopted again
+        at the next start, a row without a file would be a loss."""
+        limit = now() - int(older_than_days * 86_400e6)
+
+        def work(session: Session) -> list[str]:
+            ids = list(session.scalars(select(Image.id).where(Image.deleted.is_not(None), Image.deleted <= limit)))
+            session.execute(delete(Image).where(Image.id.in_(ids)))
+            return ids
+        ids = self._write(work)
+        for image_id in ids:
+            self._path(image_id).unlink(missing_ok=True)
+        return len(ids)
+
+
+def image_row(image_id: str, created: int, settings: dict[str, Any], width: int, height: int) -> Image:
+    """The row of a picture from its settings."""
+    words = " ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])).lower()
+    values = {"environment": {}} | settings
+    return Image(id=image_id, created=created, width=width, height=height, search=words, deleted=None, missing=False,
+                 **values)

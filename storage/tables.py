@@ -1,0 +1,96 @@
+"""The tables. Columns that are filtered stand by themselves; the full settings stand beside them as JSON."""
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Settings = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {Settings: JSON, list[str]: JSON}
+
+
+class Model(Base):
+    """Weights that made pictures, by the checksum of their file."""
+    __tablename__ = "models"
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    family: Mapped[str]
+    name: Mapped[str]
+    source: Mapped[str]
+    parameters: Mapped[int | None]
+
+
+class Job(Base):
+    """One run of a person's: "generate" or "compare"."""
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    family: Mapped[str]
+    settings: Mapped[Settings]
+    status: Mapped[str]                               # running, done, stopped, failed, interrupted
+    error: Mapped[str | None]
+    created: Mapped[int] = mapped_column(BigInteger)  # microseconds since 1970, UTC
+
+
+class Grid(Base):
+    """A comparison: labels of rows and columns, and the settings that all cells share."""
+    __tablename__ = "grids"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    name: Mapped[str]
+    rows: Mapped[list[str]]
+    columns: Mapped[list[str]]
+    settings: Mapped[Settings]
+    created: Mapped[int] = mapped_column(BigInteger)
+
+
+class Cell(Base):
+    """One cell of a grid with the settings that it really used."""
+    __tablename__ = "cells"
+    __table_args__ = (UniqueConstraint("grid_id", "row", "column"),)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    grid_id: Mapped[str] = mapped_column(ForeignKey("grids.id"))
+    row: Mapped[int]
+    column: Mapped[int]
+    status: Mapped[str]
+    settings: Mapped[Settings]
+    seconds: Mapped[float | None]
+    nfe: Mapped[int | None]
+    calls: Mapped[int | None]
+    distance: Mapped[float | None]
+    error: Mapped[str | None]
+
+
+class Image(Base):
+    """One picture; its file is images/<first two of id>/<id>.png."""
+    __tablename__ = "images"
+    __table_args__ = (
+        Index("images_newest", "deleted", "created", "id"),
+        Index("images_family", "deleted", "family", "created", "id"),
+        Index("images_sampler", "deleted", "sampler", "created", "id"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created: Mapped[int] = mapped_column(BigInteger)
+    family: Mapped[str]
+    model_sha256: Mapped[str]
+    model_name: Mapped[str]
+    prompt: Mapped[str]
+    negative_prompt: Mapped[str]
+    sampler: Mapped[str]
+    steps: Mapped[int]
+    guidance: Mapped[float]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    nfe: Mapped[int]
+    seconds: Mapped[float]
+    options: Mapped[Settings]
+    environment: Mapped[Settings]
+    width: Mapped[int]
+    height: Mapped[int]
+    search: Mapped[str]                               # prompt, negative prompt and model name in lower case
+    deleted: Mapped[int | None] = mapped_column(BigInteger, default=None)   # when it went into the bin
+    missing: Mapped[bool] = mapped_column(default=False)                    # its file was gone at a start
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    cell_id: Mapped[str | None] = mapped_column(ForeignKey("cells.id"), index=True)

@@ -1,0 +1,56 @@
+"""Gaussian data N(mu, s^2 I): everything that a diffusion sampler should do is known in closed form."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipelines.diffusion.family import RUN
+from pipelines.diffusion.options import DiffusionOptions
+from pipelines.numerics.guidance import guided
+from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.protocol import NetKey, run_alone
+from pipelines.registry import face
+
+KEY = NetKey("gaussian", "predict")
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    mu: float
+    s: float
+    schedule: NoiseSchedule
+
+    def eps(self, x_t: Tensor, t: Tensor, cond: dict) -> Tensor:
+        """E[eps | x_t] = sqrt(1 - abar) (x_t - sqrt(abar) mu) / (abar s^2 + 1 - abar)."""
+        signal, noise = (per_row(z, x_t) for z in self.schedule.at(t))
+        return noise * (x_t - signal * self.mu) / (signal**2 * self.s**2 + noise**2)
+
+    def flow_to(self, x_T: Tensor, sigma_end: float) -> Tensor:
+        """Where the probability-flow ODE takes x_T from the last time to noise level sigma_end (x in signal units).
+
+        In y = x / sqrt(abar) the ODE keeps (y - mu) / sqrt(s^2 + sigma^2) constant.
+        """
+        abar = float(self.schedule.alpha_bar[-1])
+        sigma = ((1 - abar) / abar) ** 0.5
+        return self.mu + ((self.s**2 + sigma_end**2) / (self.s**2 + sigma**2)) ** 0.5 * (x_T / abar**0.5 - self.mu)
+
+
+def draw(name: str, data: Gaussian, steps: int, rows: int = 16, side: int = 16,
+         **options: object) -> tuple[Tensor, Tensor, int]:
+    """(samples, the x_T they came from, network calls) of a sampler on the exact network."""
+    noise = RowNoise(tuple(range(rows)), (3, side, side))
+    x_T = noise.normal()
+    calls = 0
+
+    def net(x: Tensor, t: Tensor, cond: dict) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return data.eps(x, t, cond)
+
+    chosen: DiffusionOptions = face("diffusion").samplers[name].options(steps=steps, clip=False, **options)
+    sampler = RUN[name](guided(KEY, {}, {}, 1.0), x_T, noise, data.schedule, chosen)
+    with torch.inference_mode():
+        return run_alone(sampler, {KEY: net}), x_T, calls
