@@ -100,7 +100,7 @@ class Service:
         """Check a grid without running it; calls include those of the converged reference."""
         grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
         cells = [request for row in grid for request in row]
-        return self._check(cells, settings_of(cells[0]) | {"samplers": samplers, "steps": steps})
+        return self._check(cells, _grid_settings(grid))
 
     def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
         calls = sum(nfe_of(r) for r in requests)
@@ -131,9 +131,8 @@ class Service:
         """Start a grid, rows = samplers, columns = step counts; returns the job's id at once."""
         grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
         first, face = grid[0][0], face_of(ask.family)
-        settings = settings_of(first) | {"samplers": [row[0].sampler for row in grid],
-                                         "steps": [request.options.steps for request in grid[0]]}
-        job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} × {len(grid[0])} grid", settings)
+        job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
+                       _grid_settings(grid))
         job.rows = tuple(face.samplers[row[0].sampler].title for row in grid)
         job.columns = tuple(f"{request.options.steps} steps" for request in grid[0])
         job.cells = [CellView(r, c, "waiting", settings_of(request))
@@ -315,3 +314,10 @@ class Service:
         if self._engine is not None:
             self._engine.close()
         self._storage.close()
+
+
+def _grid_settings(grid: list[list[Request]]) -> dict[str, Any]:
+    """The settings that all cells share, and what rows and columns are."""
+    shared = {name: value for name, value in settings_of(grid[0][0]).items() if name not in ("sampler", "options")}
+    return shared | {"samplers": [row[0].sampler for row in grid],
+                     "columns": [request.options.steps for request in grid[0]]}

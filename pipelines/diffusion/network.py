@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.protocol import Cond
 
 PREDICTIONS = ("eps", "v")
 
@@ -43,8 +44,11 @@ class DiffusionNet(nn.Module):
         self.text = TextEncoder(config.text)
         self.unet = UNet(config.unet)
 
-    def encode(self, tokens: Tensor) -> dict[str, Tensor]:
-        """The condition c: token ids (B, L) int64 -> states, mask and pooled vector of the caption."""
+    def encode(self, tokens: Tensor, cond: Cond | None = None) -> dict[str, Tensor]:
+        """The condition c: token ids (B, L) int64 -> states, mask and pooled vector of the caption.
+
+        It takes no condition itself; the parameter is there because the engine calls every method alike.
+        """
         return self.text(tokens)
 
     def output(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor]) -> Tensor:

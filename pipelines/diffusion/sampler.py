@@ -48,7 +48,7 @@ def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
 
 def _steps(schedule: NoiseSchedule, options: DiffusionOptions) -> Iterator[tuple[int, int, float, float]]:
     """(number of the step from 1, t, abar_t, abar_s) of every step."""
-    times = timesteps(options.steps, schedule.T, options.spacing)
+    times = timesteps(options.steps, schedule.visited(options.steps), options.spacing)
     abar = [*(float(schedule.alpha_bar[t]) for t in times), 1.0]
     return ((i + 1, t, abar[i], abar[i + 1]) for i, t in enumerate(times))
 

@@ -33,8 +33,9 @@ def make_scheduler(name: str, schedule: NoiseSchedule, options: DiffusionOptions
     class_name, settings = SCHEDULERS[name]
     if getattr(options, "karras", False):
         settings = settings | {"use_karras_sigmas": True}
+    times = schedule.visited(options.steps)
     scheduler = getattr(diffusers, class_name)(
-        num_train_timesteps=schedule.T, trained_betas=schedule.betas.float().numpy(), prediction_type="epsilon",
+        num_train_timesteps=times, trained_betas=schedule.betas[:times].float().numpy(), prediction_type="epsilon",
         timestep_spacing=options.spacing, **settings)
     scheduler.set_timesteps(options.steps)
     # Neighbouring noise levels can round to the same time, so the scheduler must not look up where it starts.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 SCHEDULES = ("linear", "cosine")
+SIGMA_MAX = 160.0                  # noise over signal; the linear schedule ends at 157
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class NoiseSchedule:
     def alpha_bar(self) -> Tensor:
         """(T,) float64: the share of the signal's variance left after each step."""
         return torch.cumprod(1 - self.betas, dim=0)
+
+    def visited(self, steps: int) -> int:
+        """How many of the times a sampler of so many steps chooses from: those with sigma up to SIGMA_MAX.
+
+        The last times of the cosine schedule reach sigma = 20,000. There is nothing left of the picture from 160 on,
+        and solvers that work in sigma would lose their accuracy in the first step.
+        """
+        sigma = ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
+        return max(int((sigma <= SIGMA_MAX).sum()), steps)
 
     def at(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(sqrt(abar_t), sqrt(1 - abar_t)) at times t (B,) in [0, T-1], float32, on t's device.

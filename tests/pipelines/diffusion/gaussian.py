@@ -28,12 +28,12 @@ class Gaussian:
         signal, noise = (per_row(z, x_t) for z in self.schedule.at(t))
         return noise * (x_t - signal * self.mu) / (signal**2 * self.s**2 + noise**2)
 
-    def flow_to(self, x_T: Tensor, sigma_end: float) -> Tensor:
-        """Where the probability-flow ODE takes x_T from the last time to noise level sigma_end (x in signal units).
+    def flow_to(self, x_T: Tensor, sigma_end: float, steps: int = 50) -> Tensor:
+        """Where the probability-flow ODE takes x_T from the first visited time to noise level sigma_end (x in signal units).
 
         In y = x / sqrt(abar) the ODE keeps (y - mu) / sqrt(s^2 + sigma^2) constant.
         """
-        abar = float(self.schedule.alpha_bar[-1])
+        abar = float(self.schedule.alpha_bar[self.schedule.visited(steps) - 1])
         sigma = ((1 - abar) / abar) ** 0.5
         return self.mu + ((self.s**2 + sigma_end**2) / (self.s**2 + sigma**2)) ** 0.5 * (x_T / abar**0.5 - self.mu)
 

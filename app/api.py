@@ -1,0 +1,97 @@
+"""What the page's scripts ask for: snapshots of jobs, recorded steps, the gallery, pictures. JSON in, JSON out."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import FileResponse, JSONResponse
+
+from app.service import Service
+from app.views import JobView, UserError
+
+IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
+                 "Cache-Control": "private, max-age=31536000, immutable"}
+
+
+def routes(service: Service) -> APIRouter:
+    """The routes below /api and /image. Ids and filters are checked by the service."""
+    router = APIRouter()
+
+    def answer(work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except UserError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    @router.get("/api/chips")
+    def chips() -> Any:
+        return service.chips() | {"jobs": [_brief(view) for view in service.jobs()[:30]]}
+
+    @router.get("/api/job/{job_id}")
+    def job(job_id: str, seen: int = -1, cells: str = "") -> Any:
+        """A snapshot, or only the version if nothing changed since `seen`."""
+        view = service.job(job_id)
+        if view is None:
+            return JSONResponse({"error": "That run is no longer kept; its pictures are in the gallery."}, 404)
+        return {"version": view.version, "status": view.status} if view.version == seen else asdict(view)
+
+    @router.get("/api/frame/{job_id}/{k}")
+    def frame(job_id: str, k: int) -> Any:
+        return answer(lambda: asdict(service.frame(job_id, k)))
+
+    @router.post("/api/stop/{job_id}")
+    def stop(job_id: str) -> Any:
+        service.stop(job_id)
+        return {}
+
+    @router.get("/api/examples/{family}")
+    def examples(family: str) -> Any:
+        return answer(lambda: [asdict(picture) for picture in service.gallery.examples(family)])
+
+    @router.get("/api/facets")
+    def facets() -> Any:
+        return answer(service.gallery.facets)
+
+    @router.get("/api/gallery")
+    def gallery(family: str = "", sampler: str = "", steps_min: int | None = None, steps_max: int | None = None,
+                text: str = "", bin: bool = False, after: str = "") -> Any:
+        return answer(lambda: asdict(service.gallery.page(
+            family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max, text=text[:500],
+            bin=bin, after=after or None)))
+
+    @router.get("/api/picture/{image_id}")
+    def picture(image_id: str) -> Any:
+        return answer(lambda: asdict(service.gallery.picture(image_id)))
+
+    @router.post("/api/delete")
+    def delete(ids: list[str] = Body(embed=True)) -> Any:                     # noqa: B008
+        return answer(lambda: {"count": service.gallery.delete(ids)})
+
+    @router.post("/api/restore")
+    def restore(ids: list[str] = Body(embed=True)) -> Any:                    # noqa: B008
+        return answer(lambda: {"count": service.gallery.restore(ids)})
+
+    @router.get("/image/{image_id}.png")
+    def image(image_id: str) -> Any:
+        return answer(lambda: FileResponse(service.gallery.file(image_id), media_type="image/png", headers=IMAGE_HEADERS))
+
+    @router.get("/export/{grid_id}.{ending}")
+    def export(grid_id: str, ending: str) -> Any:
+        make = {"png": service.gallery.export_png, "csv": service.gallery.export_csv}.get(ending)
+        if make is None:
+            return JSONResponse({"error": "A grid is exported as png or csv."}, 400)
+
+        def work() -> FileResponse:
+            path = make(grid_id)
+            return FileResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
+        return answer(work)
+
+    return router
+
+
+def _brief(view: JobView) -> dict[str, Any]:
+    """A line of the queue's drawer."""
+    return {"id": view.id, "kind": view.kind, "family": view.family, "status": view.status, "title": view.title,
+            "step": view.step, "total": view.total, "seconds": view.seconds}

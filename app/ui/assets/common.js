@@ -1,0 +1,121 @@
+// Shared by all drawn components. User text enters the page through textContent alone.
+window.sx = {
+  kinds: {},
+
+  // Gradio calls this when a component loads; its own template stays empty and ours is kept beside it.
+  mount(kind, element, props, trigger, watch) {
+    const root = sx.el("div", {class: `sx-root sx-${kind}-root`});
+    const update = sx.kinds[kind](root, props, trigger) || (() => {});
+    const draw = () => {
+      if (root.parentElement !== element) element.appendChild(root);
+      let value = {};
+      try { value = JSON.parse(props.value || "{}"); } catch { /* not ours yet */ }
+      update(value);
+    };
+    watch("value", draw);
+    draw();
+  },
+
+  el(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value === true) node.setAttribute(name, "");
+      else if (value !== false && value != null) node.setAttribute(name, value);
+    }
+    node.append(...children.filter((child) => child != null));
+    return node;
+  },
+
+  async get(path) {
+    const response = await fetch(path, {headers: {Accept: "application/json"}});
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error || response.statusText);
+    return body;
+  },
+
+  async post(path, body = {}) {
+    const response = await fetch(path, {method: "POST", headers: {"Content-Type": "application/json"},
+                                        body: JSON.stringify(body)});
+    const answer = await response.json();
+    if (!response.ok) throw new Error(answer.error || response.statusText);
+    return answer;
+  },
+
+  seconds(s) {
+    if (s == null) return "";
+    return s < 1 ? `${s.toFixed(2)} s` : s < 100 ? `${s.toFixed(1)} s` : `${Math.round(s / 60)} min`;
+  },
+
+  running: (status) => ["waiting", "loading", "running"].includes(status),
+
+  // Follow a job: calls draw(view) at every change, returns a function that lets go of it. The job itself goes on.
+  follow(id, draw, gone, pause = 90) {
+    let version = -1, live = true, last = null;
+    const tick = async () => {
+      if (!live) return;
+      try {
+        const view = await sx.get(`/api/job/${id}?seen=${version}`);
+        if (!live) return;
+        if (view.version !== version) { version = view.version; last = view; draw(view); }
+        if (last && sx.running(last.status)) setTimeout(tick, pause);
+      } catch (error) {
+        if (!live) return;
+        if (last && sx.running(last.status)) setTimeout(tick, 1000);     // the server may be back in a moment
+        else if (gone) gone(error);
+      }
+    };
+    tick();
+    return () => { live = false; };
+  },
+
+  remember(key, value) {
+    try { value ? sessionStorage.setItem(`sx-${key}`, value) : sessionStorage.removeItem(`sx-${key}`); } catch { /* private mode */ }
+  },
+  recall(key) {
+    try { return sessionStorage.getItem(`sx-${key}`); } catch { return null; }
+  },
+
+  // The largest whole factor at which `count` pictures of side `side` fit; at least 1.
+  factor(count, side, width, height, gap = 8) {
+    let best = [1, 1];
+    for (let columns = 1; columns <= count; columns++) {
+      const rows = Math.ceil(count / columns);
+      const k = Math.floor(Math.min((width - gap * (columns - 1)) / columns, (height - gap * (rows - 1)) / rows) / side);
+      if (k > best[0]) best = [k, columns];
+    }
+    return best[0] === 1 && best[1] === 1 && count > 1 ? [1, Math.max(1, Math.floor(width / (side + gap)))] : best;
+  },
+};
+
+sx.kinds.sentence = (root) => {
+  root.setAttribute("role", "status");
+  root.setAttribute("aria-live", "polite");
+  return (value) => {
+    root.textContent = value.error || value.note || "";
+    root.classList.toggle("sx-error", Boolean(value.error));
+  };
+};
+
+sx.kinds.chips = (root, props, trigger) => (texts) => {
+  if (!Array.isArray(texts)) return;
+  root.replaceChildren(
+    sx.el("button", {class: "sx-chip", type: "button", onclick: () => trigger("select", {text: ""})}, "⟳ surprise me"),
+    ...texts.map((text) => sx.el("button", {class: "sx-chip", type: "button", title: text,
+                                            onclick: () => trigger("select", {text})}, text)));
+};
+
+document.addEventListener("keydown", (event) => {
+  const shown = (selector) => [...document.querySelectorAll(selector)].find((node) => node.offsetParent !== null);
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    const button = shown("button.sx-generate") || shown(".sx-generate button");
+    if (button) {
+      event.preventDefault();
+      if (document.activeElement) document.activeElement.blur();          // so that a number being typed counts
+      setTimeout(() => button.click(), 60);
+    }
+  } else if (event.key === "Escape") {
+    const stop = shown("button.sx-stop:not([disabled])");
+    if (stop) stop.click();
+  }
+}, true);

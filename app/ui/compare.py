@@ -1,0 +1,95 @@
+"""The Compare tab: samplers by step counts, same seeds, one grid that fills cell by cell."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.service import Service
+from app.ui.components import drawn, sentence
+from app.views import Ask, Check, UserError
+
+SAMPLERS, STEPS = ("ddim", "dpmpp_2m", "heun"), "5, 10, 20"
+
+
+@dataclass
+class CompareTab:
+    """The controls that other tabs fill."""
+    family: gr.Dropdown
+    prompt: gr.Textbox
+    samplers: gr.Dropdown
+    steps: gr.Textbox
+    guidance: gr.Slider
+    seed: gr.Number
+    count: gr.Number
+
+    def receive(self, settings: dict[str, Any] | None) -> list[Any]:
+        """Updates for `received()`: prompt, guidance and seed of a picture."""
+        if settings is None:
+            return [gr.skip() for _ in self.received()]
+        return [settings["family"], settings["prompt"], settings["guidance_scale"], settings["seed"]]
+
+    def received(self) -> list[Any]:
+        return [self.family, self.prompt, self.guidance, self.seed]
+
+
+def summary(check: Check, cells: int) -> str:
+    """"9 cells · 210 calls · ≈ 4 s"."""
+    time = f" · ≈ {check.estimated_seconds:.0f} s" if check.estimated_seconds else ""
+    return f"{cells} cells · {check.images} images · {check.calls:,} calls{time}"
+
+
+def compare_tab(service: Service) -> CompareTab:
+    """Build the tab."""
+    families = service.families()
+    first = families[0]
+    request = {o.name: o for o in first.request}
+    with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
+        with gr.Row(elem_classes="sx-line"):
+            family = gr.Dropdown([(f.title, f.name) for f in families], value=first.name, label="Family", min_width=110,
+                                 scale=0, elem_id="compare-family")
+            prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
+                                elem_id="compare-prompt")
+            guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",
+                                 min_width=150, scale=1, elem_id="compare-guidance")
+            seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
+            count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
+        with gr.Row(elem_classes="sx-line"):
+            samplers = gr.Dropdown([(s.title, s.name) for s in first.samplers], multiselect=True,
+                                   value=[s.name for s in first.samplers if s.name in SAMPLERS], label="Rows: samplers",
+                                   scale=3, min_width=260, elem_id="compare-samplers")
+            steps = gr.Textbox(STEPS, label="Columns: steps, like 5,10,20 or 10-50(+10)", scale=2, min_width=200,
+                               elem_id="compare-steps")
+            run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
+                            elem_classes="sx-generate")
+        message = sentence("compare-message")
+        grid = drawn("compare", json.dumps({"job": None}), elem_id="compare-grid")
+    tab = CompareTab(family, prompt, samplers, steps, guidance, seed, count)
+    inputs = [family, prompt, samplers, steps, guidance, seed, count]
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def ask(family: str, prompt: str, guidance: Any, seed: Any, count: Any) -> Ask:
+        return Ask(family, prompt or "", guidance_scale=guidance, seed=seed, count=count)
+
+    def check(family: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any, count: Any) -> str:
+        try:
+            found = service.check_compare(ask(family, prompt, guidance, seed, count), samplers or [], steps)
+        except UserError as error:
+            return json.dumps({"error": str(error)})
+        cells = len(found.settings["samplers"]) * len(found.settings["columns"])
+        return json.dumps({"note": " ".join([summary(found, cells), *found.notes])})
+
+    def start(family: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any,
+              count: Any) -> tuple[Any, Any]:
+        try:
+            job = service.compare(ask(family, prompt, guidance, seed, count), samplers or [], steps)
+        except UserError as error:
+            return gr.skip(), json.dumps({"error": str(error)})
+        return json.dumps({"job": job}), gr.skip()
+
+    for control in inputs:
+        control.change(check, inputs, message, trigger_mode="always_last", **quick)
+    run.click(start, inputs, [grid, message], **quick)
+    return tab

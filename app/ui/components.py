@@ -1,0 +1,33 @@
+"""Parts that tabs share: our own drawn components, and controls made from options."""
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from pipelines.options import Option
+
+
+def drawn(kind: str, value: str = "", **props: Any) -> gr.HTML:
+    """A component that assets/<kind>.js draws; its value is JSON text, which no template ever sees."""
+    return gr.HTML(value, html_template=f'<div class="sx-{kind}"></div>', apply_default_css=False,
+                   js_on_load=f"sx.mount('{kind}', element, props, trigger, watch)", **props)
+
+
+def control(option: Option, elem_id: str, visible: bool = True) -> Any:
+    """A Gradio control for an option; the service checks the value again."""
+    label = f"{option.label}  {option.symbol}" if option.symbol else option.label
+    common: dict[str, Any] = {"label": label, "elem_id": elem_id, "visible": visible, "interactive": True}
+    if option.type is bool:
+        return gr.Checkbox(option.default, info=option.help, **common)
+    if option.choices:
+        return gr.Dropdown(list(option.choices), value=option.default, info=option.help, **common)
+    if option.type is float and option.low is not None and option.high is not None:
+        return gr.Slider(option.low, option.high, value=option.default, step=(option.high - option.low) / 40,
+                         info=option.help, **common)
+    return gr.Number(option.default, precision=0 if option.type is int else None, info=option.help, **common)
+
+
+def sentence(elem_id: str) -> gr.HTML:
+    """The quiet line by the button, for notes and errors; drawn as text, never as HTML."""
+    return drawn("sentence", elem_id=elem_id)

@@ -1,0 +1,156 @@
+"""A family's tab: controls, canvas, look inside. Made from the family's options, so that it serves all families."""
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.service import Service
+from app.ui.components import control, drawn, sentence
+from app.views import Ask, FamilyInfo, SamplerInfo, UserError
+
+LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
+PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
+
+
+@dataclass
+class FamilyTab:
+    """The controls of a tab, so that other tabs can send settings to it."""
+    info: FamilyInfo
+    tab_id: str
+    model: gr.Dropdown
+    prompt: gr.Textbox
+    negative: gr.Textbox
+    sampler: gr.Dropdown
+    options: dict[str, Any]        # option name -> control; the union over the samplers
+    guidance: Any
+    seed: gr.Number
+    count: Any
+    lock: gr.Checkbox
+    summary: gr.Markdown
+    formula: gr.Markdown
+    canvas: gr.HTML
+    message: gr.HTML
+
+    def inputs(self) -> list[Any]:
+        return [self.model, self.prompt, self.negative, self.sampler, self.guidance, self.seed, self.count,
+                *self.options.values()]
+
+    def ask(self, model: str, prompt: str, negative: str, sampler: str, guidance: Any, seed: Any, count: Any,
+            *options: Any) -> Ask:
+        """What the controls say; only the chosen sampler's options."""
+        info = self.sampler_info(sampler)
+        names = {o.name for o in info.options} if info else set()
+        chosen = {name: value for name, value in zip(self.options, options, strict=True) if name in names}
+        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count)
+
+    def sampler_info(self, name: str) -> SamplerInfo | None:
+        return next((s for s in self.info.samplers if s.name == name), None)
+
+    def restore(self, settings: dict[str, Any] | None) -> list[Any]:
+        """Updates for `restored()`: every control as the settings say; none of them if settings is None."""
+        if settings is None:
+            return [gr.skip() for _ in self.restored()]
+        options = settings["options"]
+        info = self.sampler_info(settings["sampler"])
+        shown = {o.name for o in info.options} if info else set()
+        return [settings["model"], settings["prompt"], settings["negative_prompt"], settings["sampler"],
+                settings["guidance_scale"], settings["seed"], settings["count"],
+                *(gr.update(value=options.get(name, gr.skip()) if name in options else None, visible=name in shown)
+                  if name in options else gr.update(visible=name in shown) for name in self.options),
+                True, *describe(info)]
+
+    def restored(self) -> list[Any]:
+        return [*self.inputs(), self.lock, self.summary, self.formula]
+
+
+def describe(info: SamplerInfo | None) -> tuple[str, str]:
+    """(summary line, formula panel) of a sampler."""
+    if info is None:
+        return "", ""
+    return info.summary, f"**{info.title}**, one step\n\n$${info.formula}$$\n\n{info.source} · `{info.file}`"
+
+
+def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
+    """Build the tab; returns its controls."""
+    name = info.name
+    models = [(m.title, m.name) for m in service.models(name)]
+    request = {o.name: o for o in info.request}
+    union = {o.name: o for s in info.samplers for o in s.options}
+    first = info.samplers[0]
+    own = {o.name for o in first.options}
+    with gr.Tab(info.title, id=name, elem_id=f"{name}-tab", elem_classes="sx-family"), gr.Row(elem_classes="sx-columns"):
+        with gr.Column(min_width=300, scale=0, elem_classes="sx-controls"):
+            model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id=f"{name}-model")
+            prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
+            chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
+            sampler = gr.Dropdown([(s.title, s.name) for s in info.samplers], value=first.name, label="Sampler",
+                                  elem_id=f"{name}-sampler", filterable=False)
+            summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
+            with gr.Row(elem_classes="sx-pair"):
+                options = {"steps": gr.Number(union["steps"].default, label="Steps  N", precision=0, min_width=80,
+                                              elem_id=f"{name}-steps")} if "steps" in union else {}
+                count = gr.Number(request["count"].default, label="Images", precision=0, min_width=80,
+                                  elem_id=f"{name}-count")
+            guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",
+                                 elem_id=f"{name}-guidance")
+            with gr.Row(elem_classes="sx-pair sx-seed"):
+                seed = gr.Number(7, label="Seed", precision=0, min_width=120, elem_id=f"{name}-seed")
+                dice = gr.Button("⚄", size="sm", min_width=36, elem_id=f"{name}-dice", elem_classes="sx-icon")
+                lock = gr.Checkbox(False, label="keep", elem_id=f"{name}-lock", min_width=60,
+                                   container=False)
+            with gr.Accordion("More", open=False, elem_id=f"{name}-more"):
+                negative = gr.Textbox("", label="Negative prompt", lines=1, elem_id=f"{name}-negative",
+                                      info="What to lean away from; takes the place of the empty caption in guidance.")
+                for option in union.values():
+                    if option.name not in options:
+                        options[option.name] = control(option, f"{name}-{option.name}", option.name in own)
+            message = sentence(f"{name}-message")
+            generate = gr.Button("Generate   Ctrl-⏎", variant="primary", elem_id=f"{name}-generate",
+                                 elem_classes="sx-generate")
+        with gr.Column(scale=1, min_width=420, elem_classes="sx-middle"):
+            canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name)
+        with gr.Column(min_width=340, scale=0, elem_classes="sx-inside"), gr.Tabs():
+            with gr.Tab("Process"):
+                drawn("process", elem_id=f"{name}-process", family=name)
+                formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
+            with gr.Tab("How it works"):
+                about = info.about
+                gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n`{term.file}`"
+                                        for term in (about.network, about.objective, about.sampling)),
+                            latex_delimiters=LATEX, elem_classes="sx-about")
+    tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
+                    canvas, message)
+    _wire(service, tab, chips, dice, generate)
+    return tab
+
+
+def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button) -> None:
+    """What the controls do; every handler asks the service and draws its answer."""
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def change_sampler(name: str) -> list[Any]:
+        info = tab.sampler_info(name)
+        shown = {o.name for o in info.options} if info else set()
+        return [*describe(info), *(gr.update(visible=option in shown) for option in tab.options)]
+
+    def choose_prompt(event: gr.EventData) -> str:
+        text = str(event._data.get("text", ""))
+        return text or service.surprise(tab.info.name)
+
+    def run(keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+        model, prompt, negative, sampler, guidance, _, count, *options = values
+        used = seed if keep else random.randrange(2**32)
+        try:
+            job = service.generate(tab.ask(model, prompt, negative, sampler, guidance, used, count, *options))
+        except UserError as error:
+            return gr.skip(), gr.skip(), json.dumps({"error": str(error)})
+        return used, json.dumps({"job": job}), json.dumps({})
+
+    tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
+    chips.select(choose_prompt, None, tab.prompt, **quick)
+    dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
+    generate.click(run, [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message], **quick)

@@ -1,0 +1,31 @@
+"""The page: head, a tab per family, Compare, Gallery. Layout only; what tabs do is in their own files."""
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.service import Service
+from app.ui import theme
+from app.ui.compare import compare_tab
+from app.ui.components import drawn
+from app.ui.family import family_tab
+from app.ui.gallery import gallery_tab, wire_sending
+from pipelines import registry
+
+
+def build_page(service: Service) -> gr.Blocks:
+    """The Blocks of the whole page; built without torch."""
+    with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        drawn("head", elem_id="head")
+        with gr.Tabs(elem_id="tabs") as tabs:
+            families = [family_tab(service, info) for info in service.families()]
+            compare = compare_tab(service)
+            gallery = gallery_tab()
+        wire_sending(service, tabs, families, compare, gallery)
+    return page
+
+
+def look() -> dict[str, Any]:
+    """Theme, style and scripts for the server."""
+    return theme.look({name: registry.face(name).accent for name in registry.NAMES})
