@@ -10,8 +10,8 @@ import numpy as np
 
 from app.requests import make_request, settings_of
 from app.runners import Backend, pixels_of
-from pipelines.options import Option, OptionError
 from app.views import Ask, BadInput, UserError
+from pipelines.options import Option, OptionError
 
 COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=2, high=5000)
 

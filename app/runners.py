@@ -79,7 +79,8 @@ def compare(job: JobState, grid: list[list[Request]], backend: Backend) -> None:
     """
     inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
     cells = [_Cell(request) for row in grid for request in row]
-    waiting, active = list(range(len(cells))), set()
+    waiting = list(range(len(cells)))
+    active: set[int] = set()
     pixels: dict[int, np.ndarray] = {}
     target = backend.reference(grid[0][0])
     target_pixels = backend.reference_pixels(target)

@@ -52,14 +52,14 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
     resumed = (folder / "checkpoint.safetensors").exists()
-    net = family.fresh(head_start=not resumed)
+    net: Any = family.fresh(head_start=not resumed)
     last = None
     for last in train(net, family.loss, options, folder, device, net.config.size):
         if last.step % 20 == 0:
             progress(int(last.seconds), int(60 * options.minutes),
                      f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
     weights, state = averaged(folder)
-    facts = {"images": state["step"] * options.batch, "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
+    facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "options": asdict(options)}
     title = f"shapes · {sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"
     digest = save(folder / "model.safetensors", weights,

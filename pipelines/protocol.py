@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -46,8 +47,9 @@ class Preview:
 
 
 Answer = Tensor | dict[str, Tensor]
-Sampler = Generator["tuple[Call, ...] | Preview", "tuple | None", Tensor]
-Steps = Generator["tuple[Call, ...] | Preview", "tuple | None", Tensor]
+# What is sent back is a tuple of answers for a tuple of calls, and None for a preview; no type can say which is next.
+Sampler = Generator["tuple[Call, ...] | Preview", Any, Tensor]
+Steps = Sampler                    # a part of a sampler, to `yield from`
 Predict = Callable[[Tensor, Tensor], Steps]       # (x, t) -> the network's answer, by `yield from`
 Net = Callable[..., Answer]                       # called as net(x, t, cond), without t where it is None
 

@@ -53,13 +53,13 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     run sees the same data and noise as an uninterrupted one.
     """
     run.mkdir(parents=True, exist_ok=True)
-    net.to(device, memory_format=torch.channels_last).train()
+    net.to(device, memory_format=torch.channels_last).train()                    # type: ignore[call-overload]
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=0.01)
     state = _resume(run, net, ema, optimizer)
     autocast = torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
-    data = batches("train", options.seed, size, options.batch, state["step"] * options.batch, options.workers)
+    data = batches("train", options.seed, size, options.batch, state["images"], options.workers)
     try:
         for batch in data:
             done = (time.monotonic() - begin) / (60 * options.minutes)
@@ -78,6 +78,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             state["step"] += 1
+            state["images"] += options.batch
             decay = min(options.ema, (1 + state["step"]) / (10 + state["step"]))
             with torch.no_grad():
                 torch._foreach_lerp_(list(ema.values()), [p.detach() for p in net.parameters()], 1 - decay)
@@ -86,8 +87,8 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
             if time.monotonic() - saved > options.save_every:
                 _save(run, net, ema, optimizer, state)
                 saved = time.monotonic()
-            images = state["step"] * options.batch
-            yield Progress(state["step"], images, state["seconds"], state["loss"], lr, images / state["seconds"])
+            yield Progress(state["step"], state["images"], state["seconds"], state["loss"], lr,
+                           state["images"] / state["seconds"])
     finally:
         _save(run, net, ema, optimizer, state)
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
@@ -120,7 +121,7 @@ def _save(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.op
 def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict:
     path = run / "checkpoint.safetensors"
     if not path.exists():
-        return {"step": 0, "seconds": 0.0, "loss": None}
+        return {"step": 0, "images": 0, "seconds": 0.0, "loss": None}
     with safe_open(path, "pt") as file, torch.no_grad():
         state = json.loads(file.metadata()["state"])
         for name, p in net.named_parameters():
@@ -133,7 +134,7 @@ def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.
 
 
 def averaged(run: Path) -> tuple[dict[str, Tensor], dict]:
-    """The EMA weights of a run and its counters ("step", "seconds", "loss")."""
+    """The EMA weights of a run and its counters ("step", "images", "seconds", "loss")."""
     with safe_open(run / "checkpoint.safetensors", "pt") as file:
-        weights = {key[4:]: file.get_tensor(key) for key in file.keys() if key.startswith("ema/")}
+        weights = {key[4:]: file.get_tensor(key) for key in list(file.keys()) if key.startswith("ema/")}
         return weights, json.loads(file.metadata()["state"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from storage.errors import StorageError
@@ -78,7 +78,7 @@ class Facets:
 def page(session: Session, filters: Filters, after: Cursor | None, limit: int) -> Page:
     """Newest first; the id breaks ties, so that no picture is lost or doubled between pages."""
     conditions = filters.conditions()
-    query: Select[tuple[Image]] = select(Image).where(*conditions)
+    query = select(Image).where(*conditions)
     if after is not None:
         query = query.where(tuple_(Image.created, Image.id) < (after.created, after.id))
     rows = list(session.scalars(query.order_by(Image.created.desc(), Image.id.desc()).limit(limit + 1)))

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from storage import files, gallery
 from storage.database import open_database
 from storage.errors import StorageError
-from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
 from storage.reconcile import Reconciliation, reconcile
+from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
 from storage.tables import Cell, Grid, Image, Job, Model
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class Storage:
                     select(Image.cell_id, Image.id).join(Cell, Image.cell_id == Cell.id)
                     .where(Cell.grid_id == grid_id, Image.deleted.is_(None), Image.missing.is_(False))
                     .order_by(Image.created, Image.id)):
-                ids.setdefault(cell_id, []).append(image_id)
+                ids.setdefault(str(cell_id), []).append(image_id)
             cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.row, Cell.column))
             return GridRecord(found.id, found.job_id, found.name, found.rows, found.columns, found.settings, tuple(
                 CellRecord(c.id, c.row, c.column, c.status, c.settings, c.seconds, c.nfe, c.calls, c.distance, c.error,

@@ -67,7 +67,7 @@ def compare_tab(service: Service) -> CompareTab:
         message = sentence("compare-message")
         grid = drawn("compare", json.dumps({"job": None}), elem_id="compare-grid")
     tab = CompareTab(family, prompt, samplers, steps, guidance, seed, count)
-    inputs = [family, prompt, samplers, steps, guidance, seed, count]
+    inputs: list[Any] = [family, prompt, samplers, steps, guidance, seed, count]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def ask(family: str, prompt: str, guidance: Any, seed: Any, count: Any) -> Ask:

@@ -12,7 +12,8 @@ from app.service import Service
 from app.ui.components import control, drawn, sentence
 from app.views import Ask, FamilyInfo, SamplerInfo, UserError
 
-LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
+LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
+                                       {"left": "$", "right": "$", "display": False}]
 PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
 
 

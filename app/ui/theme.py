@@ -11,7 +11,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 def theme() -> gr.themes.Base:
     """Quiet slate surfaces, borders instead of shadows, one indigo for actions; light and dark."""
-    font = [gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"]
+    font: list[gr.themes.Font | str] = [gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"]
     mono = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
     return gr.themes.Base(primary_hue="indigo", neutral_hue="slate", radius_size="md", spacing_size="sm", text_size="sm",
                           font=font, font_mono=mono).set(

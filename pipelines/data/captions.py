@@ -16,13 +16,14 @@ import numpy as np
 
 from pipelines.data.shapes import BACKGROUNDS, COLORS, OPPOSITE, SHAPES, Scene, generator, scene_at
 
-SHAPE_WORDS = {shape: (shape,) for shape in SHAPES} | {"circle": ("circle", "disc"), "cross": ("cross", "plus")}
-SIZE_WORDS = {"small": ("small", "tiny"), "medium": ("medium", "medium sized"), "large": ("large", "big")}
-RELATION_WORDS = {
+Words = dict[str, tuple[str, ...]]      # meaning -> its words
+SHAPE_WORDS: Words = {**{shape: (shape,) for shape in SHAPES}, "circle": ("circle", "disc"), "cross": ("cross", "plus")}
+SIZE_WORDS: Words = {"small": ("small", "tiny"), "medium": ("medium", "medium sized"), "large": ("large", "big")}
+RELATION_WORDS: Words = {
     "above": ("above", "over"), "below": ("below", "under"),
     "left of": ("left of", "to the left of"), "right of": ("right of", "to the right of"),
 }
-BACKGROUND_WORDS = {name: (name,) for name in BACKGROUNDS} | {"gray": ("gray", "grey")}
+BACKGROUND_WORDS: Words = {**{name: (name,) for name in BACKGROUNDS}, "gray": ("gray", "grey")}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Claim:
         return any(
             self.relation in (None, relation)
             and all((c.shape, c.color) == (t.shape, t.color) and c.size in (None, t.size)
-                    for c, t in zip(self.things, things))
+                    for c, t in zip(self.things, things, strict=True))
             for things, relation in orders
         )
 
@@ -86,7 +87,7 @@ def item(split: str, seed: int, index: int, count: int | None = None) -> tuple[S
     return scene, *describe(scene, rng)
 
 
-def _either(words: dict[str, tuple[str, ...]]) -> str:
+def _either(words: Words) -> str:
     return "|".join(sorted((w for ws in words.values() for w in ws), key=len, reverse=True))
 
 
@@ -96,7 +97,7 @@ _CAPTION = re.compile(
 )
 
 
-def _meaning(word: str | None, words: dict[str, tuple[str, ...]]) -> str | None:
+def _meaning(word: str | None, words: Words) -> str | None:
     return next((name for name, variants in words.items() if word in variants), None)
 
 

@@ -102,7 +102,7 @@ def _draw(rng: np.random.Generator, count: int) -> Scene:
     else:
         centres = _place_two(rng, radii)
     things = tuple(Thing(shape, color, size, round(float(x) * GRID), round(float(y) * GRID))
-                   for shape, color, size, (x, y) in zip(shapes, colors, sizes, centres))
+                   for shape, color, size, (x, y) in zip(shapes, colors, sizes, centres, strict=True))
     return Scene(things, list(BACKGROUNDS)[int(rng.integers(len(BACKGROUNDS)))])
 
 

@@ -43,7 +43,8 @@ class CaptionTokenizer:
     def __init__(self, bpe: Tokenizer) -> None:
         self.bpe = bpe
         self.vocabulary = bpe.get_vocab_size()
-        self.pad, self.start, self.end = (bpe.token_to_id(token) for token in (PAD, START, END))
+        vocabulary: dict[str, int] = bpe.get_vocab()
+        self.pad, self.start, self.end = (vocabulary[token] for token in (PAD, START, END))
 
     def encode(self, caption: str) -> Encoded:
         text = normalise(caption)
@@ -65,7 +66,7 @@ class CaptionTokenizer:
         """The caption (normalised) that was encoded, up to truncation."""
         text = ""
         for i in ids:
-            token = self.bpe.id_to_token(i)
+            token = self.bpe.id_to_token(i) or UNKNOWN
             if token not in (PAD, START, END):
                 text += token[2:] if token.startswith("##") else " " + token
         return text.strip()

@@ -1,6 +1,7 @@
 """The diffusion family (Ho et al. 2020) as the rest of the program sees it."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from pipelines.protocol import Call, NetKey, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
 
-RUN = {"ddpm": ddpm, "ddim": ddim} | {name: partial(solver, name) for name in SCHEDULERS}
+RUN: dict[str, Callable[..., Sampler]] = {"ddpm": ddpm, "ddim": ddim, **{name: partial(solver, name) for name in SCHEDULERS}}
 NULL_SHARE = 0.1                   # of training captions are dropped, so that the network also learns the null condition
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -89,15 +90,19 @@ def join(pieces: list[Piece], size: int) -> tuple[Tensor, Tensor | None, dict[st
     """(x, t, cond) of a batch of `size` rows; the last row is repeated to fill it."""
     rows = sum(piece.rows for piece in pieces)
 
-    def joined(part: Callable[[Call], Tensor]) -> Tensor:
+    def joined(part: Callable[[Call], Any]) -> Tensor:
         parts = [part(piece.call)[piece.lo:piece.hi] for piece in pieces]
         if size > rows:
             parts.append(parts[-1][-1:].expand(size - rows, *parts[-1].shape[1:]))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     first = pieces[0].call
-    t = None if first.t is None else joined(lambda call: call.t)             # type: ignore[arg-type, return-value]
-    return joined(lambda call: call.x), t, {name: joined(lambda call, n=name: call.cond[n]) for name in first.cond}
+    t = None if first.t is None else joined(lambda call: call.t)
+    return joined(lambda call: call.x), t, {name: joined(partial(_condition, name)) for name in first.cond}
+
+
+def _condition(name: str, call: Call) -> Tensor:
+    return call.cond[name]
 
 
 def rows_of(answer: Answer, lo: int, hi: int) -> Answer:

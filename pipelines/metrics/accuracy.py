@@ -48,12 +48,12 @@ def fault(scene: Scene | None, claim: Claim) -> str | None:
     if scene.relation is not None:
         orders.append((scene.things[::-1], OPPOSITE[scene.relation]))
     for attribute in ("color", "shape", "size"):
-        if not any(all(getattr(c, attribute) in (None, getattr(t, attribute)) for c, t in zip(claim.things, things))
-                   for things, _ in orders):
+        if not any(all(getattr(c, attribute) in (None, getattr(t, attribute))
+                       for c, t in zip(claim.things, things, strict=True)) for things, _ in orders):
             return attribute
     matching = [relation for things, relation in orders
                 if all((c.shape, c.color) == (t.shape, t.color) and c.size in (None, t.size)
-                       for c, t in zip(claim.things, things))]
+                       for c, t in zip(claim.things, things, strict=True))]
     return "relation" if matching else "binding"
 
 

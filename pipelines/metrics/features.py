@@ -62,10 +62,9 @@ def _pairs(split: str, count: int, start: int = 0) -> tuple[Tensor, Tensor]:
     return (torch.stack([to_tensor(render(scene)) for scene in scenes]), torch.stack([targets(s) for s in scenes]))
 
 
-def train(images: int, batch: int = 64, seed: int = 0) -> Iterator[tuple[int, float, FeatureNet]]:
-    """Yields (images seen, loss, net). A little noise is added, since drawn pictures are never as clean as rendered."""
+def train(net: FeatureNet, images: int, batch: int = 64, seed: int = 0) -> Iterator[tuple[int, float]]:
+    """Train in place, yielding (images seen, loss). A little noise is added: drawn pictures are never as clean as rendered."""
     torch.manual_seed(seed)
-    net = FeatureNet()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, images // batch)
     for step in range(images // batch):
@@ -75,7 +74,7 @@ def train(images: int, batch: int = 64, seed: int = 0) -> Iterator[tuple[int, fl
         value.backward()
         optimizer.step()
         decay.step()
-        yield (step + 1) * batch, value.item(), net
+        yield (step + 1) * batch, value.item()
 
 
 @cache
@@ -107,7 +106,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FILE)
     args = parser.parse_args()
     net = FeatureNet()
-    for seen, value, net in train(args.images):
+    for seen, value in train(net, args.images):
         if seen % 6400 == 0:
             print(f"{seen} images, loss {value:.4f}", file=sys.stderr, flush=True)
     share = accuracy(net)

@@ -74,10 +74,10 @@ class Attention(nn.Module):
         def image(z: Tensor) -> Tensor:
             return z.transpose(1, 2).unflatten(2, x.shape[2:])                   # (B, C, H, W)
 
-        x = x + image(self.out1(self._attend(*self.qkv(positions(self.norm1(x))).chunk(3, dim=-1))))
-        attended = self._attend(self.q(positions(self.norm2(x))), *self.kv(states).chunk(2, dim=-1),
-                                mask=keep[:, None, None, :])
-        return x + image(self.out2(attended))
+        q, k, v = self.qkv(positions(self.norm1(x))).chunk(3, dim=-1)
+        x = x + image(self.out1(self._attend(q, k, v)))
+        k, v = self.kv(states).chunk(2, dim=-1)
+        return x + image(self.out2(self._attend(self.q(positions(self.norm2(x))), k, v, keep[:, None, None, :])))
 
 
 class Level(nn.Module):
