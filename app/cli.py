@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.paths import open_paths
-from app.views import Ask, UserError
+from app.views import Ask, BadInput, UserError
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
@@ -229,7 +229,7 @@ def _bench(args: argparse.Namespace) -> dict[str, Any]:
     if args.list or args.name is None:
         return {"benches": BENCHES}
     if args.name not in BENCHES:
-        raise UserError(f"There is no benchmark {args.name!r}; there are {', '.join(BENCHES)}.")
+        raise BadInput(f"There is no benchmark {args.name!r}; there are {', '.join(BENCHES)}.")
     return run(args.name)
 
 

@@ -22,7 +22,7 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
 
     The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
     """
-    from pipelines.metrics.accuracy import caption_accuracy, test_captions
+    from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions
     from pipelines.metrics.features import features, load_features
     from pipelines.metrics.frechet import frechet_distance, reference_features
     from pipelines.metrics.manifold import precision_recall
@@ -31,7 +31,7 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
         count = COUNT.parse(ask.count)
     except OptionError as error:
         raise BadInput(str(error)) from None
-    cases = [*test_captions(split, count - count // 2, objects=1), *test_captions(split, count // 2, objects=2)]
+    cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
     first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1), model)
     inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
 

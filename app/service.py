@@ -133,7 +133,7 @@ class Service:
         job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
                        _grid_settings(grid))
         job.rows = tuple(face.samplers[row[0].sampler].title for row in grid)
-        job.columns = tuple(f"{request.options.steps} steps" for request in grid[0])
+        job.columns = tuple(f"{n} step{'s' * (n != 1)}" for n in (request.options.steps for request in grid[0]))
         job.cells = [CellView(r, c, "waiting", settings_of(request))
                      for r, row in enumerate(grid) for c, request in enumerate(row)]
         return self._start(job, first, lambda: runners.compare(job, grid, self))

@@ -24,11 +24,11 @@ class TrainOptions:
     """How to train, whatever the family."""
     minutes: float = 60.0          # wall-clock budget over all resumptions
     steps: int | None = None       # stop after this many optimiser steps, if earlier
-    batch: int = 48                # images per optimiser step
+    batch: int = 16                # images per optimiser step
     lr: float = 1e-3               # peak learning rate
     lr_schedule: str = "cosine"    # "cosine" or "constant", both after the warm-up
     warmup: int = 200              # optimiser steps of linear warm-up
-    ema: float = 0.999             # decay of the averaged weights
+    ema: float = 0.9995            # decay of the averaged weights
     seed: int = 0
     workers: int = 1               # processes that render images
     save_every: float = 60.0       # seconds between checkpoints

@@ -18,7 +18,7 @@ PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unknown>"
 
 
 def train_bpe(captions: int = 20_000, vocabulary: int = 180) -> Tokenizer:
-    """Learn the merges from training captions; deterministic. The result is stored in `FILE`."""
+    """Learn the merges from training captions. The ids differ from run to run, so the result is kept in `FILE`."""
     bpe = Tokenizer(models.BPE(unk_token=UNKNOWN))
     bpe.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.BpeTrainer(

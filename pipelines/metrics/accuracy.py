@@ -21,7 +21,7 @@ class Accuracy:
     reasons: dict[str, int]
 
 
-def test_captions(split: str, count: int, objects: int) -> list[tuple[Scene, str, Claim]]:
+def evaluation_captions(split: str, count: int, objects: int) -> list[tuple[Scene, str, Claim]]:
     """The fixed captions that models are judged by: seed 11 of a split, with one or two objects."""
     return [item(split, 11, k, objects) for k in range(count)]
 

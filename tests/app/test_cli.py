@@ -1,0 +1,203 @@
+"""The contract that scripts rely on, with the bundled weights; bad input is a sentence and an exit code."""
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app import trainer
+from app.cli import main
+from app.requests import parse_steps
+from app.views import BadInput
+from storage import read_settings
+from weights import catalog
+
+Run = Callable[..., tuple[int, dict, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str, data: Path = tmp_path / "data") -> tuple[int, dict, str]:
+        try:
+            code = main([*arguments, "--data", str(data), "--json"])
+        except SystemExit as stop:                       # argparse
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out) if captured.out else {}, captured.err
+    return call
+
+
+def test_sample(run: Run, tmp_path: Path) -> None:
+    code, result, _ = run("sample", "diffusion", "--prompt", "a red star", "--sampler", "ddim", "--steps", "3", "--count", "2",
+                          "--seed", "41", "--out", str(tmp_path / "out"))
+    assert code == 0 and [image["seed"] for image in result["images"]] == [41, 42]
+    for image in result["images"]:
+        assert {"path", "seed", "nfe", "seconds", "sampler", "steps", "model_sha256", "prompt"} <= set(image)
+        assert (image["nfe"], image["steps"], image["sampler"]) == (6, 3, "ddim")      # guidance doubles the calls
+        assert Path(image["path"]).parent == tmp_path / "out"
+        assert read_settings(Path(image["path"]))["seed"] == image["seed"]
+
+
+def test_image_k_has_the_picture_of_seed_i_plus_k(run: Run) -> None:
+    def pixels(seed: int, count: int) -> list[bytes]:
+        _, result, _ = run("sample", "diffusion", "--prompt", "a red star", "--sampler", "euler_a", "--steps", "4",
+                           "--seed", str(seed), "--count", str(count))
+        return [Image.open(image["path"]).tobytes() for image in result["images"]]
+
+    together, alone = pixels(5, 3), pixels(7, 1)
+    assert max(abs(a - b) for a, b in zip(together[2], alone[0], strict=True)) <= 1
+
+
+def test_compare(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "grid.png"
+    code, result, _ = run("compare", "diffusion", "--prompt", "a red star", "--sampler", "ddim,heun", "--steps", "2-4(+2)",
+                          "--count", "2", "--seed", "3", "--out", str(out))
+    assert code == 0
+    assert [(c["sampler"], c["steps"], c["nfe"]) for c in result["cells"]] == [
+        ("ddim", 2, 4), ("ddim", 4, 8), ("heun", 2, 6), ("heun", 4, 14)]
+    assert all(len(c["paths"]) == 2 and c["seconds"] > 0 and 0 <= c["distance"] < 1 for c in result["cells"])
+    with Image.open(out) as grid:
+        assert grid.width > 300 and grid.height > 200
+    code, listed, _ = run("gallery", "--sampler", "heun")
+    assert code == 0 and listed["total"] == 4
+
+
+def test_grid_as_csv(tmp_path: Path) -> None:
+    from app.paths import Paths
+    from app.service import Service
+    from app.views import Ask
+    service = Service(Paths(tmp_path))
+    view = service.wait(service.compare(Ask("diffusion", "a red star", count=1), ["ddim"], "1,2"))
+    with service.gallery.export_csv(view.grid_id or "").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["sampler"], row["steps"], row["nfe"], row["status"]) for row in rows] == [
+        ("ddim", "1", "2", "done"), ("ddim", "2", "4", "done")]
+    service.close()
+
+
+def test_identical_pixels_are_pointed_out(tmp_path: Path) -> None:
+    from app.paths import Paths
+    from app.service import Service
+    from app.views import Ask
+    service = Service(Paths(tmp_path))
+    view = service.wait(service.compare(Ask("diffusion", "a red star", count=1), ["ddim", "dpmpp_2m"], "1"))
+    same = [cell.same_as for cell in view.cells]
+    service.close()
+    assert same.count(None) == 1 and any(label and "1 step" in label for label in same)
+
+
+def test_evaluate(run: Run) -> None:
+    code, result, _ = run("evaluate", "diffusion", "--sampler", "ddim", "--steps", "2", "--count", "12")
+    assert code == 0 and {"caption_accuracy", "frechet_distance", "nfe", "count", "precision", "recall"} <= set(result)
+    assert result["nfe"] == 4 and result["count"] == 12 and 0 <= result["caption_accuracy"] <= 1
+    assert math.isfinite(result["frechet_distance"])
+
+
+def test_models(run: Run) -> None:
+    code, result, _ = run("models")
+    assert code == 0 and result["models"][0]["parameters"] < 3_000_000 and result["models"][0]["problem"] is None
+    assert run("models", "verify")[0] == 0
+
+
+def test_bench_list(run: Run) -> None:
+    assert "engine" in run("bench", "--list")[1]["benches"]
+    assert run("bench", "nothing")[0] == 2
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--prompt", ""], "The prompt is empty"),
+    (["--prompt", "x" * 10_000], "10,000 characters; at most 500"),
+    (["--prompt", "a", "--negative-prompt", "x" * 501], "negative prompt has 501"),
+    (["--prompt", "a", "--steps", "0"], "Steps must be between 1 and 1000; you asked for 0."),
+    (["--prompt", "a", "--steps", "-1"], "Steps must be between 1 and 1000; you asked for -1."),
+    (["--prompt", "a", "--steps", "1e9"], "Steps must be between 1 and 1000; you asked for 1e9."),
+    (["--prompt", "a", "--steps", "NaN"], "Steps must be a whole number between 1 and 1000; you asked for NaN."),
+    (["--prompt", "a", "--steps", "2.5"], "Steps must be a whole number"),
+    (["--prompt", "a", "--sampler", "magic"], "There is no sampler 'magic' in Diffusion; there are ddim, ddpm"),
+    (["--prompt", "a", "--count", "0"], "Images must be between 1 and 64; you asked for 0."),
+    (["--prompt", "a", "--count", "10000"], "Images must be between 1 and 64; you asked for 10000."),
+    (["--prompt", "a", "--seed", "-5"], "Seed must be between 0 and 4,294,967,295; you asked for -5."),
+    (["--prompt", "a", "--guidance-scale", "inf"], "Guidance must be a number between 0 and 20"),
+    (["--prompt", "a", "--sampler", "euler_a", "--eta", "1"], "There is no option 'eta'"),
+    (["--prompt", "a", "--spacing", "odd"], "Spacing must be one of trailing, leading, linspace"),
+    (["--prompt", "a", "--model", "unknown"], "There is no model 'unknown'; there are shapes-diffusion"),
+])
+def test_bad_input_is_one_sentence(run: Run, arguments: list[str], sentence: str) -> None:
+    code, result, error = run("sample", "diffusion", *arguments)
+    assert code in (1, 2) and result == {} and sentence in error and "Traceback" not in error
+    assert error.count("\n") == 1
+
+
+def test_unknown_family_and_bad_grids(run: Run) -> None:
+    assert "There is no family 'magic'; there are diffusion" in run("sample", "magic", "--prompt", "a")[2]
+    for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-1000(+1)", "at most 900"), ("", "could not")):
+        code, _, error = run("compare", "diffusion", "--prompt", "a", "--sampler", "ddim", f"--steps={steps}")
+        assert code == 2 and sentence in error, error
+
+
+def test_lists_of_steps() -> None:
+    assert parse_steps("5,10, 20") == [5, 10, 20] and parse_steps("10-50(+10)") == [10, 20, 30, 40, 50]
+    assert parse_steps("1-100[5]") == [1, 26, 50, 75, 100] and parse_steps("5,5,3-4") == [5, 3, 4]
+    for bad in ("5;6", "-3", "1-2(+0)", "1-2[0]", "1e3", "5,,6", "٣٤٥" * 9):
+        with pytest.raises(BadInput):
+            parse_steps(bad)
+
+
+def test_an_unwritable_data_folder_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    code, _, error = run("sample", "diffusion", "--prompt", "a", data=blocked / "data")
+    assert code == 1 and "cannot be written" in error and "--data" in error
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "missing"])
+def test_damaged_weights_are_a_sentence(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    for name in ("catalog.json", "shapes-diffusion.safetensors"):
+        (folder / name).write_bytes((catalog.BUNDLED / name).read_bytes())
+    path = folder / "shapes-diffusion.safetensors"
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[len(data) // 2] ^= 1
+    path.write_bytes({"flip": bytes(data), "truncate": bytes(data[:-100]), "empty": b"", "missing": b""}[damage])
+    if damage == "missing":
+        path.unlink()
+    monkeypatch.setattr(catalog, "BUNDLED", folder)
+    code, _, error = run("sample", "diffusion", "--prompt", "a red star", "--steps", "1")
+    assert code == 1 and "Traceback" not in error
+    expected = {"flip": "do not match their checksum", "truncate": "bytes where its header describes",
+                "empty": "does not begin with a header", "missing": "could not be read"}[damage]
+    assert expected in error
+    assert run("models", "verify")[0] == 1
+
+
+def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.diffusion import family
+    from tests.tiny import tiny_diffusion
+    monkeypatch.setattr(family, "FAMILY", family.Family(
+        build=family.build, fresh=lambda head_start: tiny_diffusion().train(), loss=family.loss, start=family.start,
+        reference=family.reference))
+    common = ["train", "diffusion", "--name", "test", "--batch", "4", "--workers", "0", "--minutes", "5"]
+    code, first, _ = run(*common, "--steps", "3")
+    assert code == 0 and (first["steps"], first["images"]) == (3, 12)
+    code, second, _ = run(*common, "--steps", "5")
+    assert code == 0 and (second["steps"], second["images"]) == (5, 20)
+    card = Path(second["path"]).with_suffix(".md").read_text()
+    assert second["sha256"] in card and "launch.py train diffusion" in card
+    code, drawn, _ = run("sample", "diffusion", "--model", "test", "--prompt", "a red star", "--steps", "1", "--count", "1")
+    assert code == 0 and drawn["images"][0]["model_sha256"] == second["sha256"]
+    assert "path in it" in run("train", "diffusion", "--name", "../x", "--minutes", "1")[2]
+
+
+def test_train_flags_are_the_training_options() -> None:
+    from pipelines.training import TrainOptions
+    defaults = {f.name: f.default for f in fields(TrainOptions)}
+    assert set(trainer.DEFAULTS) == set(defaults) - {"warmup", "save_every"}
+    assert {k: v for k, v in trainer.DEFAULTS.items() if k in defaults} == {k: defaults[k] for k in trainer.DEFAULTS}

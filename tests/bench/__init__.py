@@ -1,0 +1,25 @@
+"""Benchmarks: ours beside a peer in one run, as a ratio. Run through `launch.py bench NAME`; no timed tests."""
+from __future__ import annotations
+
+import platform
+from importlib import import_module
+from typing import Any
+
+BENCHES = {
+    "engine": "6 samplers x 4 step counts x 4 images: the engine against the plain scheduler loop, cell after cell",
+    "preview": "a run that a page watches at 10 Hz against one that nobody watches",
+    "batch": "rows per second of the network by batch size: what joining calls can win at most on this device",
+}
+
+
+def run(name: str) -> dict[str, Any]:
+    """Run one benchmark; the result has name, ours, peer, ratio, unit, machine and more."""
+    return {"name": name, **import_module(f"tests.bench.{name}").run(), "machine": machine()}
+
+
+def machine() -> str:
+    """Device, threads and versions."""
+    import torch
+
+    from app.device import choose_device, describe
+    return f"{describe(choose_device())}, {platform.processor() or platform.machine()}, torch {torch.__version__}"

@@ -1,0 +1,99 @@
+"""The judge reads what was drawn; distances behave as their formulas say."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipelines.data.captions import Claim, ThingClaim, item
+from pipelines.data.shapes import COLORS, SHAPES, Scene, Thing, render
+from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, fault, wilson
+from pipelines.metrics.features import features, load_features
+from pipelines.metrics.frechet import frechet_distance
+from pipelines.metrics.judge import read
+from pipelines.metrics.manifold import precision_recall
+
+
+def everything(scene: Scene) -> Claim:
+    """The strictest claim about a scene."""
+    return Claim(tuple(ThingClaim(t.shape, t.color, t.size) for t in scene.things), scene.relation, scene.background)
+
+
+@pytest.mark.parametrize(("size", "count"), [(32, 1000), (64, 100)])
+def test_the_judge_reads_fresh_renders(size: int, count: int) -> None:
+    scenes = [item("test", 21, k)[0] for k in range(count)]
+    wrong = [s for s in scenes if (found := read(render(s, size))) is None or not everything(s).holds_for(found)]
+    assert len(wrong) <= 0.005 * count, wrong[:3]
+
+
+def test_the_judge_is_not_fooled() -> None:
+    scene = Scene((Thing("star", "red", "large", 80, 90), Thing("ring", "blue", "small", 190, 110)), "white")
+    claim = everything(scene)
+    main = scene.things[0]
+    for other in (replace(main, shape="circle"), replace(main, color="orange"), replace(main, size="medium")):
+        assert not claim.holds_for(read(render(Scene((other, scene.things[1]), "white"))))
+    mirrored = render(scene)[:, ::-1]
+    assert fault(read(mirrored), claim) == "relation"
+    assert fault(read(render(Scene(scene.things, "black"))), claim) == "background"
+    assert fault(read(render(Scene(scene.things[:1], "white"))), claim) == "count"
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    assert read(noise) is None and read(np.full((32, 32, 3), 245, np.uint8)) is None
+    half = render(scene).copy()
+    half[:, :11] = 245                                                      # the star cut in two
+    assert fault(read(half), claim) is not None
+
+
+def test_every_pair_is_told_apart() -> None:
+    for shape in SHAPES:
+        for color in COLORS:
+            for background in ("white", "sand"):
+                found = read(render(Scene((Thing(shape, color, "medium", 130, 120),), background)))
+                assert found is not None and (found.things[0].shape, found.things[0].color) == (shape, color)
+
+
+def test_accuracy_counts_and_says_why() -> None:
+    cases = evaluation_captions("test", 20, 2)
+    images = np.stack([render(scene) for scene, _, _ in cases])
+    claims = [claim for _, _, claim in cases]
+    assert caption_accuracy(images, claims).share == 1.0
+    images[:5] = 0
+    result = caption_accuracy(images, claims)
+    assert (result.correct, result.count, sum(result.reasons.values())) == (15, 20, 5)
+    low, high = result.interval
+    assert low < 0.75 < high
+    assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-9) and wilson(10, 10)[1] == pytest.approx(1)
+    assert {len(scene.things) for scene, _, _ in evaluation_captions("holdout", 5, 1)} == {1}
+
+
+def test_frechet_distance_in_closed_form() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(4000, 3))
+    a = (a - a.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(a.T)).T)      # exactly white
+    b = a * np.array([2.0, 1.0, 0.5]) + np.array([1.0, 0.0, 0.0])
+    assert frechet_distance(a, b) == pytest.approx(1 + (2 - 1) ** 2 + (0.5 - 1) ** 2, abs=1e-6)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), abs=1e-6)
+    assert np.isfinite(frechet_distance(rng.normal(size=(5, 64)), rng.normal(size=(6, 64))))
+    with pytest.raises(ValueError, match="at least 2"):
+        frechet_distance(a[:1], b)
+
+
+def test_precision_and_recall_on_known_sets() -> None:
+    rng = np.random.default_rng(0)
+    a, far = rng.normal(size=(200, 4)), rng.normal(size=(200, 4)) + 100
+    assert precision_recall(a, a) == (1.0, 1.0)
+    assert precision_recall(a, far) == (0.0, 0.0)
+    precision, recall = precision_recall(np.concatenate([a, far]), a)              # one of two modes is never drawn
+    assert precision == 1.0 and recall == pytest.approx(0.5, abs=0.01)
+
+
+def test_noise_moves_pictures_away_in_feature_space() -> None:
+    net, rng = load_features(), np.random.default_rng(0)
+    real, fresh = (np.stack([render(item("test", seed, k)[0]) for k in range(300)]) for seed in (31, 32))
+    space = features(net, real)
+    distances = []
+    for noise in (0, 40, 120):
+        noisy = np.clip(fresh + rng.normal(0, max(noise, 1e-9), fresh.shape), 0, 255).astype(np.uint8)
+        distances.append(frechet_distance(space, features(net, noisy)))
+    assert distances[0] < distances[1] < distances[2]

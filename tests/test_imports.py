@@ -1,0 +1,100 @@
+"""Who may import whom, and a few things that no file may do."""
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("app", "pipelines", "weights", "storage", "tests")
+FAMILIES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
+
+
+def imports(source: str) -> Iterator[str]:
+    """Every module that a source text imports, at any depth; `from a import b` counts as a.b too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def allowed(path: str, module: str) -> bool:
+    """Whether the file at `path` (relative, with slashes) may import `module`."""
+    parts, target = path.split("/"), module.split(".")
+    ours = target[0] in OURS
+    if path == "launch.py":
+        return target[0] in sys.stdlib_module_names
+    if parts[0] == "pipelines":
+        if (ours and target[0] != "pipelines") or target[0] in ("gradio", "sqlalchemy", "alembic", "fastapi"):
+            return False
+        if parts[1] == "engine":
+            return not ours or target[1:2] in (["engine"], ["protocol"]) or module == "pipelines"
+        if parts[1] in FAMILIES and len(target) > 1 and target[1] in FAMILIES:
+            return target[1] == parts[1]
+        return True
+    if parts[0] == "weights":
+        return not ours or target[0] in ("weights", "pipelines")
+    if parts[0] == "storage":
+        return not ours or target[0] == "storage"
+    if parts[0] == "app":
+        joins = {"engine": module.startswith("pipelines.engine"), "weights": target[0] == "weights",
+                 "storage": target[0] == "storage"}
+        if target[0] == "tests":
+            return path == "app/cli.py" and module.startswith("tests.bench")
+        if parts[1] == "ui":
+            return not ours or target[0] == "app" or module.startswith(("pipelines.options", "pipelines.registry")) \
+                or module == "pipelines"
+        if path == "app/service.py":
+            return True
+        one_of_them = {"app/gallery.py": "storage", "app/models.py": "weights", "app/trainer.py": "weights"}.get(path)
+        return not any(found for name, found in joins.items() if name != one_of_them)
+    return True
+
+
+def files() -> list[Path]:
+    return [ROOT / "launch.py", *(p for folder in OURS for p in sorted((ROOT / folder).rglob("*.py")))]
+
+
+def test_every_import_is_allowed() -> None:
+    wrong = []
+    for path in files():
+        name = path.relative_to(ROOT).as_posix()
+        wrong += [f"{name} imports {module}" for module in imports(path.read_text(encoding="utf-8"))
+                  if not allowed(name, module)]
+    assert not wrong
+
+
+@pytest.mark.parametrize(("path", "module"), [
+    ("pipelines/protocol.py", "app.views"), ("pipelines/engine/batch.py", "pipelines.nets.unet"),
+    ("pipelines/gan/sampler.py", "pipelines.diffusion.sampler"), ("storage/store.py", "pipelines.protocol"),
+    ("weights/load.py", "storage"), ("app/cli.py", "storage"), ("app/ui/family.py", "pipelines.engine"),
+    ("launch.py", "torch"), ("pipelines/training.py", "gradio")])
+def test_the_walker_finds_violations(path: str, module: str) -> None:
+    assert not allowed(path, module)
+
+
+def test_imports_inside_functions_are_seen() -> None:
+    assert "storage.Storage" in set(imports("def f():\n    from storage import Storage\n"))
+
+
+def test_files_stay_small_and_safe() -> None:
+    for path in files():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 330, f"{path} has more than 330 lines"
+        if path != Path(__file__):
+            for word in ("torch.load(", "pickle.load", "trust_remote_code" + "=True"):
+                assert word not in text, f"{path} contains {word}"
+
+
+def test_the_page_is_built_without_torch() -> None:
+    import subprocess
+    code = ("import sys, tempfile; from pathlib import Path; from app.paths import Paths; from app.server import build_app\n"
+            "app, service = build_app(Paths(Path(tempfile.mkdtemp())), warm=False)\n"
+            "print('torch' in sys.modules)")
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip().endswith("False"), found.stdout
