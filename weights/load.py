@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -25,7 +26,7 @@ def load(entry: Entry, device: torch.device) -> tuple[str, nn.Module]:
     try:
         net = registry.family(metadata["family"]).build(metadata["config"])
         net.load_state_dict({name: z.float() for name, z in load_file(entry.path).items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({error}); use "
                            "weights that `launch.py train` wrote.") from error
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]

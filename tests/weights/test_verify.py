@@ -1,0 +1,84 @@
+"""Only complete, consistent safetensors files are read; anything else is refused with one exception."""
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from weights.catalog import Entry, entries
+from weights.load import load, save
+from weights.verify import MAX_HEADER, WeightsError, read_header, sha256
+
+
+def file_of(path: Path, header: Any, data: bytes = b"") -> Path:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def entry(dtype: str = "F32", shape: Any = (2,), offsets: Any = (0, 8)) -> dict:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+def test_what_is_saved_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    digest = save(path, {"w": torch.ones(2, 3)}, {"family": "diffusion"})
+    header, metadata = read_header(path)
+    assert header["w"]["shape"] == [2, 3] and json.loads(metadata["model"]) == {"family": "diffusion"}
+    assert digest == sha256(path)
+
+
+@pytest.mark.parametrize("header", [
+    b"not json", b"[1]", b"{" * 50_000, {"w": 1}, {"w": entry(dtype="F99")}, {"w": entry(shape=[-1])}, {"w": entry(shape=["2"])},
+    {"w": entry(offsets=[4, 12])}, {"w": entry(offsets=[0, 4])}, {"w": entry(offsets=[0])}, {"w": {"dtype": "F32"}},
+    {"w": entry(), "v": entry()}, {"w": entry(), "__metadata__": {"a": 1}}, {"w": entry(), "__metadata__": "x"},
+    {f"w{k}": entry(shape=[0], offsets=[0, 0]) for k in range(50_001)}])
+def test_inconsistent_headers_are_refused(tmp_path: Path, header: Any) -> None:
+    with pytest.raises(WeightsError, match="cannot be loaded because"):
+        read_header(file_of(tmp_path / "a.safetensors", header, bytes(8)))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for content in (b"", b"1234", pickle.dumps({"w": 1}), b"PK\x03\x04" + bytes(100), struct.pack("<Q", MAX_HEADER + 1) + bytes(50),
+                    struct.pack("<Q", 2**63) + bytes(50)):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError):
+            read_header(path)
+    with pytest.raises(WeightsError, match="could not be read"):
+        read_header(tmp_path / "absent.safetensors")
+
+
+def test_mutated_files_never_load_silently(tmp_path: Path) -> None:
+    original = entries()[0]
+    data, rng = original.path.read_bytes(), np.random.default_rng(0)
+    path = tmp_path / "m.safetensors"
+    for _ in range(20):
+        mutated = bytearray(data)
+        mutated[rng.integers(len(data))] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(mutated))
+        with pytest.raises(WeightsError):
+            load(Entry("m", path, "bundled", original.expected), torch.device("cpu"))
+
+
+def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    good = entries()[0].metadata
+    for metadata in (good, {**good, "family": "magic"}, {**good, "config": {}}, {}):
+        save(path, {"w": torch.ones(2)}, metadata)
+        with pytest.raises(WeightsError, match="do not fit"):
+            load(Entry("a", path, "run", None), torch.device("cpu"))
+
+
+def test_the_bundle_is_whole_and_small() -> None:
+    bundle = entries()[0].path.parent
+    sizes = [path.stat().st_size for path in bundle.rglob("*") if path.is_file()]
+    assert sum(sizes) < 40 * 2**20 and max(sizes) < 12 * 2**20
+    for found in entries():
+        assert found.expected == sha256(found.path) and found.card.startswith("#")
