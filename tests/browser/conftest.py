@@ -1,0 +1,73 @@
+"""A real server in its own process and a real Chromium, shared by all browser tests."""
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+import launch
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running playground with an empty data folder."""
+    data = tmp_path_factory.mktemp("data")
+    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", "7960", "--no-browser"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        for line in server.stderr:
+            found = re.search(r"http://\S+", line)
+            if found:
+                break
+        else:
+            raise AssertionError("the server ended before it said its address")
+        yield found.group()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = launch.find_browser()
+        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)     # None: Playwright's own
+        yield opened
+        opened.close()
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Opener]:
+    """Opens pages, each a person of its own; fails if one of them met an error."""
+    contexts, errors = [], []
+
+    def opener(width: int = 1440, height: int = 900) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+
+        def note(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                errors.append(message.text)
+
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("#diffusion-generate")
+        return page
+
+    yield opener
+    for context in contexts:
+        context.close()
+    assert not errors
