@@ -58,6 +58,8 @@ class Service:
         self.gallery = Gallery(self._storage, paths.exports)
         self._models = Models(paths.runs)
         self._jobs = JobTable()
+        self._threads: list[threading.Thread] = []
+        self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
         self._loading = threading.Lock()
         self._loaded: dict[str, Loaded] = {}
@@ -118,6 +120,12 @@ class Service:
                              "guesses from the letters.")
         return notes
 
+    def _cut(self, request: Request) -> list[str]:
+        """What of a long prompt the model does not read; known once the tokenizer is loaded."""
+        from pipelines.data.tokenizer import tokenizer
+        cut = tokenizer().encode(request.prompt).cut
+        return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []
+
     # Running
 
     def generate(self, ask: Ask) -> str:
@@ -141,7 +149,9 @@ class Service:
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
         job.note = " ".join(self._notes(request))
         self._jobs.add(job)
-        threading.Thread(target=self._run, args=(job, request, run), name=f"job-{job.id[:8]}", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(job, request, run), name=f"job-{job.id[:8]}", daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
         return job.id
 
     def _run(self, job: JobState, request: Request, run: Callable[[], None]) -> None:
@@ -157,6 +167,7 @@ class Service:
                     if request.model not in self._loaded:
                         job.change(status="loading", note=f"Loading {request.model}…")
                     self._load(request.model)
+                    note = " ".join([*([note] if note else []), *self._cut(request)])
                     if job.kind == "compare":
                         job.grid_id = self._storage.start_grid(record, rows=list(job.rows), columns=list(job.columns),
                                                                settings=job.settings, name=job.title)
@@ -171,7 +182,8 @@ class Service:
             if job.status in RUNNING:
                 job.change(status="failed", error="The job ended without a result; run it again.")
             try:
-                self._storage.finish_job(record, job.status, job.error)
+                ended = "interrupted" if self._closing and job.status == "stopped" else job.status
+                self._storage.finish_job(record, ended, job.error)
             except StorageError:
                 log.exception("the end of job %s could not be stored", job.id)
 
@@ -307,9 +319,12 @@ class Service:
         return {"device": device + threads, "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
 
     def close(self) -> None:
-        """Stop all jobs, mark them interrupted, close engine and database."""
+        """Stop all jobs, which are then interrupted, and close engine and database."""
+        self._closing = True
         for state in self._jobs.all():
             self._jobs.stop(state.id)
+        for thread in list(self._threads):
+            thread.join(timeout=5)
         if self._engine is not None:
             self._engine.close()
         self._storage.close()

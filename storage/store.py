@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from storage import files, gallery
 from storage.database import open_database
 from storage.errors import StorageError
+from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
 from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
 from storage.tables import Cell, Grid, Image, Job, Model
@@ -39,22 +40,28 @@ class Storage:
         self.images = folder / "images"
         try:
             self.images.mkdir(parents=True, exist_ok=True)
+            self._lock = FolderLock(folder)
         except OSError as error:
             raise StorageError(f"The folder {folder} cannot be written ({error.strerror}); choose another one with "
                                "--data DIR.") from error
-        self._engine, notes = open_database(folder)
         self._writer = threading.Lock()
         self._latest = 0
         try:
-            self._write(lambda s: s.execute(update(Job).where(Job.status == "running").values(status="interrupted")))
-            self.report = self._write(lambda session: reconcile(session, folder, notes))
-            self.empty_bin(BIN_DAYS)
+            self._engine, notes = open_database(folder)
+            self.report = Reconciliation(notes)
+            if self._lock.first:
+                self._write(lambda s: s.execute(update(Job).where(Job.status == "running").values(status="interrupted")))
+                self.report = self._write(lambda session: reconcile(session, folder, notes))
+                self.empty_bin(BIN_DAYS)
+            self._lock.share()
         except StorageError:
             self.close()
             raise
 
     def close(self) -> None:
-        self._engine.dispose()
+        if hasattr(self, "_engine"):
+            self._engine.dispose()
+        self._lock.close()
 
     def _write(self, work: Callable[[Session], T]) -> T:
         """Run work in one transaction of the one writer."""

@@ -72,7 +72,8 @@ def describe(info: SamplerInfo | None) -> tuple[str, str]:
     """(summary line, formula panel) of a sampler."""
     if info is None:
         return "", ""
-    return info.summary, f"**{info.title}**, one step\n\n$${info.formula}$$\n\n{info.source} · `{info.file}`"
+    formula = rf"\begin{{gathered}} {info.formula} \end{{gathered}}"
+    return info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · `{info.file}`"
 
 
 def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:

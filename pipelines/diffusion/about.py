@@ -11,23 +11,23 @@ ABOUT = About(
         "looks at the result $x_t$, is told the step $t$ and the caption $c$, and names the noise. Knowing the noise is "
         "knowing the picture: one line turns the one into the other. In: $x_t$ (3 × 32 × 32), $t$, caption states "
         "(24 × 128). Out: $\\epsilon$, shaped like $x_t$.",
-        r"\epsilon_\theta(x_t, t, c) \approx \epsilon, \qquad x_t = \sqrt{\bar\alpha_t}\,x_0 + "
-        r"\sqrt{1-\bar\alpha_t}\;\epsilon", "pipelines/diffusion/network.py"),
+        r"\begin{aligned} \epsilon_\theta(x_t, t, c) &\approx \epsilon \\ x_t &= \sqrt{\bar\alpha_t}\,x_0 + "
+        r"\sqrt{1-\bar\alpha_t}\;\epsilon \end{aligned}", "pipelines/diffusion/network.py"),
     objective=Term(
         "How it is trained",
         "Take a picture, a random step and fresh noise; mix them; ask the network for the noise; the loss is the mean "
         "squared error. Nothing else. The bundled weights were trained on the equivalent target $v$, which weighs the "
         "steps so that a small network learns composition sooner; $\\epsilon$ follows from $v$ by one line. A tenth of "
         "the captions is dropped, so that the same network also knows the picture without a caption.",
-        r"L = \mathbb{E}_{x_0, \epsilon, t \sim U(1..T)}\left\|\epsilon - \epsilon_\theta(x_t, t, c)\right\|^2, \qquad "
-        r"v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1-\bar\alpha_t}\,x_0", "pipelines/diffusion/objective.py"),
+        r"\begin{aligned} L &= \mathbb{E}_{x_0, \epsilon, t \sim U(1..T)}\left\|\epsilon - \epsilon_\theta(x_t, t, c)\right\|^2 \\ "
+        r"v &= \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1-\bar\alpha_t}\,x_0 \end{aligned}", "pipelines/diffusion/objective.py"),
     sampling=Term(
         "How it is sampled",
         "Start from white noise $x_T$. At each step ask the network with the caption and without it, lean $w$ times "
         "towards the caption, and move to the next lower noise level; the samplers differ only in how they move.",
-        r"\hat\epsilon = \epsilon_\theta(x_t, t, \varnothing) + w\left[\epsilon_\theta(x_t, t, c) - "
-        r"\epsilon_\theta(x_t, t, \varnothing)\right], \qquad \hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;"
-        r"\hat\epsilon}{\sqrt{\bar\alpha_t}}", "pipelines/diffusion/sampler.py"),
+        r"\begin{aligned} \hat\epsilon &= \epsilon_\theta(x_t, t, \varnothing) + w\left[\epsilon_\theta(x_t, t, c) - "
+        r"\epsilon_\theta(x_t, t, \varnothing)\right] \\ \hat x_0 &= \frac{x_t - \sqrt{1-\bar\alpha_t}\;"
+        r"\hat\epsilon}{\sqrt{\bar\alpha_t}} \end{aligned}", "pipelines/diffusion/sampler.py"),
 )
 
 _SIGMA = r"\sigma = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t},\quad x = x_t/\sqrt{\bar\alpha_t}"
@@ -53,34 +53,34 @@ _SPECS = (
                 r"+ \sigma_t z", _HERE, DDPMOptions, _one),
     SamplerSpec("euler", "Euler", "The plainest solver of the same ODE; one call a step, first order.",
                 "Karras et al. 2022, Algorithm 1 without correction",
-                rf"{_SIGMA},\quad x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon", _LIBRARY, SolverOptions, _one),
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon", _LIBRARY, SolverOptions, _one),
     SamplerSpec("euler_a", "Euler ancestral", "Euler with fresh noise at each step; never settles, more varied.",
                 "k-diffusion, ancestral step",
-                rf"{_SIGMA},\quad x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z",
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z",
                 _LIBRARY, DiffusionOptions, _one),
     SamplerSpec("heun", "Heun", "Second order: looks ahead and averages; two calls a step.",
                 "Karras et al. 2022, Algorithm 1",
-                rf"{_SIGMA},\quad x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)",
+                rf"{_SIGMA},\\ x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)",
                 _LIBRARY, SolverOptions, _two),
     SamplerSpec("dpmpp_2m", "DPM++ 2M", "Second order from memory, one call a step; a good choice at 10 to 25 steps.",
                 "Lu et al. 2022b, Algorithm 2",
-                r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}},\quad x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
-                r"\sqrt{\bar\alpha_s}\,(e^{-h}-1)\left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}\hat x_0^{\,prev}\right]",
+                r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
+                r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}\hat x_0^{\,prev}\right]",
                 _LIBRARY, SolverOptions, _one),
     SamplerSpec("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.",
                 "Lu et al. 2022b, SDE form", r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,"
-                r"(1-e^{-2h})\,D + \sigma_s\sqrt{1-e^{-2h}}\;z", _LIBRARY, SolverOptions, _one),
+                r"(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z", _LIBRARY, SolverOptions, _one),
     SamplerSpec("dpmpp_sde", "DPM++ SDE", "Stochastic, with a midpoint; two calls a step.",
-                "Lu et al. 2022b; k-diffusion", r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) + \sigma_\uparrow\,"
-                r"\tfrac{W(\sigma_s)-W(\sigma_t)}{\sqrt{|\sigma_s-\sigma_t|}}", _LIBRARY, SolverOptions, _two),
+                "Lu et al. 2022b; k-diffusion", r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) \\ {}+ \sigma_\uparrow\,"
+                r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}", _LIBRARY, SolverOptions, _two),
     SamplerSpec("unipc", "UniPC", "Predictor and corrector of second order for one call; strong below 10 steps.",
                 "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)"
-                r"\hat x_0 - \sqrt{\bar\alpha_s}\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", _LIBRARY, SolverOptions, _one),
+                r"\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", _LIBRARY, SolverOptions, _one),
     SamplerSpec("deis", "DEIS", "Exponential integrator with a polynomial through past answers; one call a step.",
                 "Zhang & Chen 2023", r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}", _LIBRARY,
                 SolverOptions, _one),
     SamplerSpec("lms", "LMS", "Linear multistep: four past slopes, one call a step; sensitive at few steps.",
-                "k-diffusion, Adams-Bashforth", rf"{_SIGMA},\quad x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,"
+                "k-diffusion, Adams-Bashforth", rf"{_SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,"
                 r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one),
 )
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",

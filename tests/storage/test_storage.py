@@ -141,6 +141,22 @@ def test_start_adopts_flags_and_quarantines(tmp_path: Path, picture: Make) -> No
     second.close()
 
 
+def test_a_second_opener_does_not_tidy_up_under_the_first(tmp_path: Path, picture: Make) -> None:
+    first = Storage(tmp_path)
+    job = first.start_job("generate", "diffusion", {})
+    saved = first.save_image(picture()).id
+    half = first.path(saved).parent / ".y.part"
+    half.write_bytes(b"being written")
+    second = Storage(tmp_path)
+    assert half.exists() and second.image(saved).seed == 1 and second.save_image(picture()).id
+    with closing(sqlite3.connect(tmp_path / "playground.sqlite3")) as database:
+        assert database.execute("select status from jobs where id = ?", (job,)).fetchone() == ("running",)
+    second.close()
+    first.close()
+    Storage(tmp_path).close()
+    assert not half.exists()
+
+
 def test_a_disconnected_folder_changes_nothing(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
     for k in range(25):

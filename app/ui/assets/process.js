@@ -1,7 +1,7 @@
 // Look inside: x_t beside the estimate of x0 at the step under the scrubber, and the numbers of that step.
 sx.kinds.process = (root, props) => {
   const picture = (label) => {
-    const image = sx.el("img", {alt: label, class: "sx-inside-image"});
+    const image = sx.el("img", {alt: label, class: "sx-inside-image", src: "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="});
     return [image, sx.el("figure", {}, sx.el("figcaption", {}, label), image)];
   };
   const [x_t, left] = picture("x_t, the state");
