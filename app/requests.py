@@ -7,6 +7,7 @@ from typing import Any
 
 from app.views import Ask, BadInput
 from pipelines import registry
+from pipelines.data.vocabulary import unknown_words
 from pipelines.options import OptionError, build, options_of
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
@@ -56,6 +57,25 @@ def title_of(request: Request) -> str:
     spec = face_of(request.family).samplers[request.sampler]
     prompt = request.prompt if len(request.prompt) <= 60 else request.prompt[:57] + "..."
     return f"{prompt} · {spec.title} · {request.options.steps} steps"
+
+
+def notes_of(request: Request) -> list[str]:
+    """Sentences about words that the model cannot know."""
+    notes = []
+    for place, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
+        unknown = unknown_words(text)
+        if unknown:
+            words = ", ".join(f"“{word}”" for word in unknown[:5])
+            notes.append(f"The model has never seen the word{'s' * (len(unknown) > 1)} {words}{place}; it guesses from the "
+                         "letters.")
+    return notes
+
+
+def cut_of(request: Request) -> list[str]:
+    """A sentence if the prompt is longer than the model reads; needs the tokenizer, and so torch."""
+    from pipelines.data.tokenizer import tokenizer
+    cut = tokenizer().encode(request.prompt).cut
+    return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []
 
 
 def parse_steps(text: str) -> list[int]:

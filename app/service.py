@@ -20,7 +20,7 @@ from app.gallery import Gallery
 from app.jobs import RUNNING, JobState, JobTable
 from app.models import Models
 from app.paths import Paths
-from app.requests import face_of, make_grid, make_request, nfe_of, settings_of, title_of
+from app.requests import cut_of, face_of, make_grid, make_request, nfe_of, notes_of, settings_of, title_of
 from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, SamplerInfo, Shot, UserError
 from pipelines import registry
 from pipelines.options import options_of
@@ -106,25 +106,8 @@ class Service:
     def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
         calls = sum(nfe_of(r) for r in requests)
         rows = sum(nfe_of(r) * r.count for r in requests)
-        return Check(tuple(self._notes(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), calls,
+        return Check(tuple(notes_of(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), calls,
                      rows / self._rate if self._rate else None, settings)
-
-    def _notes(self, request: Request) -> list[str]:
-        from pipelines.data.vocabulary import unknown_words
-        notes = []
-        for name, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
-            unknown = unknown_words(text)
-            if unknown:
-                words = ", ".join(f"“{word}”" for word in unknown[:5])
-                notes.append(f"The model has never seen the word{'s' if len(unknown) > 1 else ''} {words}{name}; it "
-                             "guesses from the letters.")
-        return notes
-
-    def _cut(self, request: Request) -> list[str]:
-        """What of a long prompt the model does not read; known once the tokenizer is loaded."""
-        from pipelines.data.tokenizer import tokenizer
-        cut = tokenizer().encode(request.prompt).cut
-        return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []
 
     # Running
 
@@ -147,7 +130,7 @@ class Service:
         return self._start(job, first, lambda: runners.compare(job, grid, self))
 
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
-        job.note = " ".join(self._notes(request))
+        job.note = " ".join(notes_of(request))
         self._jobs.add(job)
         thread = threading.Thread(target=self._run, args=(job, request, run), name=f"job-{job.id[:8]}", daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
@@ -167,7 +150,7 @@ class Service:
                     if request.model not in self._loaded:
                         job.change(status="loading", note=f"Loading {request.model}…")
                     self._load(request.model)
-                    note = " ".join([*([note] if note else []), *self._cut(request)])
+                    note = " ".join([*([note] if note else []), *cut_of(request)])
                     if job.kind == "compare":
                         job.grid_id = self._storage.start_grid(record, rows=list(job.rows), columns=list(job.columns),
                                                                settings=job.settings, name=job.title)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from storage import files
 from storage.errors import StorageError
+from storage.records import image_row
 from storage.tables import Cell, Image, Job
 
 MANY, SHARE = 20, 0.01             # more missing files than both of these is no debris but a wrong folder
@@ -62,7 +63,6 @@ def _scan(images: Path) -> dict[str, Path]:
 
 def _adopt(session: Session, folder: Path, name: str, path: Path, report: Reconciliation) -> None:
     """Give a picture without a row its row back; put anything else aside."""
-    from storage.store import image_row
     try:
         if path.suffix != ".png" or path.parent.name != name[:2] or not name.isalnum():
             raise StorageError("not named like a picture of ours")

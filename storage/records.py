@@ -1,7 +1,7 @@
 """Plain records that go in and out of the storage; none of them is tied to a database session."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,10 +10,9 @@ import numpy as np
 from storage.tables import Image
 
 
-@dataclass(frozen=True)
-class NewImage:
-    """A finished picture, (H, W, 3) uint8, with everything needed to draw it again."""
-    pixels: np.ndarray
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything needed to draw a picture again, and what it cost; written into its file and its row."""
     family: str
     model_sha256: str
     model_name: str
@@ -26,43 +25,34 @@ class NewImage:
     nfe: int
     seconds: float
     options: dict[str, Any]
+    environment: dict[str, Any] = field(default_factory=dict)
     job_id: str | None = None
     cell_id: str | None = None
-    environment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewImage(Recipe):
+    """A finished picture, (H, W, 3) uint8."""
+    pixels: np.ndarray
 
     def settings(self) -> dict[str, Any]:
-        """What is written into the file beside the pixels: all fields but the pixels."""
+        """What is written into the file beside the pixels."""
         return {name: value for name, value in asdict(self).items() if name != "pixels"}
 
 
-@dataclass(frozen=True)
-class ImageRecord:
+@dataclass(frozen=True, kw_only=True)
+class ImageRecord(Recipe):
     """A stored picture."""
     id: str
     created: datetime
-    family: str
-    model_sha256: str
-    model_name: str
-    prompt: str
-    negative_prompt: str
-    sampler: str
-    steps: int
-    guidance: float
-    seed: int
-    nfe: int
-    seconds: float
-    options: dict[str, Any]
-    environment: dict[str, Any]
     width: int
     height: int
     deleted: bool
     missing: bool
-    job_id: str | None
-    cell_id: str | None
 
     @classmethod
     def of(cls, row: Image) -> ImageRecord:
-        plain = {name: getattr(row, name) for name in cls.__annotations__}
+        plain = {f.name: getattr(row, f.name) for f in fields(cls)}
         return cls(**plain | {"created": datetime.fromtimestamp(row.created / 1e6, timezone.utc),
                               "deleted": row.deleted is not None})
 
@@ -91,3 +81,11 @@ class GridRecord:
     columns: list[str]
     settings: dict[str, Any]
     cells: tuple[CellRecord, ...]
+
+
+def image_row(image_id: str, created: int, settings: dict[str, Any], width: int, height: int) -> Image:
+    """The row of a picture from its settings."""
+    words = " ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])).lower()
+    values = {"environment": {}} | settings
+    return Image(id=image_id, created=created, width=width, height=height, search=words, deleted=None, missing=False,
+                 **values)

@@ -18,7 +18,7 @@ from storage.database import open_database
 from storage.errors import StorageError
 from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
-from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
+from storage.records import CellRecord, GridRecord, ImageRecord, NewImage, image_row
 from storage.tables import Cell, Grid, Image, Job, Model
 
 T = TypeVar("T")
@@ -213,11 +213,3 @@ class Storage:
         for image_id in ids:
             self._path(image_id).unlink(missing_ok=True)
         return len(ids)
-
-
-def image_row(image_id: str, created: int, settings: dict[str, Any], width: int, height: int) -> Image:
-    """The row of a picture from its settings."""
-    words = " ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])).lower()
-    values = {"environment": {}} | settings
-    return Image(id=image_id, created=created, width=width, height=height, search=words, deleted=None, missing=False,
-                 **values)

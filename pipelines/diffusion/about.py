@@ -19,8 +19,9 @@ ABOUT = About(
         "squared error. Nothing else. The bundled weights were trained on the equivalent target $v$, which weighs the "
         "steps so that a small network learns composition sooner; $\\epsilon$ follows from $v$ by one line. A tenth of "
         "the captions is dropped, so that the same network also knows the picture without a caption.",
-        r"\begin{aligned} L &= \mathbb{E}_{x_0, \epsilon, t \sim U(1..T)}\left\|\epsilon - \epsilon_\theta(x_t, t, c)\right\|^2 \\ "
-        r"v &= \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1-\bar\alpha_t}\,x_0 \end{aligned}", "pipelines/diffusion/objective.py"),
+        r"\begin{aligned} L &= \mathbb{E}_{x_0, \epsilon, t \sim U(1..T)}\left\|\epsilon - \epsilon_\theta(x_t, t, c)"
+        r"\right\|^2 \\ v &= \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1-\bar\alpha_t}\,x_0 \end{aligned}",
+        "pipelines/diffusion/objective.py"),
     sampling=Term(
         "How it is sampled",
         "Start from white noise $x_T$. At each step ask the network with the caption and without it, lean $w$ times "
@@ -65,7 +66,8 @@ _SPECS = (
     SamplerSpec("dpmpp_2m", "DPM++ 2M", "Second order from memory, one call a step; a good choice at 10 to 25 steps.",
                 "Lu et al. 2022b, Algorithm 2",
                 r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
-                r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}\hat x_0^{\,prev}\right]",
+                r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}"
+                r"\hat x_0^{\,prev}\right]",
                 _LIBRARY, SolverOptions, _one),
     SamplerSpec("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.",
                 "Lu et al. 2022b, SDE form", r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,"

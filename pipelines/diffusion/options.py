@@ -15,8 +15,7 @@ class DiffusionOptions:
                         "solution.", symbol="N", low=1, high=1000)
     spacing: str = option("trailing", "Spacing", "Which of the T training times are visited: trailing includes the "
                           "last, leading the first, linspace both.", symbol="t_i", choices=SPACINGS)
-    clip: bool = option(True, "Clip x0", "Hold the estimate of the picture inside the range of images at every step.",
-                        symbol="x̂0")
+    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.")
 
 
 @dataclass(frozen=True)

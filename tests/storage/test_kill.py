@@ -18,8 +18,10 @@ storage = Storage(Path(sys.argv[1]))
 print("ready", flush=True)
 k = 0
 while True:
-    record = storage.save_image(NewImage(np.full((32, 32, 3), k % 256, np.uint8), "diffusion", "ab", "m", f"picture {k}", "",
-                                         "ddim", 5, 3.0, k, 10, 0.1, {"steps": 5}))
+    record = storage.save_image(NewImage(
+        pixels=np.full((32, 32, 3), k % 256, np.uint8), family="diffusion", model_sha256="ab", model_name="m",
+        prompt=f"picture {k}", negative_prompt="", sampler="ddim", steps=5, guidance=3.0, seed=k, nfe=10, seconds=0.1,
+        options={"steps": 5}))
     print(record.id, flush=True)
     k += 1
 """
