@@ -70,8 +70,9 @@ def parser() -> argparse.ArgumentParser:
     from app.trainer import add_flags
     add_flags(train)
 
-    models = add("models", "list the weights, or verify them", _models)
-    models.add_argument("action", nargs="?", choices=("list", "verify"), default="list")
+    models = add("models", "list the weights, verify them, or bundle those of a run with the project", _models)
+    models.add_argument("action", nargs="?", choices=("list", "verify", "bundle"), default="list")
+    models.add_argument("name", nargs="?", help="of the run to bundle")
 
     gallery = add("gallery", "list what was made, newest first", _gallery)
     gallery.add_argument("--family")
@@ -207,6 +208,8 @@ def _models(args: argparse.Namespace) -> dict[str, Any]:
             if problems:
                 raise UserError(" ".join(problems))
             return {"verified": list(checked)}
+        if args.action == "bundle":
+            return {"bundled": str(service.bundle_model(args.name or ""))}
         return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters,
                             "bytes": m.bytes, "source": m.source, "sha256": m.sha256, "problem": m.problem}
                            for m in service.models()]}

@@ -1,10 +1,13 @@
 """The weights as people see them."""
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 from app.requests import face_of
 from app.views import Ask, BadInput, ModelView, UserError
+from weights import catalog
 from weights.catalog import Entry, entries, find
 from weights.verify import WeightsError, read_header, sha256
 
@@ -67,3 +70,16 @@ class Models:
             except WeightsError as error:
                 found[entry.name] = str(error)
         return found
+
+    def bundle(self, run: str) -> Path:
+        """Copy the weights and the card of a run into the project and list their checksum. Raises UserError."""
+        source = self._runs / run / "model.safetensors"
+        if not run or Path(run).name != run or not source.exists():
+            raise BadInput(f"There is no finished run {run!r} in {self._runs}; name one that `launch.py train` finished.")
+        target = catalog.BUNDLED / f"{run}.safetensors"
+        for ending in (".safetensors", ".md"):
+            shutil.copyfile(source.with_suffix(ending), target.with_suffix(ending))
+        listed = json.loads((catalog.BUNDLED / "catalog.json").read_text(encoding="utf-8"))
+        listed[run] = sha256(target)
+        (catalog.BUNDLED / "catalog.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+        return target

@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,10 @@ class Service:
     def verify_models(self) -> dict[str, str | None]:
         """Check every weights file; name -> problem, None where it is sound."""
         return self._models.verify()
+
+    def bundle_model(self, run: str) -> Path:
+        """Make the weights of a run part of the project; returns their new file."""
+        return self._models.bundle(run)
 
     def surprise(self, family: str) -> str:
         """A random caption of the kind the family's models know."""
