@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import psutil
 import torch
@@ -27,6 +29,20 @@ def choose_device() -> torch.device:
         torch.backends.cudnn.allow_tf32 = True
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def at_precision(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """A network's method in the precision of the device: bf16 matrix products on CUDA, fp32 elsewhere.
+
+    bf16 was no faster than fp32 on the CPUs that we measured. Answers are fp32 on every device.
+    """
+    if device.type != "cuda":
+        return net
+
+    def call(*arguments: Any) -> Any:
+        with torch.autocast("cuda", torch.bfloat16):
+            return net(*arguments)
+    return call
 
 
 def describe(device: torch.device) -> str:

@@ -3,13 +3,71 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from collections.abc import MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.requests import face_of
 from app.views import Ask, BadInput, ModelView, UserError
+from pipelines import registry
 from weights import catalog
 from weights.catalog import Entry, entries, find
 from weights.verify import WeightsError, read_header, sha256
+
+if TYPE_CHECKING:
+    from torch import device as Device
+    from torch import nn
+
+    from pipelines.protocol import Net, NetKey
+
+RESIDENT = 4                       # networks that stay in memory
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network in memory."""
+    sha256: str
+    net: nn.Module
+    entry: Entry
+
+
+class Residents:
+    """The few networks that are in memory; the one used longest ago makes room first."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Loaded] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        return list(self._loaded)
+
+    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: set[str]) -> tuple[Loaded, bool]:
+        """(the network of an entry, whether it was read just now); its methods are put into `nets`.
+
+        Networks that are `needed` by unfinished jobs stay. Raises WeightsError.
+        """
+        from app.device import at_precision
+        from pipelines.protocol import NetKey
+        from weights.load import load
+        with self._lock:
+            fresh = entry.name not in self._loaded
+            if fresh:
+                self._make_room(nets, needed)
+                digest, net = load(entry, device)
+                for method in registry.family(entry.metadata["family"]).methods:
+                    nets[NetKey(digest, method)] = at_precision(getattr(net, method), device)
+                self._loaded[entry.name] = Loaded(digest, net, entry)
+            self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
+            return self._loaded[entry.name], fresh
+
+    def _make_room(self, nets: MutableMapping[NetKey, Net], needed: set[str]) -> None:
+        free = [name for name in self._loaded if name not in needed]
+        for name in free[:max(0, len(self._loaded) - RESIDENT + 1)]:
+            digest = self._loaded.pop(name).sha256
+            for key in [key for key in nets if key.weights == digest]:
+                del nets[key]
 
 
 class Models:

@@ -5,11 +5,10 @@ torch is imported by the first call that needs it (or by `warm`), so that a page
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from app import runners, views
 from app.evaluation import evaluate
 from app.gallery import Gallery
 from app.jobs import RUNNING, JobState, JobTable
-from app.models import Models
+from app.models import Loaded, Models, Residents
 from app.paths import Paths
 from app.requests import cut_of, face_of, make_grid, make_request, nfe_of, notes_of, settings_of, title_of
 from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, SamplerInfo, Shot, UserError
@@ -27,24 +26,13 @@ from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
-from weights.catalog import Entry
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from pipelines.engine import Engine, Job
 
 log = logging.getLogger(__name__)
 AT_ONCE = 8                        # jobs that run together in the engine; more wait
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A network in memory."""
-    sha256: str
-    net: nn.Module
-    entry: Entry
 
 
 class Service:
@@ -62,8 +50,8 @@ class Service:
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
-        self._loading = threading.Lock()
-        self._loaded: dict[str, Loaded] = {}
+        self._residents = Residents()
+        self._starting = threading.Lock()
         self._engine: Engine | None = None
         self._rate: float | None = None                            # rows per second of the last runs
         self._references: dict[Request, np.ndarray] = {}
@@ -152,7 +140,7 @@ class Service:
                     job.change(status="stopped", note="Stopped before it began.")
                 else:
                     note = job.note
-                    if request.model not in self._loaded:
+                    if request.model not in self._residents.names():
                         job.change(status="loading", note=f"Loading {request.model}…")
                     self._load(request.model)
                     note = " ".join([*([note] if note else []), *cut_of(request)])
@@ -223,7 +211,7 @@ class Service:
              cell: str | None = None) -> Shot:
         """Store one finished picture; it can be drawn again alone from what is stored with it."""
         alone = settings_of(replace(request, seed=request.seeds[k], count=1))
-        loaded = self._loaded[request.model]
+        loaded = self._load(request.model)
         seconds = (stats.network + stats.sampler) / request.count
         try:
             record = self._storage.save_image(NewImage(
@@ -261,29 +249,23 @@ class Service:
     # Models and device
 
     def _load(self, name: str) -> Loaded:
-        """The network of a name, loaded and known to the engine."""
-        with self._loading:
-            if name not in self._loaded:
-                from pipelines.protocol import NetKey
-                from weights.load import load
-                engine = self.engine()
-                entry = self._models.find(name)
-                digest, net = load(entry, engine.device)
-                family = entry.metadata["family"]
-                for method in registry.family(family).methods:
-                    engine.nets[NetKey(digest, method)] = getattr(net, method)
-                self._storage.remember_model(digest, family=family, name=name, source=entry.source,
-                                             parameters=sum(p.numel() for p in net.parameters()))
-                self._loaded[name] = Loaded(digest, net, entry)
-            return self._loaded[name]
+        """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
+        engine = self.engine()
+        needed = {job.settings["model"] for job in self._jobs.all() if job.status in RUNNING}
+        loaded, fresh = self._residents.load(self._models.find(name), engine.nets, engine.device, needed)
+        if fresh:
+            self._storage.remember_model(loaded.sha256, family=loaded.entry.metadata["family"], name=name,
+                                         source=loaded.entry.source, parameters=loaded.entry.parameters)
+        return loaded
 
     def engine(self) -> Engine:
         """The engine, started at the first need of it."""
-        if self._engine is None:
-            from app.device import choose_device
-            from pipelines.engine import Engine
-            self._engine = Engine({}, choose_device())
-        return self._engine
+        with self._starting:
+            if self._engine is None:
+                from app.device import choose_device
+                from pipelines.engine import Engine
+                self._engine = Engine({}, choose_device())
+            return self._engine
 
     def warm(self) -> None:
         """Import torch and load the first model, so that the first click does not wait for it."""
@@ -301,10 +283,12 @@ class Service:
         """Device, memory and queue for the head of the page."""
         import psutil
         running, waiting = self._jobs.count()
-        device = self._engine.device.type if self._engine else "starting"
-        threads = f" · {os.environ.get('OMP_NUM_THREADS') or os.cpu_count()} threads" if device == "cpu" else ""
+        device = "starting"
+        if self._engine is not None:
+            from app.device import describe
+            device = describe(self._engine.device)
         memory = psutil.Process().memory_info().rss / 2**30
-        return {"device": device + threads, "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
+        return {"device": device, "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
 
     def close(self) -> None:
         """Stop all jobs, which are then interrupted, and close engine and database."""

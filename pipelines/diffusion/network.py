@@ -57,8 +57,8 @@ class DiffusionNet(nn.Module):
 
     def predict(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor]) -> Tensor:
         """eps_theta(x_t, t, c), (B, C, H, W). A UNet trained on v gives eps = sqrt(abar) v + sqrt(1 - abar) x_t."""
-        out = self.output(x_t, t, cond)
+        out = self.output(x_t, t, cond).float()              # autocast may have made it less
         if self.config.prediction == "eps":
             return out
         signal, noise = (per_row(s, x_t) for s in self.config.schedule.at(t))
-        return signal * out.float() + noise * x_t.float()
+        return signal * out + noise * x_t.float()
