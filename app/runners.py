@@ -127,6 +127,8 @@ def compare(job: JobState, grid: list[list[Request]], backend: Backend) -> None:
             job.change(step=len(pixels), calls=sum(c.nfe or 0 for c in job.cells))
             measure(index)
             fill()
+    if target_job is not None:
+        backend.cancel(target_job)
     for index in waiting:
         job.change_cell(index, status="stopped")
     failed = sum(cell.status == "failed" for cell in job.cells)

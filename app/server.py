@@ -1,7 +1,9 @@
 """The page's server: our routes, the page, and the rules for who may talk to it."""
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -18,7 +20,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None, warm: bool = True):  # type: ignore[no-untyped-def]
     """(ASGI application, service). gradio is imported here, torch is not."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ["GRADIO_TEMP_DIR"] = str(Path(tempfile.mkdtemp(prefix="sextant-")))      # 0700, ours alone
+    os.environ["GRADIO_TEMP_DIR"] = private = tempfile.mkdtemp(prefix="sextant-")       # 0700, ours alone
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
     import gradio as gr
     from fastapi import FastAPI
 
@@ -52,7 +55,8 @@ def serve(paths: Paths, host: str, port: int, open_browser: bool, password: str 
     import uvicorn
 
     app, service = build_app(paths, host, password)
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{free}"
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
+    url = f"http://{name}:{free}"
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=free, log_level="warning", timeout_graceful_shutdown=2))
 
     def announce() -> None:

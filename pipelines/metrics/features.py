@@ -1,7 +1,7 @@
 """The feature space of our Fréchet distance, precision and recall: a small network that learned to read scenes.
 
 This is not Inception: its numbers compare models of this project with each other and with nothing else.
-Trained by `python -m pipelines.metrics.features --images 120000`.
+Trained by `python -m pipelines.metrics.features --images 400000`.
 """
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def accuracy(net: FeatureNet, count: int = 1000) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the feature network.")
-    parser.add_argument("--images", type=int, default=120_000)
+    parser.add_argument("--images", type=int, default=400_000)
     parser.add_argument("--out", type=Path, default=FILE)
     args = parser.parse_args()
     net = FeatureNet()
