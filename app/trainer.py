@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.paths import Paths
 from app.views import BadInput
 from pipelines import registry
+from pipelines.options import build, options_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "ema": 0.9995, "seed": 0,
             "workers": 1}
@@ -27,6 +31,9 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
+    for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
+        sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
+                         help=f"{o.help} Default {o.default}; fixed once the run has begun.")
 
 
 def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
@@ -51,8 +58,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     known = {f.name for f in fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
-    resumed = (folder / "checkpoint.safetensors").exists()
-    net: Any = family.fresh(head_start=not resumed)
+    net: Any = _network(family, registry.face(args.family).network, folder, {
+        key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None})
     last = None
     for last in train(net, family.loss, options, folder, device, net.config.size):
         if last.step % 20 == 0:
@@ -66,6 +73,23 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
                   {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
     (folder / "model.md").write_text(card(name, args.family, facts, digest), encoding="utf-8")
     return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
+
+
+def _network(family: registry.Family, kind: type, folder: Path, chosen: dict[str, Any]) -> nn.Module:
+    """A new network as chosen, or the one that the run began with. Raises BadInput if the two differ."""
+    path = folder / "network.json"
+    if not (folder / "checkpoint.safetensors").exists():
+        options = build(kind, chosen)
+        net: Any = family.fresh(options)
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict()}, indent=1), encoding="utf-8")
+        return net
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in chosen.items():
+        if begun["options"][name] != value:
+            raise BadInput(f"The run {folder.name} began with {name} {begun['options'][name]} and cannot go on with {value}; "
+                           "start another run with another --name.")
+    return family.build(begun["config"])
 
 
 def card(name: str, family: str, facts: dict[str, Any], digest: str) -> str:

@@ -53,13 +53,14 @@ class Face:
     paper: str
     samplers: Mapping[str, SamplerSpec]      # the first is the default
     about: About
+    network: type                            # frozen dataclass: options of a new network
 
 
 @dataclass(frozen=True)
 class Family:
     """What the rest of the program knows of a family's mathematics."""
     build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
-    fresh: Callable[..., nn.Module]                                       # a new network to train
+    fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
     loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
     start: Callable[[Request, str, nn.Module, Device], Sampler]           # (request, weights id, network, device)
     reference: Callable[[Request], Request]  # the same picture by a converged solver, to measure distances from

@@ -1,7 +1,7 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions, SolverOptions
+from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions, NetworkOptions, SolverOptions
 from pipelines.registry import About, Face, SamplerSpec, Term
 
 ABOUT = About(
@@ -86,4 +86,4 @@ _SPECS = (
                 r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one),
 )
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
-            {spec.name: spec for spec in _SPECS}, ABOUT)
+            {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions)

@@ -13,7 +13,7 @@ from pipelines.data.dataset import Batch
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
-from pipelines.diffusion.options import SolverOptions
+from pipelines.diffusion.options import NetworkOptions, SolverOptions
 from pipelines.diffusion.sampler import ddim, ddpm
 from pipelines.diffusion.solvers import SCHEDULERS, solver
 from pipelines.nets.captions import pretrain
@@ -34,14 +34,13 @@ def build(config: dict[str, Any]) -> DiffusionNet:
     return DiffusionNet(DiffusionConfig.from_dict(config))
 
 
-def fresh(prediction: str = "v", schedule: str = "cosine", head_start: bool = True) -> DiffusionNet:
-    """A new network; with a head start its text encoder has read captions for about two minutes."""
-    config = DiffusionConfig(TextConfig(tokenizer().vocabulary, LENGTH), schedule=NoiseSchedule(schedule),
-                             prediction=prediction)
+def fresh(options: NetworkOptions) -> DiffusionNet:
+    """A new network; its text encoder has read captions for about two minutes, the rest is untrained."""
+    config = DiffusionConfig(TextConfig(tokenizer().vocabulary, LENGTH), schedule=NoiseSchedule(options.noise_schedule),
+                             prediction=options.prediction)
     net = DiffusionNet(config)
-    if head_start:
-        for _ in pretrain(net.text):
-            pass
+    for _ in pretrain(net.text):
+        pass
     return net
 
 

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, field
 
 from torch import Tensor, nn
 
+from pipelines.diffusion.options import PREDICTIONS
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule, per_row
 from pipelines.protocol import Cond
-
-PREDICTIONS = ("eps", "v")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pipelines.options import option
 
+PREDICTIONS = ("v", "eps")
+NOISE_SCHEDULES = ("cosine", "linear")
 SPACINGS = ("trailing", "leading", "linspace")
 
 
@@ -34,3 +36,12 @@ class DDIMOptions(DiffusionOptions):
 class SolverOptions(DiffusionOptions):
     karras: bool = option(False, "Karras spacing", "Choose the noise levels so that steps shrink towards the picture "
                           "(Karras et al. 2022, eq. 5); replaces the spacing.", symbol="σ_i")
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What is fixed when a new network's training begins."""
+    prediction: str = option("v", "Prediction", "What the UNet predicts: the noise eps as in the paper, or v, which weighs the "
+                             "steps so that small networks learn composition sooner.", choices=PREDICTIONS)
+    noise_schedule: str = option("cosine", "Noise schedule", "How fast the picture goes under in noise: linear as in the "
+                                 "paper, or cosine.", choices=NOISE_SCHEDULES)

@@ -182,11 +182,12 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     from pipelines.diffusion import family
     from tests.tiny import tiny_diffusion
     monkeypatch.setattr(family, "FAMILY", family.Family(
-        build=family.build, fresh=lambda head_start: tiny_diffusion().train(), loss=family.loss, start=family.start,
-        reference=family.reference))
+        build=family.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
+        start=family.start, reference=family.reference))
     common = ["train", "diffusion", "--name", "test", "--batch", "4", "--workers", "0", "--minutes", "5"]
-    code, first, _ = run(*common, "--steps", "3")
+    code, first, _ = run(*common, "--steps", "3", "--prediction", "eps")
     assert code == 0 and (first["steps"], first["images"]) == (3, 12)
+    assert "began with prediction eps" in run(*common, "--steps", "5", "--prediction", "v")[2]
     code, second, _ = run(*common, "--steps", "5")
     assert code == 0 and (second["steps"], second["images"]) == (5, 20)
     card = Path(second["path"]).with_suffix(".md").read_text()

@@ -49,7 +49,7 @@ sx.kinds.canvas = (root, props, trigger) => {
     const running = sx.running(view.status);
     need(view.settings.count);
     stop.disabled = !running;
-    root.classList.toggle("sx-busy", running);
+    root.classList.toggle("sx-loading-now", running && view.status !== "running");
     bar.firstChild.style.width = `${view.status === "done" ? 100 : view.total ? 100 * view.step / view.total : 0}%`;
     const parts = [];
     if (running) {
@@ -126,5 +126,6 @@ sx.kinds.canvas = (root, props, trigger) => {
   if (kept) attach(kept, () => { job = null; sx.remember(family, null); examples(); });
   else examples();
   new ResizeObserver(() => { if (tiles.length) arrange(tiles.length); }).observe(stage);
+  document.addEventListener(`sx-attach-${family}`, (event) => attach(event.detail));
   return (value) => { if (value.job && value.job !== job) attach(value.job); };
 };

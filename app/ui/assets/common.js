@@ -105,6 +105,22 @@ sx.kinds.chips = (root, props, trigger) => (texts) => {
                                             onclick: () => trigger("select", {text})}, text)));
 };
 
+// What each control does, as its tooltip: element id -> one line.
+sx.kinds.tips = () => (tips) => {
+  const place = () => { for (const [id, text] of Object.entries(tips)) document.getElementById(id)?.setAttribute("title", text); };
+  place();
+  setTimeout(place, 1000);                                                  // controls that are drawn a moment later
+};
+
+// Show a job in its tab, also if that tab was never opened.
+sx.open = (job) => {
+  const key = job.kind === "compare" ? "compare" : job.family;
+  sx.remember(key, job.id);
+  document.dispatchEvent(new CustomEvent(`sx-attach-${key}`, {detail: job.id}));
+  const label = key === "compare" ? "Compare" : sx.titles?.[key] || key;
+  [...document.querySelectorAll('button[role="tab"]')].find((tab) => tab.textContent.trim() === label)?.click();
+};
+
 document.addEventListener("keydown", (event) => {
   const shown = (selector) => [...document.querySelectorAll(selector)].find((node) => node.offsetParent !== null);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

@@ -92,5 +92,6 @@ sx.kinds.compare = (root) => {
   stop.onclick = () => { if (job) { stop.disabled = true; sx.post(`/api/stop/${job}`); } };
   const kept = sx.recall("compare");
   if (kept) attach(kept, () => { job = null; sx.remember("compare", null); });
+  document.addEventListener(`sx-attach-compare`, (event) => attach(event.detail));
   return (value) => { if (value.job && value.job !== job) attach(value.job); };
 };

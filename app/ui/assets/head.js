@@ -1,5 +1,6 @@
 // The head of the page: name, live chips, the queue's drawer, theme, help.
-sx.kinds.head = (root) => {
+sx.kinds.head = (root, props) => {
+  sx.titles = props.titles;
   const device = sx.el("span", {class: "sx-pill", title: "Device of the networks and memory of the program"}, "…");
   const queue = sx.el("button", {class: "sx-pill", type: "button", "aria-expanded": "false", id: "queue-chip"}, "idle");
   const themes = sx.el("button", {class: "sx-pill", type: "button", "aria-label": "Light or dark", title: "Light or dark"}, "◐");
@@ -34,6 +35,7 @@ sx.kinds.head = (root) => {
     sx.el("span", {class: `sx-dot sx-${job.status}`}), sx.el("span", {class: "sx-job-title"}, job.title),
     sx.el("span", {class: "sx-num"}, job.total ? `${job.step}/${job.total}` : ""),
     sx.el("span", {}, job.status), sx.el("span", {class: "sx-num"}, sx.seconds(job.seconds)),
+    sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.open(job)}, "Open"),
     sx.running(job.status)
       ? sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.post(`/api/stop/${job.id}`)}, "Stop") : null);
   const poll = async () => {
