@@ -31,6 +31,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
+    sub.add_argument("--from", dest="origin", metavar="MODEL", help="begin with the weights of this model instead of new ones")
     for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     known = {f.name for f in fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
-    net: Any = _network(family, registry.face(args.family).network, folder, {
-        key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None})
+    chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
+    net: Any = _network(family, registry.face(args.family).network, folder, chosen, _origin(args, paths, chosen))
     last = None
     for last in train(net, family.loss, options, folder, device, net.config.size):
         if last.step % 20 == 0:
@@ -75,12 +76,33 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
 
 
-def _network(family: registry.Family, kind: type, folder: Path, chosen: dict[str, Any]) -> nn.Module:
-    """A new network as chosen, or the one that the run began with. Raises BadInput if the two differ."""
+def _origin(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> nn.Module | None:
+    """The network of --from, None without it. Raises BadInput."""
+    if args.origin is None:
+        return None
+    if chosen:
+        raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
+    import torch
+
+    from weights.catalog import find
+    from weights.load import load
+    from weights.verify import WeightsError
+    try:
+        entry = find(args.origin, paths.runs)
+        if entry.metadata["family"] != args.family:
+            raise BadInput(f"The model {entry.name} belongs to the family {entry.metadata['family']}, not {args.family}; "
+                           "choose another for --from.")
+        return load(entry, torch.device("cpu"))[1]
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+
+
+def _network(family: registry.Family, kind: type, folder: Path, chosen: dict[str, Any], origin: nn.Module | None) -> nn.Module:
+    """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
     path = folder / "network.json"
     if not (folder / "checkpoint.safetensors").exists():
         options = build(kind, chosen)
-        net: Any = family.fresh(options)
+        net: Any = origin or family.fresh(options)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict()}, indent=1), encoding="utf-8")
         return net

@@ -242,7 +242,7 @@ class Engine:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        smaller = tuple(b for b in group.buckets if b < rows)
+        smaller = tuple(b for b in group.buckets if b <= rows // 2)
         if not smaller:
             for piece in pieces:
                 self._end(piece.job, Event("failed", error=(

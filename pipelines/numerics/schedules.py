@@ -43,6 +43,10 @@ class NoiseSchedule:
         """(T,) float64: the share of the signal's variance left after each step."""
         return torch.cumprod(1 - self.betas, dim=0)
 
+    @cached_property
+    def _log_sigma(self) -> Tensor:
+        return (0.5 * ((1 - self.alpha_bar) / self.alpha_bar).log()).float()
+
     def visited(self, steps: int) -> int:
         """How many of the times a sampler of so many steps chooses from: those with sigma up to SIGMA_MAX.
 
@@ -58,7 +62,7 @@ class NoiseSchedule:
         Between the steps log sigma = log sqrt((1 - abar) / abar) is interpolated linearly, as the solvers that ask
         for times between the steps do.
         """
-        log_sigma = (0.5 * ((1 - self.alpha_bar) / self.alpha_bar).log()).to(t.device, torch.float32)
+        log_sigma = self._log_sigma.to(t.device)
         low = t.floor().long().clamp(0, self.T - 1)
         high = (low + 1).clamp(max=self.T - 1)
         s = torch.lerp(log_sigma[low], log_sigma[high], (t - low).to(torch.float32))

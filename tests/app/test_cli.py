@@ -194,11 +194,15 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     assert second["sha256"] in card and "launch.py train diffusion" in card
     code, drawn, _ = run("sample", "diffusion", "--model", "test", "--prompt", "a red star", "--steps", "1", "--count", "1")
     assert code == 0 and drawn["images"][0]["model_sha256"] == second["sha256"]
+    code, third, _ = run("train", "diffusion", "--name", "third", "--from", "test", "--steps", "1", "--batch", "4",
+                         "--workers", "0", "--lr", "1e-8")
+    assert code == 0 and third["images"] == 4
+    assert "leave out --prediction" in run("train", "diffusion", "--from", "test", "--prediction", "v")[2]
     bundled = Path(first["path"]).parents[2] / "bundled"
     bundled.mkdir()
     (bundled / "catalog.json").write_text("{}")
     monkeypatch.setattr(catalog, "BUNDLED", bundled)
-    assert run("models", "bundle", "test")[0] == 0 and run("models", "verify")[1]["verified"] == ["test"]
+    assert run("models", "bundle", "test")[0] == 0 and run("models", "verify")[1]["verified"] == ["test", "third"]
     assert "no finished run" in run("models", "bundle", "../x")[2]
     assert "path in it" in run("train", "diffusion", "--name", "../x", "--minutes", "1")[2]
 
