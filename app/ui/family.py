@@ -115,6 +115,10 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                  elem_classes="sx-generate")
         with gr.Column(scale=1, min_width=420, elem_classes="sx-middle"):
             canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name)
+            tips = {f"{name}-{o.name}": o.help for o in (*info.request, *union.values())}
+            tips[f"{name}-guidance"] = tips.pop(f"{name}-guidance_scale")
+            drawn("tips", json.dumps(tips | {f"{name}-lock": "Keep this seed; otherwise each run takes a new one.",
+                                             f"{name}-dice": "A new random seed."}))
         with gr.Column(min_width=340, scale=0, elem_classes="sx-inside"), gr.Tabs():
             with gr.Tab("Process"):
                 drawn("process", elem_id=f"{name}-process", family=name)
@@ -124,10 +128,6 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n`{term.file}`"
                                         for term in (about.network, about.objective, about.sampling)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
-        tips = {f"{name}-{o.name}": o.help for o in (*info.request, *union.values())}
-        tips[f"{name}-guidance"] = tips.pop(f"{name}-guidance_scale")
-        drawn("tips", json.dumps(tips | {f"{name}-lock": "Keep this seed; otherwise each run takes a new one.",
-                                         f"{name}-dice": "A new random seed."}))
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
                     canvas, message)
     _wire(service, tab, chips, dice, generate)

@@ -14,7 +14,7 @@ from app.device import choose_device
 from pipelines.data.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
-from pipelines.diffusion.solvers import SCHEDULERS, make_scheduler
+from pipelines.diffusion.solvers import make_scheduler
 from pipelines.engine import Engine
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey
@@ -23,7 +23,7 @@ from pipelines.request import Request
 from weights.catalog import entries
 from weights.load import load
 
-SAMPLERS = ("ddim", "euler", "heun", "dpmpp_2m", "unipc", "deis")    # deterministic: both sides must draw the same
+SAMPLERS = ("euler", "heun", "dpmpp_2m", "unipc", "deis", "lms")     # deterministic: both sides must draw the same
 STEPS = (5, 10, 20, 50)
 IMAGES, ROUNDS = 4, 3
 
@@ -37,15 +37,7 @@ def grid() -> list[Request]:
 
 def peer(net: DiffusionNet, request: Request, device: torch.device) -> Tensor:
     """The plain loop: one scheduler, one batch with and without the caption, one cell at a time."""
-    import diffusers
-    schedule = net.config.schedule
-    if request.sampler in SCHEDULERS:
-        scheduler = make_scheduler(request.sampler, schedule, request.options)
-    else:
-        times = schedule.visited(request.options.steps)
-        scheduler = diffusers.DDIMScheduler(num_train_timesteps=times, trained_betas=schedule.betas[:times].float().numpy(),
-                                            timestep_spacing="trailing", clip_sample=False)
-        scheduler.set_timesteps(request.options.steps)
+    scheduler = make_scheduler(request.sampler, net.config.schedule, request.options)
     captions = tokenizer().batch([request.prompt] * IMAGES + [""] * IMAGES).to(device)
     with torch.inference_mode():
         cond = net.encode(captions)
