@@ -37,14 +37,39 @@ def routes(service: Service) -> APIRouter:
             return JSONResponse({"error": "That run is no longer kept; its pictures are in the gallery."}, 404)
         return {"version": view.version, "status": view.status} if view.version == seen else asdict(view)
 
-    @router.get("/api/frame/{job_id}/{k}")
-    def frame(job_id: str, k: int) -> Any:
-        return answer(lambda: asdict(service.frame(job_id, k)))
+    @router.get("/api/frame/{name}/{k}")
+    def frame(name: str, k: int) -> Any:
+        return answer(lambda: asdict(service.recordings.find(name).frame(k)))
+
+    @router.get("/api/ways/{name}")
+    def ways(name: str) -> Any:
+        return answer(lambda: asdict(service.recordings.find(name).ways()))
+
+    @router.post("/api/keep/{job_id}")
+    def keep(job_id: str) -> Any:
+        return answer(lambda: {"count": service.recordings.keep(job_id)})
 
     @router.post("/api/stop/{job_id}")
     def stop(job_id: str) -> Any:
         service.stop(job_id)
         return {}
+
+    @router.post("/api/lab/{family}")
+    def lab_train(family: str, density: str = Body(), points: list[list[float]] | None = Body(None)) -> Any:      # noqa: B008
+        return answer(lambda: {"id": service.lab.train(family, density, points)})
+
+    @router.get("/api/lab/{name}")
+    def lab_state(name: str) -> Any:
+        return answer(lambda: service.lab.state(name))
+
+    @router.post("/api/lab/{name}/run")
+    def lab_run(name: str, sampler: str = Body(), options: dict[str, Any] = Body(), count: int = Body(400),      # noqa: B008
+                seed: int = Body(0), fan: bool = Body(False)) -> Any:
+        return answer(lambda: service.lab.run(name, sampler, options, count, seed, fan))
+
+    @router.get("/api/lab/{name}/contours")
+    def lab_contours(name: str) -> Any:
+        return answer(lambda: service.lab.contours(name))
 
     @router.get("/api/examples/{family}")
     def examples(family: str) -> Any:

@@ -62,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(count="480")
     evaluate.add_argument("--split", choices=("test", "holdout"), default="test", help="holdout: combinations that "
                           "training never showed")
+    evaluate.add_argument("--table", action="store_true", help="every sampler of the family at 5, 10, 20, 50 and 100 calls, as "
+                          "Markdown and CSV in the data folder; goes on where it was stopped")
 
     train = add("train", "train a model", _train)
     train.add_argument("family", choices=registry.NAMES)
@@ -161,7 +163,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
                 path = _copy(path, out / f"{args.family}-{shot.seed}-{shot.id[:8]}.png")
             options = shot.settings["options"]
             images.append({"path": str(path), "seed": shot.seed, "nfe": shot.nfe, "seconds": shot.seconds,
-                           "steps": options.get("steps"), **shot.settings})
+                           "steps": options.get("steps"), "note": shot.note, **shot.settings})
         return {"images": images}
     finally:
         service.close()
@@ -179,7 +181,7 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
         if out is not None:
             _copy(service.gallery.export_png(view.grid_id), out)
         cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"]["steps"], "status": cell.status,
-                  "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as,
+                  "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note,
                   "error": cell.error, "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
         return {"cells": cells, "grid": str(out) if out else None, "grid_id": view.grid_id}
     finally:
@@ -189,6 +191,8 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
+        if args.table:
+            return service.quality_table(_ask(args, count=480), args.split, lambda done, total: _bar(done, total, "cells"))
         return service.evaluate(_ask(args, count=480), args.split, lambda done, total: _bar(done, total, "captions"))
     finally:
         service.close()

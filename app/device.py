@@ -49,5 +49,5 @@ def describe(device: torch.device) -> str:
     """Short name for people: "cpu · 2 threads", "NVIDIA H200"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    count = torch.get_num_threads()
+    count = threads()
     return f"cpu · {count} thread{'s' * (count > 1)}" if device.type == "cpu" else device.type

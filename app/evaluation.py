@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.requests import make_request, settings_of
-from app.runners import Backend, pixels_of
+from app.runners import Backend, drawn_of
 from app.views import Ask, BadInput, UserError
 from pipelines.options import Option, OptionError
 
@@ -50,8 +50,9 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
         if event.kind in ("failed", "cancelled"):
             raise UserError(event.error or "The evaluation was stopped.")
         if event.kind == "done":
-            images[index] = pixels_of(event.result)[0]
-            calls, network, rows = calls + job.stats.nfe, network + job.stats.network + job.stats.sampler, rows + 1
+            drawn = drawn_of(first, event.result, job.stats.nfe)
+            images[index] = drawn.pixels[0]
+            calls, network, rows = calls + drawn.nfe[0], network + job.stats.network + job.stats.sampler, rows + 1
             active, ended = active - 1, ended + 1
             progress(ended, count)
     pictures = np.stack([image for image in images if image is not None])
@@ -59,8 +60,8 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
     accuracy = {name: caption_accuracy(pictures[part], [claim for _, _, claim in cases[part]])
                 for name, part in (("all", slice(None)), ("one", slice(one)), ("two", slice(one, None)))}
     space = load_features()
-    drawn, real = features(space, pictures), reference_features(space, split)
-    precision, recall = precision_recall(real, drawn)
+    fake, real = features(space, pictures), reference_features(space, split)
+    precision, recall = precision_recall(real, fake)
     settings = settings_of(first)
     return {
         "family": first.family, "model": model, "sampler": first.sampler, "steps": first.options.steps,
@@ -68,6 +69,6 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
         "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
         "failures": {n: asdict(a).get("reasons", {}) for n, a in accuracy.items()},
-        "frechet_distance": frechet_distance(real, drawn), "precision": precision, "recall": recall,
+        "frechet_distance": frechet_distance(real, fake), "precision": precision, "recall": recall,
         "feature_space": "our own, not Inception", "nfe": calls / count, "seconds_per_image": network / rows,
     }

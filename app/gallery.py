@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Gallery:
 
     def picture(self, image_id: str) -> Picture:
         try:
-            return picture(self._storage.image(image_id))
+            return replace(picture(self._storage.image(image_id)), process=self._storage.processes.has(image_id))
         except StorageError as error:
             raise UserError(str(error)) from error
 
@@ -157,11 +157,13 @@ def picture(record: ImageRecord) -> Picture:
         family, sampler = record.family, record.sampler          # made by a family or sampler that is gone
     facts = {"Prompt": record.prompt, "Negative prompt": record.negative_prompt or "none", "Family": family,
              "Model": record.model_name, "Sampler": sampler}
-    facts |= {_words(name): _value(value) for name, value in record.options.items()}
+    facts |= {_words(name): _value(value) for name, value in record.options.items() if value != ""}
     facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "Calls": f"{record.nfe} per image",
               "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",
               "Made": f"{record.created:%Y-%m-%d %H:%M:%S} UTC", "Weights": record.model_sha256[:16],
-              "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items())}
+              "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items() if name != "note")}
+    if "note" in record.environment:
+        facts["Note"] = record.environment["note"]
     return Picture(record.id, f"/image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
                    record.sampler, record.steps, record.seed, record.prompt, _restorable(plain), facts, record.deleted,
                    record.missing)

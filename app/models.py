@@ -7,7 +7,7 @@ import threading
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.requests import face_of
 from app.views import Ask, BadInput, ModelView, UserError
@@ -31,6 +31,12 @@ class Loaded:
     sha256: str
     net: nn.Module
     entry: Entry
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures that the network knows."""
+        config: Any = self.net.config
+        return config.size
 
 
 class Residents:

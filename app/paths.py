@@ -11,12 +11,16 @@ from app.views import UserError
 
 @dataclass(frozen=True)
 class Paths:
-    """database and images are the storage's own; runs holds trainings."""
+    """database and images are the storage's own; runs holds trainings, tables what was measured."""
     data: Path
 
     @property
     def runs(self) -> Path:
         return self.data / "runs"
+
+    @property
+    def tables(self) -> Path:
+        return self.data / "tables"
 
     @property
     def exports(self) -> Path:

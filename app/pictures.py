@@ -11,9 +11,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 def data_url(pixels: np.ndarray) -> str:
     """(H, W, 3) uint8 as a PNG data URL."""
+    return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode("ascii")
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 as a PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def data_urls(pictures: np.ndarray) -> tuple[str, ...]:
+    """(B, H, W, 3) uint8, one URL each."""
+    return tuple(data_url(picture) for picture in pictures)
 
 
 def draw_grid(rows: Sequence[str], columns: Sequence[str], cells: dict[tuple[int, int], list[Image.Image]],

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, fields
 from typing import Any
 
-from app.views import Ask, BadInput
+from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
 from pipelines.data.vocabulary import unknown_words
 from pipelines.options import OptionError, build, options_of
@@ -22,6 +22,14 @@ def face_of(family: str) -> Face:
         return registry.face(family)
     except KeyError:
         raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.") from None
+
+
+def family_info(name: str) -> FamilyInfo:
+    """What the page is made from."""
+    face = face_of(name)
+    samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
+                     for s in face.samplers.values())
+    return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way)
 
 
 def make_request(ask: Ask, model: str) -> Request:
@@ -47,16 +55,21 @@ def settings_of(request: Request) -> dict[str, Any]:
     return plain | {"options": asdict(request.options)}
 
 
+def guidance_calls(request: Request) -> int:
+    """Guidance evaluates with and without the caption."""
+    return 1 if request.guidance_scale in (0.0, 1.0) else 2
+
+
 def nfe_of(request: Request) -> int:
-    """Network evaluations for one image: guidance evaluates with and without the caption."""
-    spec = face_of(request.family).samplers[request.sampler]
-    return spec.nfe(request.options) * (1 if request.guidance_scale in (0.0, 1.0) else 2)
+    """Network evaluations for one image; for adaptive samplers the most that it may take."""
+    return face_of(request.family).samplers[request.sampler].nfe(request.options) * guidance_calls(request)
 
 
 def title_of(request: Request) -> str:
     spec = face_of(request.family).samplers[request.sampler]
     prompt = request.prompt if len(request.prompt) <= 60 else request.prompt[:57] + "..."
-    return f"{prompt} · {spec.title} · {request.options.steps} steps"
+    start = " · from a picture" if getattr(request.options, "source", "") else ""
+    return f"{prompt}{start} · {spec.title} · {request.options.steps} steps"
 
 
 def notes_of(request: Request) -> list[str]:

@@ -4,7 +4,6 @@ The service passes itself in as `Backend`, so nothing here knows of database, we
 """
 from __future__ import annotations
 
-import hashlib
 import queue
 import time
 from collections.abc import Callable
@@ -13,19 +12,45 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.jobs import JobState, Recorded
+from app.jobs import JobState
+from app.recording import Recorded
+from app.requests import guidance_calls
 from app.views import Shot, UserError
 from pipelines.request import Request
 
 PREVIEW_SECONDS = 0.1              # least time between two live previews of a compare cell
+PIXELS = 13                        # pixels of a picture whose way is recorded
 WINDOW_ROWS = 256                  # rows of a grid that are in the engine at once
+
+
+def recorded(p: Any, calls: int) -> Recorded:
+    """A preview as plain arrays: numbers per picture, the size of the field per pixel, x_t at PIXELS places."""
+    rows = len(p.x_t)
+    numbers = {name: tuple(float(v) for v in (value.tolist() if hasattr(value, "tolist") else [value] * rows))
+               for name, value in p.numbers.items()}
+    size = None
+    if p.field is not None:
+        size = p.field.float().square().sum(1).sqrt()                                            # (B, H, W)
+        size = (255 * size / size.amax((1, 2), keepdim=True).clamp(min=1e-12)).byte().cpu().numpy()
+    flat = p.x_t[:, 0].float().flatten(1)
+    places = [round((k + 0.5) * flat.shape[1] / PIXELS) for k in range(PIXELS)]
+    return Recorded(p.step, p.total, p.t, p.sigma, calls, pixels_of(p.x_t), pixels_of(p.x0), numbers, size,
+                    flat[:, places].cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a request came to: pictures (B, H, W, 3) uint8, and for each its evaluations and what is to be said of it."""
+    pixels: np.ndarray
+    nfe: tuple[int, ...]
+    notes: tuple[str | None, ...]
 
 
 class Backend(Protocol):
     """What a runner needs of the service."""
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None) -> Any: ...
     def cancel(self, engine_job: Any) -> None: ...
-    def save(self, request: Request, k: int, pixels: np.ndarray, stats: Any, job: JobState,
+    def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot: ...
     def save_cell(self, job: JobState, index: int) -> str: ...
     def measured(self, rows: int, seconds: float) -> None: ...
@@ -40,6 +65,20 @@ def pixels_of(images: Any) -> np.ndarray:
     return to_pixels(images)
 
 
+def drawn_of(request: Request, result: Any, calls: int) -> Drawn:
+    """From a sampler's result; `calls` are those of the whole request, which its rows share unless the result says else."""
+    from pipelines.protocol import Outcome
+    if isinstance(result, Outcome):
+        return Drawn(pixels_of(result.x), tuple(n * guidance_calls(request) for n in result.nfe), result.notes)
+    return Drawn(pixels_of(result), (calls,) * request.count, (None,) * request.count)
+
+
+def _said(job: JobState, drawn: Drawn) -> str:
+    """The job's note with what is to be said of its pictures."""
+    said = [f"Picture {k + 1}: {note}" for k, note in enumerate(drawn.notes) if note]
+    return " ".join([*([job.note] if job.note else []), *said])
+
+
 def generate(job: JobState, request: Request, backend: Backend) -> None:
     """Draw the pictures of one request."""
     engine_job = backend.submit(request, priority=1)
@@ -51,8 +90,7 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
         if event.kind == "started":
             job.change(status="running")
         elif event.kind == "preview":
-            p = event.preview
-            job.record(Recorded(p.step, p.total, p.t, p.sigma, stats.nfe, pixels_of(p.x_t), pixels_of(p.x0)))
+            job.record(recorded(event.preview, stats.nfe))
             job.ms_per_call = 1e3 * stats.network / max(1, stats.nfe)
         elif event.kind == "failed":
             job.change(status="failed", error=event.error)
@@ -60,9 +98,9 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
             job.change(status="stopped", note=f"Stopped at step {job.step} of {job.total}; nothing was saved.")
         elif event.kind == "done":
             backend.measured(stats.rows, stats.network)
-            shots = tuple(backend.save(request, k, picture, stats, job)
-                          for k, picture in enumerate(pixels_of(event.result)))
-            job.change(status="done", shots=shots, calls=stats.nfe)
+            drawn = drawn_of(request, event.result, stats.nfe)
+            shots = tuple(backend.save(request, k, drawn, stats, job) for k in range(request.count))
+            job.change(status="done", shots=shots, calls=max(drawn.nfe), note=_said(job, drawn))
 
 
 @dataclass
@@ -116,7 +154,7 @@ def compare(job: JobState, grid: list[list[Request]], backend: Backend) -> None:
                 backend.cancel(target_job)
         elif index == -1:
             if event.kind == "done":
-                target_pixels = pixels_of(event.result)
+                target_pixels = drawn_of(target, event.result, 0).pixels
                 backend.remember_reference(target, target_pixels)
                 for k in pixels:
                     measure(k)
@@ -155,14 +193,15 @@ def _cell_event(job: JobState, index: int, cell: _Cell, engine_job: Any, event: 
     elif event.kind == "cancelled":
         job.change_cell(index, status="stopped")
     elif event.kind == "done":
-        pictures = pixels[index] = pixels_of(event.result)
+        drawn = drawn_of(cell.request, event.result, stats.nfe)
+        pixels[index] = drawn.pixels
         backend.measured(stats.rows, stats.network)
-        job.change_cell(index, nfe=stats.nfe, seconds=stats.network + stats.sampler,
+        job.change_cell(index, nfe=round(sum(drawn.nfe) / len(drawn.nfe)), note=next((n for n in drawn.notes if n), None),
+                        seconds=stats.network + stats.sampler,
                         ms_per_call=1e3 * stats.network / max(1, stats.nfe), same_as=_twin(job, index, pixels))
         cell_id = backend.save_cell(job, index)
         try:
-            shots = tuple(backend.save(cell.request, k, picture, stats, job, cell_id)
-                          for k, picture in enumerate(pictures))
+            shots = tuple(backend.save(cell.request, k, drawn, stats, job, cell_id) for k in range(cell.request.count))
             job.change_cell(index, status="done", shots=shots)
         except UserError as error:
             job.change_cell(index, status="failed", error=str(error))
@@ -173,10 +212,13 @@ def _cell_event(job: JobState, index: int, cell: _Cell, engine_job: Any, event: 
 
 
 def _twin(job: JobState, index: int, pixels: dict[int, np.ndarray]) -> str | None:
-    """The label of an earlier cell with the very same pixels, so that an option without effect does not go unseen."""
-    digest = hashlib.sha256(pixels[index].tobytes()).digest()
+    """The label of an earlier cell with the same pixels, so that an option without effect does not go unseen.
+
+    Pixels may differ by one of 255: that is how far rounding reaches when batches are formed otherwise.
+    """
+    own = pixels[index].astype(np.int16)
     for k, other in pixels.items():
-        if k != index and hashlib.sha256(other.tobytes()).digest() == digest:
+        if k != index and other.shape == own.shape and np.abs(own - other).max() <= 1:
             cell = job.cells[k]
             return f"{job.rows[cell.row]}, {job.columns[cell.column]}"
     return None

@@ -14,21 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app import runners, views
+from app import own_picture, quality, runners, views
 from app.evaluation import evaluate
 from app.gallery import Gallery
 from app.jobs import RUNNING, JobState, JobTable
+from app.lab import Lab
 from app.models import Loaded, Models, Residents
 from app.paths import Paths
-from app.requests import cut_of, face_of, make_grid, make_request, nfe_of, notes_of, settings_of, title_of
-from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, SamplerInfo, Shot, UserError
+from app.recording import Recordings
+from app.requests import cut_of, face_of, family_info, make_grid, make_request, nfe_of, notes_of, settings_of, title_of
+from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
-from pipelines.options import options_of
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from pipelines.engine import Engine, Job
 
 log = logging.getLogger(__name__)
@@ -45,8 +48,10 @@ class Service:
         except StorageError as error:
             raise UserError(str(error)) from error
         self.gallery = Gallery(self._storage, paths.exports)
+        self.lab = Lab()
         self._models = Models(paths.runs)
         self._jobs = JobTable()
+        self.recordings = Recordings(self._jobs, self._storage)
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
@@ -59,13 +64,7 @@ class Service:
     # What there is
 
     def families(self) -> list[FamilyInfo]:
-        return [self._family(name) for name in registry.NAMES]
-
-    def _family(self, name: str) -> FamilyInfo:
-        face = face_of(name)
-        samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
-                         for s in face.samplers.values())
-        return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about)
+        return [family_info(name) for name in registry.NAMES]
 
     def models(self, family: str | None = None) -> list[ModelView]:
         """The weights there are, of a family or all; a damaged file is listed with its problem."""
@@ -173,13 +172,6 @@ class Service:
     def stop(self, job_id: str) -> None:
         self._jobs.stop(job_id)
 
-    def frame(self, job_id: str, k: int) -> views.Frame:
-        """Recorded step k of a job, for the scrubber."""
-        state = self._jobs.get(job_id)
-        if state is None:
-            raise UserError("The recording of that run is no longer kept; run it again to look inside.")
-        return state.frame(k)
-
     def wait(self, job_id: str, seconds: float | None = None) -> JobView:
         """Block until a job ends, or for at most some seconds; for scripts."""
         state = self._jobs.get(job_id)
@@ -192,37 +184,63 @@ class Service:
         """Measure a model on the fixed captions of a split; nothing is kept in the gallery."""
         entry = self._models.entry(ask)
         loaded = self._load(entry.name)
-        return evaluate(self, ask, entry.name, split, progress) | {"model_sha256": loaded.sha256,
-                                                                   "environment": self.environment()}
+        return evaluate(self, ask, entry.name, split, progress) | registry.family(ask.family).figures(loaded.net) | {
+            "model_sha256": loaded.sha256, "environment": self.environment()}
+
+    def quality_table(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
+        loaded = self._load(self._models.entry(ask).name)
+        path = self.paths.tables / f"{ask.family}-{loaded.sha256[:12]}-{split}-{ask.count}.jsonl"
+        rows = quality.measure(lambda cell: self.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
+        return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
+
+    def examine(self, ask: Ask, picture: Image | None) -> views.Examined:
+        """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
+        return own_picture.examine(self._bench(ask), picture)
+
+    def morph(self, ask: Ask, first: Image | None, second: Image | None) -> tuple[str, ...]:
+        """Pictures on the way from one picture to another, through their noises."""
+        return own_picture.morph(self._bench(ask), first, second)
+
+    def keep_source(self, ask: Ask, picture: Image | None) -> str:
+        """Store a picture for generations to start from; returns what their option `source` is to be."""
+        return own_picture.keep(self._bench(ask), picture, self._storage.sources)
+
+    def _bench(self, ask: Ask) -> own_picture.Bench:
+        request = own_picture.request(ask, self._models.entry(ask).name)
+        loaded, engine = self._load(request.model), self.engine()
+        return own_picture.Bench(request, loaded, engine.device, lambda sampler: engine.submit(sampler, priority=1))
 
     # What the runners need (runners.Backend)
 
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None) -> Job:
         loaded = self._load(request.model)
         assert self._engine is not None
-        sampler = registry.family(request.family).start(request, loaded.sha256, loaded.net, self._engine.device)
+        source = own_picture.source_of(request, self._storage.sources, loaded.size, self._engine.device)
+        sampler = registry.family(request.family).start(request, loaded.sha256, loaded.net, self._engine.device, **source)
         return self._engine.submit(sampler, priority=priority, listener=listener)
 
     def cancel(self, engine_job: Job) -> None:
         if self._engine is not None:
             self._engine.cancel(engine_job)
 
-    def save(self, request: Request, k: int, pixels: np.ndarray, stats: Any, job: JobState,
+    def save(self, request: Request, k: int, drawn: runners.Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot:
         """Store one finished picture; it can be drawn again alone from what is stored with it."""
         alone = settings_of(replace(request, seed=request.seeds[k], count=1))
-        loaded = self._load(request.model)
+        loaded, note = self._load(request.model), drawn.notes[k]
         seconds = (stats.network + stats.sampler) / request.count
         try:
             record = self._storage.save_image(NewImage(
-                pixels=pixels, family=request.family, model_sha256=loaded.sha256, model_name=request.model,
+                pixels=drawn.pixels[k], family=request.family, model_sha256=loaded.sha256, model_name=request.model,
                 prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
-                steps=request.options.steps, guidance=request.guidance_scale, seed=alone["seed"], nfe=stats.nfe,
-                seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell, environment=self.environment()))
+                steps=request.options.steps, guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
+                seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
+                environment=self.environment() | ({"note": note} if note else {})))
         except StorageError as error:
             raise UserError(str(error)) from error
         return Shot(record.id, f"/image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
-                    alone | {"model_sha256": loaded.sha256}, stats.nfe, seconds)
+                    alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
     def save_cell(self, job: JobState, index: int) -> str:
         cell = job.cells[index]
@@ -262,9 +280,9 @@ class Service:
         """The engine, started at the first need of it."""
         with self._starting:
             if self._engine is None:
-                from app.device import choose_device
+                from app.device import choose_device, threads
                 from pipelines.engine import Engine
-                self._engine = Engine({}, choose_device())
+                self._engine = Engine({}, choose_device(), cores=threads())
             return self._engine
 
     def warm(self) -> None:
@@ -277,7 +295,9 @@ class Service:
     def environment(self) -> dict[str, str]:
         """Device and versions, stored with every picture."""
         import torch
-        return {"device": str(self.engine().device), "torch": torch.__version__, "threads": str(torch.get_num_threads())}
+
+        from app.device import threads
+        return {"device": str(self.engine().device), "torch": torch.__version__, "threads": str(threads())}
 
     def chips(self) -> dict[str, Any]:
         """Device, memory and queue for the head of the page."""
@@ -295,6 +315,7 @@ class Service:
         self._closing = True
         for state in self._jobs.all():
             self._jobs.stop(state.id)
+        self.lab.close()
         for thread in list(self._threads):
             thread.join(timeout=5)
         if self._engine is not None:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "ema": 0.9995, "seed": 0,
-            "workers": 1}
+            "workers": 1, "pairs": 0.5, "compile": False}
+
+# The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):
+# trained along with the pictures it forgot which thing is above the other before the pictures had asked.
+TEXT = "text."
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -31,7 +35,12 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
-    sub.add_argument("--from", dest="origin", metavar="MODEL", help="begin with the weights of this model instead of new ones")
+    sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
+    sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
+    sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
+                     "of a second model with what fits into the rest")
+    stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
+    sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
     for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
@@ -41,6 +50,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     """Train or go on training; returns what was done. Ctrl-C saves and can be resumed."""
     if not 0 < args.minutes <= 100_000:
         raise BadInput(f"Minutes must be between 0 and 100,000; you asked for {args.minutes}.")
+    if not 0 <= args.pairs <= 1:
+        raise BadInput(f"The share of pictures with two things must be between 0 and 1; you asked for --pairs {args.pairs}.")
     if args.batch < 1 or not 0 < args.lr < 1 or (args.steps is not None and args.steps < 1):
         raise BadInput("The batch and the steps must be at least 1 and the learning rate between 0 and 1; change "
                        "--batch, --steps or --lr.")
@@ -60,15 +71,17 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
     chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
-    net: Any = _network(family, registry.face(args.family).network, folder, chosen, _origin(args, paths, chosen))
+    net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
+    loss = _staged(net, family, args.stage)
     last = None
-    for last in train(net, family.loss, options, folder, device, net.config.size):
+    for last in train(net, loss, options, folder, device, net.config.size):
         if last.step % 20 == 0:
             progress(int(last.seconds), int(60 * options.minutes),
                      f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
     weights, state = averaged(folder)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-             "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "options": asdict(options)}
+             "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
+             "from": json.loads((folder / "network.json").read_text(encoding="utf-8")).get("from"), "options": asdict(options)}
     title = f"shapes · {sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"
     digest = save(folder / "model.safetensors", weights,
                   {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
@@ -76,35 +89,66 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
 
 
-def _origin(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> nn.Module | None:
-    """The network of --from, None without it. Raises BadInput."""
+def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, nn.Module]]:
+    """(family, network) of each model of --from. Raises BadInput."""
     if args.origin is None:
-        return None
-    if chosen:
-        raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
+        return []
     import torch
 
     from weights.catalog import find
     from weights.load import load
     from weights.verify import WeightsError
     try:
-        entry = find(args.origin, paths.runs)
-        if entry.metadata["family"] != args.family:
-            raise BadInput(f"The model {entry.name} belongs to the family {entry.metadata['family']}, not {args.family}; "
-                           "choose another for --from.")
-        return load(entry, torch.device("cpu"))[1]
+        entries = [find(name, paths.runs) for name in args.origin.split(",")]
+        found = [(entry.metadata["family"], load(entry, torch.device("cpu"))[1]) for entry in entries]
     except WeightsError as error:
         raise BadInput(str(error)) from error
+    if chosen and found[0][0] == args.family:
+        raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
+    return found
 
 
-def _network(family: registry.Family, kind: type, folder: Path, chosen: dict[str, Any], origin: nn.Module | None) -> nn.Module:
+def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
+    """The family's stages that this network has parameters for."""
+    names = [name for name, _ in net.named_parameters()]
+    return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}
+
+
+def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
+    """The objective of a stage, or of all that has no stage of its own; other parameters are held, and so is the text encoder.
+
+    Raises BadInput.
+    """
+    stages = _stages(net, family)
+    if wanted is not None and wanted not in stages:
+        raise BadInput(f"This network has no stage {wanted!r}" + (f"; it has {', '.join(stages)}." if stages else "; leave out --stage."))
+    for name, p in net.named_parameters():
+        staged = any(name.startswith(stage.prefix) for stage in stages.values())
+        p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not staged and not name.startswith(TEXT))
+    return stages[wanted].loss if wanted else family.loss
+
+
+def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
+             origins: list[tuple[str, nn.Module]]) -> nn.Module:
     """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
     path = folder / "network.json"
     if not (folder / "checkpoint.safetensors").exists():
-        options = build(kind, chosen)
-        net: Any = origin or family.fresh(options)
+        options = build(registry.face(args.family).network, chosen)
+        own = bool(origins) and origins[0][0] == args.family
+        net: Any = origins[0][1] if own else family.fresh(options)
+        for _, origin in origins[own:]:
+            _inherit(net, origin, args.origin)
+        if not origins:
+            stages = _stages(net, family)
+            if stages and args.stage is None:
+                raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
+                               "NAME, then go on with --from NAME.")
+            from pipelines.nets.captions import pretrain
+            for _ in pretrain(net.text):
+                pass
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict()}, indent=1), encoding="utf-8")
+        path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict(), "from": args.origin}, indent=1),
+                        encoding="utf-8")
         return net
     begun = json.loads(path.read_text(encoding="utf-8"))
     for name, value in chosen.items():
@@ -114,10 +158,20 @@ def _network(family: registry.Family, kind: type, folder: Path, chosen: dict[str
     return family.build(begun["config"])
 
 
+def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
+    """Take over what another network has under the same names and shapes. Raises BadInput if that is little."""
+    own = net.state_dict()
+    fitting = {key: z for key, z in origin.state_dict().items() if key in own and z.shape == own[key].shape}
+    if sum(z.numel() for z in fitting.values()) < 0.5 * sum(z.numel() for z in own.values()):
+        raise BadInput(f"Less than half of this network can begin with the weights of {name}; choose another for --from.")
+    net.load_state_dict(own | fitting)
+
+
 def card(name: str, family: str, facts: dict[str, Any], digest: str) -> str:
     """The model card of a run."""
-    command = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in facts["options"].items()
-                       if k in DEFAULTS and v is not None)
+    given = {name: facts[name] for name in ("from", "stage") if facts[name]} | facts["options"]
+    command = " ".join(f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')} {v}" for k, v in given.items()
+                       if k in {*DEFAULTS, "from", "stage"} and v is not None and v is not False)
     return f"""# {name}
 
 Family `{family}`, trained on `{facts['dataset']}` (procedural, no licence attached), EMA weights in fp16.

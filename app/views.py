@@ -50,6 +50,7 @@ class Shot:
     settings: dict[str, Any]                 # everything needed to draw it again
     nfe: int
     seconds: float
+    note: str | None = None                  # what a person should know of it, such as a tolerance that was not met
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class CellView:
     seconds: float | None = None             # time of the networks and the sampler spent on this cell
     ms_per_call: float | None = None
     distance: float | None = None            # root mean square to the converged reference, in 0..1; None: no reference
-    same_as: str | None = None               # label of another cell with identical pixels
+    same_as: str | None = None               # label of another cell with the same pixels
+    note: str | None = None                  # such as a tolerance that was not met
     error: str | None = None
     preview: tuple[str, ...] = ()            # data URLs while it runs
 
@@ -92,7 +94,7 @@ class JobView:
     t: float | None = None
     sigma: float | None = None
     shots: tuple[Shot, ...] = ()
-    frames: int = 0                          # recorded steps; Service.frame(job, k) gives one
+    frames: int = 0                          # recorded steps; Service.recordings gives them
     # compare only
     rows: tuple[str, ...] = ()               # labels: samplers
     columns: tuple[str, ...] = ()            # labels: step counts
@@ -110,7 +112,16 @@ class Frame:
     calls: int                               # network evaluations up to this step
     x_t: tuple[str, ...]                     # data URLs
     x0: tuple[str, ...]
-    numbers: dict[str, str]                  # what the formula shows for this step: symbol -> number
+    field: tuple[str, ...]                   # size of the network's field per pixel, bright is large
+    numbers: tuple[dict[str, str], ...]      # for each picture what the formula shows for this step: symbol -> number
+    formula: str                             # MathML with the places [0], [1], ... of those numbers
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A few pixels of each picture on their way through the recorded steps, for the plot beneath the scrubber."""
+    t: tuple[float, ...]
+    values: list[list[list[float]]]          # picture, pixel, step
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,8 @@ class FamilyInfo:
     samplers: tuple[SamplerInfo, ...]
     request: tuple[Any, ...]                 # Option: guidance_scale, seed, count
     about: Any                               # pipelines.registry.About: network, objective, sampling, files
+    compared: tuple[str, ...] = ()           # samplers that a comparison begins with
+    two_way: bool = False                    # an ODE leads from pictures to noise and back
 
 
 @dataclass(frozen=True)
@@ -163,3 +176,20 @@ class Picture:
     facts: dict[str, str]                    # label -> value, for people
     deleted: bool
     missing: bool
+    process: bool = False                    # a recorded process was kept with it
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A picture of the user's own under a model."""
+    bits_per_dim: float
+    log_p: float                             # nats
+    likelihood_calls: int
+    encode_calls: int
+    seconds: float
+    picture: str                             # data URLs: as the model sees it, its noise, and what the noise becomes
+    noise: str
+    back: str
+    noise_std: float                         # 1 for a picture that the model finds typical
+    difference: int                          # largest, in levels of 0..255, between the picture and what came back
+    note: str | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from torch import Tensor
@@ -44,13 +45,23 @@ class Preview:
     total: int
     t: float                       # where the step was taken, in the family's own unit of time
     sigma: float                   # noise level there: noise over signal
+    numbers: Mapping[str, float | Tensor] = dataclass_field(default_factory=dict)     # of the step's formula: one, or (B,)
+    field: Tensor | None = None    # (B, C, H, W): what the network stands for here (noise, score, velocity)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sampler may return in place of a tensor, where its rows did not all go the same way."""
+    x: Tensor                      # (B, ...)
+    nfe: tuple[int, ...]           # evaluations of each row, without guidance
+    notes: tuple[str | None, ...]  # a sentence for a row that did not end as it should
 
 
 Answer = Tensor | dict[str, Tensor]
 # What is sent back is a tuple of answers for a tuple of calls, and None for a preview; no type can say which is next.
-Sampler = Generator["tuple[Call, ...] | Preview", Any, Tensor]
+Sampler = Generator["tuple[Call, ...] | Preview", Any, Any]       # returns a Tensor or an Outcome
 Steps = Sampler                    # a part of a sampler, to `yield from`
-Predict = Callable[[Tensor, Tensor], Steps]       # (x, t) -> the network's answer, by `yield from`
+Predict = Callable[..., Steps]     # (x, t, rows=None) -> the network's answer at some rows (None: all), by `yield from`
 Net = Callable[..., Answer]                       # called as net(x, t, cond), without t where it is None
 
 
@@ -59,7 +70,7 @@ def evaluate(net: Net, call: Call) -> Answer:
     return net(call.x, call.cond) if call.t is None else net(call.x, call.t, call.cond)
 
 
-def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Tensor:
+def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Any:
     """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine."""
     answer: tuple | None = None
     while True:

@@ -7,11 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import device as Device
     from torch import nn
 
+    from pipelines.plane import Plane
     from pipelines.protocol import Sampler
     from pipelines.request import Request
+    from pipelines.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SamplerSpec:
     file: str
     options: type                            # frozen dataclass
     nfe: Callable[[Any], int]                # evaluations per image for these options, without guidance
+    adaptive: bool = False                   # nfe is then the most that a picture may take
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Face:
     samplers: Mapping[str, SamplerSpec]      # the first is the default
     about: About
     network: type                            # frozen dataclass: options of a new network
+    compared: tuple[str, ...]                # samplers that a comparison begins with
+    two_way: bool = False                    # an ODE leads from pictures to noise and back: Family.transport
+    stages: tuple[str, ...] = ()             # names of Family.stages
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a network that is trained before the rest, by an objective of its own."""
+    loss: Callable[..., Any]                 # (net, batch, rng) -> loss
+    prefix: str                              # of the names of its parameters; all others are held
 
 
 @dataclass(frozen=True)
@@ -62,12 +74,16 @@ class Family:
     build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
     fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
     loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
-    start: Callable[[Request, str, nn.Module, Device], Sampler]           # (request, weights id, network, device)
+    start: Callable[..., Sampler]            # (request, weights id, network, device); source=picture if the options have one
     reference: Callable[[Request], Request]  # the same picture by a converged solver, to measure distances from
+    plane: Plane                             # the same in two dimensions, for the laboratory
+    transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
+    stages: Mapping[str, Stage] = field(default_factory=dict)             # to be trained before `loss` is, by name
+    figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
 
 
-NAMES = ("diffusion",)
+NAMES = ("diffusion", "sde", "flow")
 
 
 def _module(name: str, part: str) -> Any:

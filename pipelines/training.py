@@ -31,6 +31,8 @@ class TrainOptions:
     ema: float = 0.9995            # decay of the averaged weights
     seed: int = 0
     workers: int = 1               # processes that render images
+    pairs: float = 0.5             # share of the images that show two things
+    compile: bool = False          # by torch.compile, which needs a C++ compiler on the machine
     save_every: float = 60.0       # seconds between checkpoints
 
 
@@ -57,9 +59,12 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=0.01)
     state = _resume(run, net, ema, optimizer)
-    autocast = torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda")
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=_fast_bf16(device))
+    for part in net.children() if options.compile else ():
+        part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
-    data = batches("train", options.seed, size, options.batch, state["images"], options.workers)
+    data = batches("train", options.seed, size, options.batch, state["images"], options.workers,
+                   options.pairs)
     try:
         for batch in data:
             done = (time.monotonic() - begin) / (60 * options.minutes)
@@ -98,6 +103,11 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     net.eval()
 
 
+def _fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32: GPUs, and processors with AVX-512 BF16 or AMX."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+
+
 def _learning_rate(options: TrainOptions, step: int, done: float) -> float:
     warm = min(1.0, (step + 1) / options.warmup)
     decay = 0.5 * (1 + math.cos(math.pi * done)) if options.lr_schedule == "cosine" else 1.0
@@ -127,7 +137,7 @@ def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.
         for name, p in net.named_parameters():
             p.copy_(file.get_tensor(f"net/{name}"))
             ema[name].copy_(file.get_tensor(f"ema/{name}"))
-            if state["step"]:
+            if state["step"] and p.requires_grad:
                 moments = {key: file.get_tensor(f"{key}/{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
                 optimizer.state[p] = {"step": torch.tensor(float(state["step"])), **moments}
     return state

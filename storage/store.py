@@ -19,6 +19,7 @@ from storage.errors import StorageError
 from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
 from storage.records import CellRecord, GridRecord, ImageRecord, NewImage, image_row
+from storage.shelf import Shelf
 from storage.tables import Cell, Grid, Image, Job, Model
 
 T = TypeVar("T")
@@ -38,6 +39,8 @@ class Storage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.images = folder / "images"
+        self.processes = Shelf(folder / "processes", ".npz")       # by the picture's id
+        self.sources = Shelf(folder / "sources", ".png")           # by the checksum of the pixels
         try:
             self.images.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(folder)
@@ -212,4 +215,5 @@ class Storage:
         ids = self._write(work)
         for image_id in ids:
             self._path(image_id).unlink(missing_ok=True)
+            self.processes.drop(image_id)
         return len(ids)

@@ -11,7 +11,7 @@ from app.service import Service
 from app.ui.components import drawn, sentence
 from app.views import Ask, Check, UserError
 
-SAMPLERS, STEPS = ("ddim", "dpmpp_2m", "heun"), "5, 10, 20"
+STEPS = "5, 10, 20"
 
 
 @dataclass
@@ -58,7 +58,7 @@ def compare_tab(service: Service) -> CompareTab:
             count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
         with gr.Row(elem_classes="sx-line"):
             samplers = gr.Dropdown([(s.title, s.name) for s in first.samplers], multiselect=True,
-                                   value=[s.name for s in first.samplers if s.name in SAMPLERS], label="Rows: samplers",
+                                   value=list(first.compared), label="Rows: samplers",
                                    scale=3, min_width=260, elem_id="compare-samplers")
             steps = gr.Textbox(STEPS, label="Columns: steps, like 5,10,20 or 10-50(+10)", scale=2, min_width=200,
                                elem_id="compare-steps")
@@ -89,7 +89,12 @@ def compare_tab(service: Service) -> CompareTab:
             return gr.skip(), json.dumps({"error": str(error)})
         return json.dumps({"job": job}), gr.skip()
 
-    for control in inputs:
+    def change_family(name: str) -> Any:
+        found = next(f for f in families if f.name == name)
+        return gr.Dropdown([(s.title, s.name) for s in found.samplers], value=list(found.compared))
+
+    family.change(change_family, family, samplers, **quick)              # which changes the samplers, and they are checked
+    for control in inputs[1:]:
         control.change(check, inputs, message, trigger_mode="always_last", **quick)
     run.click(start, inputs, [grid, message], **quick)
     return tab

@@ -22,9 +22,11 @@ def control(option: Option, elem_id: str, visible: bool = True) -> Any:
         return gr.Checkbox(option.default, info=option.help, **common)
     if option.choices:
         return gr.Dropdown(list(option.choices), value=option.default, info=option.help, **common)
-    if option.type is float and option.low is not None and option.high is not None:
-        return gr.Slider(option.low, option.high, value=option.default, step=(option.high - option.low) / 40,
-                         info=option.help, **common)
+    if option.type is str:
+        return gr.Textbox(option.default, info=option.help, max_lines=1, **common)
+    low, high = option.low, option.high
+    if option.type is float and low is not None and high is not None and not 0 < 100 * low < high:     # else spans orders
+        return gr.Slider(low, high, value=option.default, step=(high - low) / 40, info=option.help, **common)
     return gr.Number(option.default, precision=0 if option.type is int else None, info=option.help, **common)
 
 

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
 from app.service import Service
 from app.ui.components import control, drawn, sentence
+from app.ui.picture import PicturePanel, picture_panel
 from app.views import Ask, FamilyInfo, SamplerInfo, UserError
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
@@ -81,9 +83,10 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
     name = info.name
     models = [(m.title, m.name) for m in service.models(name)]
     request = {o.name: o for o in info.request}
-    union = {o.name: o for s in info.samplers for o in s.options}
+    union = {o.name: o for s in reversed(info.samplers) for o in s.options}        # the first sampler's defaults count
+    union = {o.name: union[o.name] for s in info.samplers for o in s.options}
     first = info.samplers[0]
-    own = {o.name for o in first.options}
+    first_options = {o.name for o in first.options}
     with gr.Tab(info.title, id=name, elem_id=f"{name}-tab", elem_classes="sx-family"), gr.Row(elem_classes="sx-columns"):
         with gr.Column(min_width=300, scale=0, elem_classes="sx-controls"):
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id=f"{name}-model")
@@ -109,7 +112,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                       info="What to lean away from; takes the place of the empty caption in guidance.")
                 for option in union.values():
                     if option.name not in options:
-                        options[option.name] = control(option, f"{name}-{option.name}", option.name in own)
+                        options[option.name] = control(option, f"{name}-{option.name}", option.name in first_options)
             message = sentence(f"{name}-message")
             generate = gr.Button("Generate   Ctrl-⏎", variant="primary", elem_id=f"{name}-generate",
                                  elem_classes="sx-generate")
@@ -123,6 +126,11 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             with gr.Tab("Process"):
                 drawn("process", elem_id=f"{name}-process", family=name)
                 formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
+            with gr.Tab("2-D", elem_id=f"{name}-plane"):
+                # The option that changes what is solved (process, path) stands beside the sampler; the others do not matter there.
+                choice = next(([o.name, o.label, o.choices] for o in union.values() if o.name in ("process", "path")), None)
+                drawn("lab", family=name, samplers=[[s.title, s.name] for s in info.samplers], choice=choice, elem_id=f"{name}-lab")
+            own = picture_panel(info)
             with gr.Tab("How it works"):
                 about = info.about
                 gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n`{term.file}`"
@@ -130,33 +138,49 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
                     canvas, message)
-    _wire(service, tab, chips, dice, generate)
+    _wire(service, tab, chips, dice, generate, own)
     return tab
 
 
-def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button) -> None:
+def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button, own: PicturePanel | None) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
+    usual = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
+    # In the browser, since an answer that comes late would overwrite what was typed meanwhile.
+    own_steps = f"(name, steps) => {{ const own = {json.dumps(usual)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
+
     def change_sampler(name: str) -> list[Any]:
         info = tab.sampler_info(name)
-        shown = {o.name for o in info.options} if info else set()
-        return [*describe(info), *(gr.update(visible=option in shown) for option in tab.options)]
+        own = {o.name for o in info.options} if info else set()
+        return [*describe(info), *(gr.update(visible=option in own) for option in tab.options)]
 
     def choose_prompt(event: gr.EventData) -> str:
         text = str(event._data.get("text", ""))
         return text or service.surprise(tab.info.name)
 
-    def run(keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+    def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
         model, prompt, negative, sampler, guidance, _, count, *options = values
         used = seed if keep else random.randrange(2**32)
         try:
-            job = service.generate(tab.ask(model, prompt, negative, sampler, guidance, used, count, *options))
+            job = service.generate(change(tab.ask(model, prompt, negative, sampler, guidance, used, count, *options)))
         except UserError as error:
             return gr.skip(), gr.skip(), json.dumps({"error": str(error)})
         return used, json.dumps({"job": job}), json.dumps({})
 
+    def run(keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+        return draw(keep, seed, values)
+
+    def edit(picture: Any, start: Any, keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+        return draw(keep, seed, values, lambda ask: replace(
+            ask, options=ask.options | {"source": service.keep_source(ask, picture), "t_start": start}))
+
+    tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
     chips.select(choose_prompt, None, tab.prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
-    generate.click(run, [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message], **quick)
+    controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
+    generate.click(run, controls, shown, **quick)
+    if own is not None:
+        own.edit.click(edit, [own.first, own.start, *controls], shown, **quick)
+        own.wire(service, lambda model: Ask(tab.info.name, "", model=model, sampler=tab.info.samplers[0].name), tab.model)

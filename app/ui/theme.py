@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("common.js", "scrubber.js", "head.js", "canvas.js", "process.js", "lab.js", "examined.js", "compare.js", "gallery.js")
 
 
 def theme() -> gr.themes.Base:
@@ -35,8 +36,9 @@ def theme() -> gr.themes.Base:
 
 def look(accents: dict[str, str]) -> dict[str, Any]:
     """What `mount_gradio_app` needs for the look: theme, style sheet, and the scripts that the components share."""
-    colours = ":root{" + "".join(f"--accent-{name}:{colour};" for name, colour in accents.items()) + "}"
+    colours = ":root{" + "".join(f"--accent-{name}:{colour};" for name, colour in accents.items()) + "}" + "".join(
+        f"#{name}-tab,#{name}-tab-button{{--accent:{colour};}}" for name, colour in accents.items())
     scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8")
-                        for name in ("common.js", "head.js", "canvas.js", "process.js", "compare.js", "gallery.js"))
+                        for name in SCRIPTS)
     return {"theme": theme(), "css": colours + (ASSETS / "style.css").read_text(encoding="utf-8"),
             "head": f"<script>{scripts}</script>"}

@@ -97,6 +97,14 @@ _CAPTION = re.compile(
 )
 
 
+def phrases(caption: str) -> list[tuple[int, int]]:
+    """Where each thing's phrase begins and ends in the normalised caption; empty if it is not of the grammar."""
+    match = _CAPTION.fullmatch(normalise(caption))
+    if match is None:
+        return []
+    return [(0, match.end(3))] + ([(match.end(4), match.end(7))] if match.group(4) else [])
+
+
 def _meaning(word: str | None, words: Words) -> str | None:
     return next((name for name, variants in words.items() if word in variants), None)
 

@@ -36,13 +36,17 @@ def to_pixels(x: Tensor) -> np.ndarray:
 
 
 class Shapes(Dataset):
-    """Map-style view of a split; without end, since items are made when they are asked for."""
+    """Map-style view of a split; without end, since items are made when they are asked for.
 
-    def __init__(self, split: str, seed: int, size: int) -> None:
-        self.split, self.seed, self.size = split, seed, size
+    pairs: share of the scenes that have two things. Two are harder to learn than one.
+    """
+
+    def __init__(self, split: str, seed: int, size: int, pairs: float) -> None:
+        self.split, self.seed, self.size, self.pairs = split, seed, size, pairs
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        scene, caption, _ = item(self.split, self.seed, index)
+        count = 1 + int(np.random.default_rng([self.seed, index]).random() < self.pairs)
+        scene, caption, _ = item(self.split, self.seed, index, count)
         return to_tensor(render(scene, self.size)), torch.tensor(tokenizer().encode(caption).ids), scene.label
 
 
@@ -52,8 +56,9 @@ def _indices(start: int, batch: int) -> Iterator[list[int]]:
         start += batch
 
 
-def batches(split: str, seed: int, size: int, batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
+def batches(split: str, seed: int, size: int, batch: int, start: int = 0, workers: int = 0,
+            pairs: float = 0.5) -> Iterator[Batch]:
     """Endless batches from item `start` on; the same items whatever the number of worker processes."""
-    loader = DataLoader(Shapes(split, seed, size), batch_sampler=_indices(start, batch), num_workers=workers)
+    loader = DataLoader(Shapes(split, seed, size, pairs), batch_sampler=_indices(start, batch), num_workers=workers)
     for x0, tokens, label in loader:
         yield Batch(x0, tokens, label)

@@ -33,6 +33,7 @@ class Encoded:
     """Token ids of one caption, and what of it a model trained on the captions cannot know."""
     ids: tuple[int, ...]                     # LENGTH of them, padded
     pieces: tuple[str, ...]                  # the tokens as text, without START, END and padding
+    spans: tuple[tuple[int, int], ...]       # where each of them begins and ends in the normalised caption
     unknown: tuple[str, ...]                 # words that occur in no caption of the data set
     cut: tuple[str, ...]                     # tokens beyond LENGTH - 2, which the model does not read
 
@@ -54,6 +55,7 @@ class CaptionTokenizer:
         return Encoded(
             ids=tuple(ids + [self.pad] * (LENGTH - len(ids))),
             pieces=tuple(encoding.tokens[:room]),
+            spans=tuple(encoding.offsets[:room]),
             unknown=unknown_words(text),
             cut=tuple(encoding.tokens[room:]),
         )

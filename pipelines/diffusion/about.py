@@ -86,4 +86,5 @@ _SPECS = (
                 r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one),
 )
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
-            {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions)
+            {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions, ("ddim", "dpmpp_2m", "heun"),
+            stages=("autoencoder",))

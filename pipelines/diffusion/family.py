@@ -1,32 +1,33 @@
 """The diffusion family (Ho et al. 2020) as the rest of the program sees it."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch
+from pipelines.captioned import predictor, training_pair
+from pipelines.data.dataset import Batch, batches
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
+from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions, SolverOptions
-from pipelines.diffusion.sampler import ddim, ddpm
-from pipelines.diffusion.solvers import SCHEDULERS, solver
-from pipelines.nets.captions import pretrain
+from pipelines.diffusion.plane import PLANE
+from pipelines.diffusion.samplers import RUN
+from pipelines.nets import autoencoder
+from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.text import TextConfig
-from pipelines.numerics.guidance import clipped, guided
+from pipelines.nets.unet import UNetConfig
+from pipelines.numerics.guidance import clipped
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.protocol import Call, NetKey, Sampler
-from pipelines.registry import Family
+from pipelines.protocol import NetKey, Sampler
+from pipelines.registry import Family, Stage
 from pipelines.request import Request
 
-RUN: dict[str, Callable[..., Sampler]] = {"ddpm": ddpm, "ddim": ddim, **{name: partial(solver, name) for name in SCHEDULERS}}
-NULL_SHARE = 0.1                   # of training captions are dropped, so that the network also learns the null condition
+LATENT_RANGE = 4.0                 # latents have unit variance, so beyond four standard deviations there are none
 
 
 def build(config: dict[str, Any]) -> DiffusionNet:
@@ -35,36 +36,50 @@ def build(config: dict[str, Any]) -> DiffusionNet:
 
 
 def fresh(options: NetworkOptions) -> DiffusionNet:
-    """A new network; its text encoder has read captions for about two minutes, the rest is untrained."""
-    config = DiffusionConfig(TextConfig(tokenizer().vocabulary, LENGTH), schedule=NoiseSchedule(options.noise_schedule),
-                             prediction=options.prediction)
-    net = DiffusionNet(config)
-    for _ in pretrain(net.text):
-        pass
-    return net
+    """A new network that has learnt nothing yet."""
+    text, schedule = TextConfig(tokenizer().vocabulary, LENGTH), NoiseSchedule(options.noise_schedule)
+    if options.space == "pixels":
+        return DiffusionNet(DiffusionConfig(text, schedule=schedule, prediction=options.prediction))
+    latent = AutoencoderConfig()
+    return DiffusionNet(DiffusionConfig(text, UNetConfig(latent.channels, fold=1), schedule, options.prediction, 64, latent))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
-    """The family's objective on a batch, a tenth of the captions replaced by the null condition."""
+    """The family's objective on a batch of pictures, or of their latents."""
     assert isinstance(net, DiffusionNet)
-    dropped = torch.rand(len(batch.tokens), generator=rng) < NULL_SHARE
-    null = tokenizer().batch([""]).to(batch.tokens.device)
-    tokens = torch.where(dropped.to(batch.tokens.device)[:, None], null, batch.tokens)
-    return objective.loss(net, batch.x0.contiguous(memory_format=torch.channels_last), tokens, rng)
+    x0, tokens = training_pair(batch, rng)
+    if net.autoencoder is not None:
+        with torch.no_grad():
+            x0 = net.autoencoder.encode(x0)
+    return objective.loss(net, x0, net.encode(tokens), rng)
+
+
+def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The autoencoder's own objective, which comes before the other."""
+    assert isinstance(net, DiffusionNet) and net.autoencoder is not None
+    return autoencoder.loss(net.autoencoder, batch.x0.contiguous(memory_format=torch.channels_last), rng)
+
+
+def figures(net: nn.Module) -> dict[str, float]:
+    """Of a latent model: PSNR in dB of 128 test pictures that went through its latents."""
+    assert isinstance(net, DiffusionNet)
+    if net.autoencoder is None:
+        return {}
+    batch = next(batches("test", 0, net.config.size, 128)).to(next(net.parameters()).device)
+    with torch.inference_mode():
+        return {"psnr": autoencoder.psnr(net.autoencoder, batch.x0)}
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device) -> Sampler:
     """The sampler of a request: reads the captions, draws x_T, then hands over to the chosen algorithm."""
     assert isinstance(net, DiffusionNet)
-    schedule, rows = net.config.schedule, request.count
-    captions = tokenizer().batch([request.prompt] * rows + [request.negative_prompt] * rows).to(device)
-    (states,) = yield (Call(NetKey(weights, "encode"), captions, None, {}),)
-    cond, null = ({name: z[part] for name, z in states.items()} for part in (slice(rows), slice(rows, None)))
-    eps_theta = guided(NetKey(weights, "predict"), cond, null, request.guidance_scale)
+    schedule = net.config.schedule
+    eps_theta = yield from predictor(request, weights, device)
     if request.options.clip:
-        eps_theta = clipped(eps_theta, schedule)
-    noise = RowNoise(request.seeds, (net.config.unet.channels, net.config.size, net.config.size), device)
-    return (yield from RUN[request.sampler](eps_theta, noise.normal(), noise, schedule, request.options))
+        eps_theta = clipped(eps_theta, schedule, 1.0 if net.autoencoder is None else LATENT_RANGE)
+    noise = RowNoise(request.seeds, net.config.shape, device)
+    sampler = RUN[request.sampler](eps_theta, noise.normal(), noise, schedule, request.options)
+    return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode")))
 
 
 def reference(request: Request) -> Request:
@@ -72,4 +87,5 @@ def reference(request: Request) -> Request:
     return replace(request, sampler="dpmpp_2m", options=SolverOptions(steps=200, clip=request.options.clip))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference)
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
+                methods=("encode", "predict", "decode"), figures=figures, stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

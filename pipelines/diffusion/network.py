@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from torch import Tensor, nn
 
 from pipelines.diffusion.options import PREDICTIONS
+from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule, per_row
@@ -20,16 +21,23 @@ class DiffusionConfig:
     schedule: NoiseSchedule = field(default_factory=NoiseSchedule)
     prediction: str = "eps"
     size: int = 32                 # of the images, in pixels
+    autoencoder: AutoencoderConfig | None = None             # None: the UNet works on pixels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what the UNet works on."""
+        side = self.size if self.autoencoder is None else self.size // 4
+        return self.unet.channels, side, side
 
     def to_dict(self) -> dict:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict) -> DiffusionConfig:
-        unet = dict(values["unet"])
-        unet["widths"] = tuple(unet["widths"])
-        return cls(TextConfig(**values["text"]), UNetConfig(**unet), NoiseSchedule(**values["schedule"]),
-                   values["prediction"], values["size"])
+        unet, latent = values["unet"], values.get("autoencoder")
+        return cls(TextConfig(**values["text"]), UNetConfig(**unet | {"widths": tuple(unet["widths"])}),
+                   NoiseSchedule(**values["schedule"]), values["prediction"], values["size"],
+                   AutoencoderConfig(**latent | {"widths": tuple(latent["widths"])}) if latent else None)
 
 
 class DiffusionNet(nn.Module):
@@ -42,6 +50,12 @@ class DiffusionNet(nn.Module):
         self.config = config
         self.text = TextEncoder(config.text)
         self.unet = UNet(config.unet)
+        self.autoencoder = Autoencoder(config.autoencoder) if config.autoencoder else None
+
+    def decode(self, z: Tensor, cond: Cond | None = None) -> Tensor:
+        """Latents (B, C, h, w) -> pictures (B, 3, 4h, 4w)."""
+        assert self.autoencoder is not None
+        return self.autoencoder.decode(z)
 
     def encode(self, tokens: Tensor, cond: Cond | None = None) -> dict[str, Tensor]:
         """The condition c: token ids (B, L) int64 -> states, mask and pooled vector of the caption.
@@ -52,12 +66,24 @@ class DiffusionNet(nn.Module):
 
     def output(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor]) -> Tensor:
         """What the UNet was trained to predict (`config.prediction`), (B, C, H, W); t (B,) in steps from 0."""
-        return self.unet(x_t, t, **cond)
+        return self.unet(x_t, self.schedule.angle(t), **cond)
 
     def predict(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor]) -> Tensor:
-        """eps_theta(x_t, t, c), (B, C, H, W). A UNet trained on v gives eps = sqrt(abar) v + sqrt(1 - abar) x_t."""
-        out = self.output(x_t, t, cond).float()              # autocast may have made it less
-        if self.config.prediction == "eps":
-            return out
-        signal, noise = (per_row(s, x_t) for s in self.config.schedule.at(t))
-        return signal * out + noise * x_t.float()
+        """eps_theta(x_t, t, c), (B, C, H, W)."""
+        return noise_in(self.output(x_t, t, cond).float(), x_t, t, self.prediction, self.schedule)     # autocast may have made it less
+
+    @property
+    def prediction(self) -> str:
+        return self.config.prediction
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self.config.schedule
+
+
+def noise_in(output: Tensor, x_t: Tensor, t: Tensor, prediction: str, schedule: NoiseSchedule) -> Tensor:
+    """eps from what a network gave; one trained on v gives eps = sqrt(abar) v + sqrt(1 - abar) x_t."""
+    if prediction == "eps":
+        return output
+    signal, noise = (per_row(s, x_t) for s in schedule.at(t))
+    return signal * output + noise * x_t.float()

@@ -1,24 +1,34 @@
 """How the network is trained: guess the noise that was added (Ho et al. 2020, Algorithm 1)."""
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.diffusion.network import DiffusionNet
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.protocol import Cond
 
 
-def loss(net: DiffusionNet, x0: Tensor, tokens: Tensor, rng: torch.Generator) -> Tensor:
+class Net(Protocol):
+    """`network.DiffusionNet`, or the small one of the 2-D laboratory."""
+    @property
+    def prediction(self) -> str: ...
+    @property
+    def schedule(self) -> NoiseSchedule: ...
+    def output(self, x_t: Tensor, t: Tensor, cond: Any) -> Tensor: ...
+
+
+def loss(net: Net, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
     """The simple loss, E || target - net(sqrt(abar_t) x0 + sqrt(1 - abar_t) eps, t, c) ||^2 with t ~ U(1..T) (eq. 14).
 
-    x0 (B, C, H, W) in [-1, 1]; tokens (B, L); rng draws t and eps (on the CPU, so that a device changes nothing).
+    x0 (B, ...) in [-1, 1] with condition c; rng draws t and eps (on the CPU, so that a device changes nothing).
     The target is eps, or v = sqrt(abar_t) eps - sqrt(1 - abar_t) x0 (Salimans & Ho 2022, section 4).
     """
-    schedule = net.config.schedule
-    t = torch.randint(schedule.T, (len(x0),), generator=rng).to(x0.device)
+    t = torch.randint(net.schedule.T, (len(x0),), generator=rng).to(x0.device)
     eps = torch.randn(x0.shape, generator=rng).to(x0.device)
-    signal, noise = (per_row(s, x0) for s in schedule.at(t))
+    signal, noise = (per_row(s, x0) for s in net.schedule.at(t))
     x_t = signal * x0 + noise * eps
-    target = eps if net.config.prediction == "eps" else signal * eps - noise * x0
-    return F.mse_loss(net.output(x_t, t, net.encode(tokens)).float(), target)
+    target = eps if net.prediction == "eps" else signal * eps - noise * x0
+    return F.mse_loss(net.output(x_t, t, cond).float(), target)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pipelines.options import option
 
 PREDICTIONS = ("v", "eps")
-NOISE_SCHEDULES = ("cosine", "linear")
+NOISE_SCHEDULES = ("linear", "cosine")
+SPACES = ("pixels", "latents")
 SPACINGS = ("trailing", "leading", "linspace")
 
 
@@ -43,5 +44,7 @@ class NetworkOptions:
     """What is fixed when a new network's training begins."""
     prediction: str = option("v", "Prediction", "What the UNet predicts: the noise eps as in the paper, or v, which weighs the "
                              "steps so that small networks learn composition sooner.", choices=PREDICTIONS)
-    noise_schedule: str = option("cosine", "Noise schedule", "How fast the picture goes under in noise: linear as in the "
-                                 "paper, or cosine.", choices=NOISE_SCHEDULES)
+    space: str = option("pixels", "Space", "Where noise is added: to the pixels of a 32 by 32 picture, or to the latents of a 64 by "
+                        "64 one.", choices=SPACES)
+    noise_schedule: str = option("linear", "Noise schedule", "How fast the picture goes under in noise: linear as in the "
+                                 "paper, with more of its steps where the layout is decided, or cosine.", choices=NOISE_SCHEDULES)

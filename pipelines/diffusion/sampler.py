@@ -25,11 +25,11 @@ def ddpm(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
         eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
         alpha, beta = abar_t / abar_s, 1 - abar_t / abar_s
         x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
-        yield _preview(x, x0, step, t, abar_t, options)
+        sigma = (beta if options.variance == "beta" else beta * (1 - abar_s) / (1 - abar_t)) ** 0.5
+        yield _preview(x, x0, eps, step, t, abar_t, abar_s, sigma, options)
         x = (x - beta / (1 - abar_t) ** 0.5 * eps) / alpha**0.5
         if abar_s < 1:
-            variance = beta if options.variance == "beta" else beta * (1 - abar_s) / (1 - abar_t)
-            x = x + variance**0.5 * noise.normal()
+            x = x + sigma * noise.normal()
     return x
 
 
@@ -39,7 +39,7 @@ def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
         eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
         sigma = options.eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5
         x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
-        yield _preview(x, x0, step, t, abar_t, options)
+        yield _preview(x, x0, eps, step, t, abar_t, abar_s, sigma, options)
         x = abar_s**0.5 * x0 + (1 - abar_s - sigma**2) ** 0.5 * eps
         if sigma > 0:
             x = x + sigma * noise.normal()
@@ -53,5 +53,8 @@ def _steps(schedule: NoiseSchedule, options: DiffusionOptions) -> Iterator[tuple
     return ((i + 1, t, abar[i], abar[i + 1]) for i, t in enumerate(times))
 
 
-def _preview(x: Tensor, x0: Tensor, step: int, t: int, abar: float, options: DiffusionOptions) -> Preview:
-    return Preview(x, x0, step, options.steps, float(t), ((1 - abar) / abar) ** 0.5)
+def _preview(x: Tensor, x0: Tensor, eps: Tensor, step: int, t: int, abar_t: float, abar_s: float, sigma: float,
+             options: DiffusionOptions) -> Preview:
+    numbers = {"t": float(t), r"\bar\alpha_t": abar_t, r"\bar\alpha_s": abar_s, r"\alpha_t": abar_t / abar_s,
+               r"\beta_t": 1 - abar_t / abar_s, r"\sigma_t": sigma}
+    return Preview(x, x0, step, options.steps, float(t), ((1 - abar_t) / abar_t) ** 0.5, numbers, eps)

@@ -60,7 +60,9 @@ def solver(name: str, eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: 
         eps = yield from eps_theta(x_t, times)
         signal, sigma = schedule.at(times)
         x0 = (x_t - per_row(sigma, x) * eps) / per_row(signal, x)
-        yield Preview(x_t, x0, i + 1, total, float(t), float(sigma[0] / signal[0]))
+        level = float(sigma[0] / signal[0])
+        numbers = {"t": float(t), r"\sigma_t": level, r"\bar\alpha_t": float(signal[0]) ** 2, r"\lambda": -math.log(level)}
+        yield Preview(x_t, x0, i + 1, total, float(t), level, numbers, eps)
         x = scheduler.step(eps, t, x, **extra(i)).prev_sample
     return x
 

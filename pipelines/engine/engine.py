@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pipelines.engine.batch import BUCKETS, Group, Piece, finite_rows, group_key, join, rows_of, stitch
+from pipelines.engine.lanes import Lanes
 from pipelines.protocol import Answer, Net, NetKey, Preview, Sampler
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class Stats:
 
     @property
     def nfe(self) -> int:
-        """Network evaluations per image: the calls of the generative network, without encoding the caption."""
-        return sum(count for method, count in self.calls.items() if method != "encode")
+        """Network evaluations per image: the calls of the generative network, without encoding the caption and decoding."""
+        return sum(count for method, count in self.calls.items() if method not in ("encode", "decode"))
 
 
 class Job:
@@ -100,11 +101,13 @@ class Engine:
 
     nets: what to evaluate for a NetKey; may be filled while the engine runs, before a job that needs it is submitted.
     exact: a batch size; every batch is filled up to it, so that reruns are bit-identical whatever else is running.
+    cores: on a CPU, how many of its cores share the rows of a batch.
     """
 
     def __init__(self, nets: MutableMapping[NetKey, Net], device: torch.device | str = "cpu",
-                 exact: int | None = None, max_batch: int | None = None) -> None:
+                 exact: int | None = None, max_batch: int | None = None, cores: int = 1) -> None:
         self.nets, self.device = nets, torch.device(device)
+        self._lanes = Lanes(cores if self.device.type == "cpu" else 1)
         largest = max_batch or (64 if self.device.type == "cpu" else 256)
         self.buckets = (exact,) if exact else tuple(b for b in BUCKETS if b <= largest)
         self.stats = Stats()
@@ -133,6 +136,7 @@ class Engine:
         """Cancel everything and end the thread."""
         self._inbox.put(("close", None))
         self._thread.join()
+        self._lanes.close()
 
     def _loop(self) -> None:
         with torch.inference_mode():
@@ -228,7 +232,7 @@ class Engine:
         """(answer, None); (None, None) when memory ran out; (None, sentence) for another error."""
         try:
             x, t, cond = join(pieces, size)
-            answer = self.nets[net](x, cond) if t is None else self.nets[net](x, t, cond)
+            answer = self._lanes.evaluate(self.nets[net], x, t, cond)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)      # so that the time measured is the network's
             return answer, None

@@ -86,8 +86,8 @@ def load_features(path: Path = FILE) -> FeatureNet:
 
 
 def features(net: FeatureNet, images: np.ndarray) -> np.ndarray:
-    """(N, 32, 32, 3) uint8 -> (N, 64) float64."""
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """(N, 32, 32, 3) uint8 -> (N, 64) float64; larger pictures are averaged down to that size."""
+    x = F.adaptive_avg_pool2d(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1, 32)
     with torch.inference_mode():
         return torch.cat([net(part) for part in x.split(256)]).double().numpy()
 

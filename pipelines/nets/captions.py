@@ -1,55 +1,103 @@
 """A head start for text encoders: learn to say what a caption claims, before any picture is involved.
 
 Large models take a text encoder that was trained elsewhere (CLIP in Rombach et al. 2022, section 3.3). Ours is trained
-here, in about two minutes: from the pooled state, linear heads name shape, colour and size of both things, their
-relation and the background. Without it the small networks first learn to ignore the caption.
+here, in about two minutes. From the pooled state, linear heads name shape, colour and size of both things, their
+relation and the background; from the state of each word, those of the thing that the word speaks of and where it is
+seen from the other, so that a picture that attends to one word of a phrase learns of the whole phrase. Without this
+the small networks first learn to ignore the caption, and later mix up which thing is which.
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.captions import Claim, item
-from pipelines.data.shapes import BACKGROUNDS, COLORS, RELATIONS, SHAPES, SIZES
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.captions import Claim, ThingClaim, item, phrases
+from pipelines.data.shapes import BACKGROUNDS, COLORS, OPPOSITE, RELATIONS, SHAPES, SIZES
+from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.nets.text import TextEncoder
 
 _THING = (("shape", SHAPES), ("color", tuple(COLORS)), ("size", tuple(SIZES)))
-_WIDTHS = [len(values) + 1 for _ in range(2) for _, values in _THING] + [len(RELATIONS) + 1, len(BACKGROUNDS) + 1]
+_THING_WIDTHS = [len(values) + 1 for _, values in _THING]
+POOLED_WIDTHS = [*_THING_WIDTHS, *_THING_WIDTHS, len(RELATIONS) + 1, len(BACKGROUNDS) + 1]
+WORD_WIDTHS = [*_THING_WIDTHS, len(RELATIONS) + 1]
+NOTHING = -1                       # target of a word that speaks of no thing; not counted
+
+
+def _thing(thing: ThingClaim | None) -> list[int]:
+    """Class indices of a thing's attributes; 0 where the caption says nothing."""
+    values = [(getattr(thing, name, None), known) for name, known in _THING]
+    return [known.index(value) + 1 if value else 0 for value, known in values]
 
 
 def targets(claim: Claim) -> list[int]:
-    """The claim as one class index per head; 0 where the caption says nothing."""
-    found = []
-    for k in range(2):
-        for name, values in _THING:
-            value = getattr(claim.things[k], name) if k < len(claim.things) else None
-            found.append(values.index(value) + 1 if value else 0)
-    found.append(RELATIONS.index(claim.relation) + 1 if claim.relation else 0)
-    found.append(list(BACKGROUNDS).index(claim.background) + 1 if claim.background else 0)
+    """The claim as one class index per head of the pooled state; 0 where the caption says nothing."""
+    things = [*claim.things, None][:2]
+    return [*_thing(things[0]), *_thing(things[1]),
+            RELATIONS.index(claim.relation) + 1 if claim.relation else 0,
+            list(BACKGROUNDS).index(claim.background) + 1 if claim.background else 0]
+
+
+def word_targets(caption: str, claim: Claim) -> list[list[int]]:
+    """(LENGTH, 4): for each token its own thing's attributes and where that is, seen from the other thing."""
+    relations = (claim.relation, OPPOSITE[claim.relation]) if claim.relation else (None, None)
+    found = [[NOTHING] * len(WORD_WIDTHS) for _ in range(LENGTH)]
+    for k, (begin, end) in enumerate(phrases(caption)):
+        relation = relations[k]
+        target = [*_thing(claim.things[k]), RELATIONS.index(relation) + 1 if relation else 0]
+        for token, (first, last) in enumerate(tokenizer().encode(caption).spans, start=1):   # START comes before
+            if begin <= first and last <= end:
+                found[token] = target
     return found
 
 
-def loss(encoder: TextEncoder, heads: nn.Linear, tokens: Tensor, claims: Tensor) -> Tensor:
-    """Cross-entropy of all heads: tokens (B, L), claims (B, 8) class indices."""
-    logits = heads(encoder(tokens)["pooled"]).split(_WIDTHS, dim=1)
-    return torch.stack([F.cross_entropy(z, claims[:, k]) for k, z in enumerate(logits)]).sum()
+@dataclass(frozen=True)
+class CaptionBatch:
+    """tokens (B, L) int64; claims (B, 8) and words (B, L, 4) class indices."""
+    tokens: Tensor
+    claims: Tensor
+    words: Tensor
+
+
+def batch_at(seed: int, start: int, size: int) -> CaptionBatch:
+    """Captions start .. start + size - 1 of the training split."""
+    items = [item("train", seed, start + k)[1:] for k in range(size)]
+    return CaptionBatch(tokenizer().batch([caption for caption, _ in items]),
+                        torch.tensor([targets(claim) for _, claim in items]),
+                        torch.tensor([word_targets(caption, claim) for caption, claim in items]))
+
+
+class Heads(nn.Module):
+    """Linear readings of an encoder's states, thrown away after the training."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pooled, self.words = nn.Linear(width, sum(POOLED_WIDTHS)), nn.Linear(width, sum(WORD_WIDTHS))
+
+    def forward(self, encoded: dict[str, Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """What `TextEncoder` gives -> logits (B, classes) of the pooled heads, (B, L, classes) of the words' heads."""
+        return self.pooled(encoded["pooled"]).split(POOLED_WIDTHS, -1), self.words(encoded["states"]).split(WORD_WIDTHS, -1)
+
+
+def loss(encoder: TextEncoder, heads: Heads, batch: CaptionBatch) -> Tensor:
+    """Cross-entropy of all heads, summed."""
+    pooled, words = heads(encoder(batch.tokens))
+    terms = [F.cross_entropy(z, batch.claims[:, k]) for k, z in enumerate(pooled)]
+    terms += [F.cross_entropy(z.flatten(0, 1), batch.words[..., k].flatten(), ignore_index=NOTHING) for k, z in enumerate(words)]
+    return torch.stack(terms).sum()
 
 
 def pretrain(encoder: TextEncoder, steps: int = 1500, batch: int = 64, seed: int = 0) -> Iterator[tuple[int, float]]:
     """Train the encoder in place, yielding (step, loss)."""
-    width = encoder.norm.normalized_shape[0]
     torch.manual_seed(seed)
-    heads = nn.Linear(width, sum(_WIDTHS))
+    heads = Heads(encoder.norm.normalized_shape[0])
     optimizer = torch.optim.AdamW([*encoder.parameters(), *heads.parameters()], lr=1e-3)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
-        items = [item("train", seed + 1, step * batch + k) for k in range(batch)]
-        tokens = tokenizer().batch([caption for _, caption, _ in items])
-        value = loss(encoder, heads, tokens, torch.tensor([targets(claim) for _, _, claim in items]))
+        value = loss(encoder, heads, batch_at(seed + 1, step * batch, batch))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()

@@ -12,23 +12,24 @@ def guided(net: NetKey, cond: Cond, null: Cond, scale: float) -> Predict:
 
     At scale 1 (the plain conditional model) and 0 (the unconditional one) a single call per step is enough.
     """
-    def predict(x: Tensor, t: Tensor) -> Steps:
+    def predict(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
+        given, nothing = (c if rows is None else {name: z[rows] for name, z in c.items()} for c in (cond, null))
         if scale in (0.0, 1.0):
-            (answer,) = yield (Call(net, x, t, cond if scale else null),)
+            (answer,) = yield (Call(net, x, t, given if scale else nothing),)
             return answer
-        with_caption, without = yield (Call(net, x, t, cond), Call(net, x, t, null))
+        with_caption, without = yield (Call(net, x, t, given), Call(net, x, t, nothing))
         return without + scale * (with_caption - without)
     return predict
 
 
-def clipped(predict: Predict, schedule: NoiseSchedule) -> Predict:
-    """The same eps predictor with its x0 estimate held inside [-1, 1], where images live.
+def clipped(predict: Predict, schedule: NoiseSchedule, bound: float = 1.0) -> Predict:
+    """The same eps predictor with its x0 estimate held inside [-bound, bound]; images live in [-1, 1].
 
     Guidance overshoots that range; Ho et al. clip in their sampler, here it serves every sampler alike.
     """
-    def predict_clipped(x: Tensor, t: Tensor) -> Steps:
-        eps = yield from predict(x, t)
+    def predict_clipped(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
+        eps = yield from predict(x, t, rows)
         signal, noise = (per_row(s, x) for s in schedule.at(t))
-        x0 = ((x - noise * eps) / signal).clamp(-1, 1)
+        x0 = ((x - noise * eps) / signal).clamp(-bound, bound)
         return (x - signal * x0) / noise
     return predict_clipped

@@ -68,6 +68,11 @@ class NoiseSchedule:
         s = torch.lerp(log_sigma[low], log_sigma[high], (t - low).to(torch.float32))
         return torch.sigmoid(-2 * s).sqrt(), torch.sigmoid(2 * s).sqrt()
 
+    def angle(self, t: Tensor) -> Tensor:
+        """atan(sqrt(1 - abar_t) / sqrt(abar_t)) in [0, pi/2]: the noise level as networks are told it, (B,)."""
+        signal, noise = self.at(t)
+        return torch.atan2(noise, signal)
+
 
 def per_row(values: Tensor, x: Tensor) -> Tensor:
     """(B,) values shaped to multiply x (B, ...)."""

@@ -9,7 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from app import trainer
 from app.cli import main
@@ -183,13 +185,17 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     from tests.tiny import tiny_diffusion
     monkeypatch.setattr(family, "FAMILY", family.Family(
         build=family.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
-        start=family.start, reference=family.reference))
+        start=family.start, reference=family.reference, plane=family.PLANE))
+    monkeypatch.setattr("pipelines.nets.captions.pretrain", lambda text: iter(()))
     common = ["train", "diffusion", "--name", "test", "--batch", "4", "--workers", "0", "--minutes", "5"]
     code, first, _ = run(*common, "--steps", "3", "--prediction", "eps")
     assert code == 0 and (first["steps"], first["images"]) == (3, 12)
+    early = load_file(first["path"])
     assert "began with prediction eps" in run(*common, "--steps", "5", "--prediction", "v")[2]
     code, second, _ = run(*common, "--steps", "5")
     assert code == 0 and (second["steps"], second["images"]) == (5, 20)
+    moved = {name for name, z in load_file(second["path"]).items() if not torch.equal(z, early[name])}
+    assert moved and not any(name.startswith("text.") for name in moved)                   # the text encoder is held
     card = Path(second["path"]).with_suffix(".md").read_text()
     assert second["sha256"] in card and "launch.py train diffusion" in card
     code, drawn, _ = run("sample", "diffusion", "--model", "test", "--prompt", "a red star", "--steps", "1", "--count", "1")

@@ -1,9 +1,11 @@
 """The service by itself: jobs end in a stored state, memory stays bounded, long prompts are cut aloud."""
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ import torch
 
 from app import models as module
 from app.paths import Paths
+from app.recording import MAX_FRAMES
 from app.service import Service
-from app.views import Ask
+from app.views import Ask, UserError
+from pipelines import registry
 from pipelines.data.tokenizer import tokenizer
 from tests.tiny import tiny_diffusion
 from weights.load import save
@@ -55,7 +59,7 @@ def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for k in (0, 1, 2, 3, 2, 0):
         view = service.wait(service.generate(Ask("diffusion", "a star", model=f"run{k}", options={"steps": 1}, count=1)))
         assert view.status == "done", view.error
-        assert len(service._residents.names()) <= 2 and len(service.engine().nets) <= 4
+        assert len(service._residents.names()) <= 2 and len(service.engine().nets) <= 2 * len(registry.family("diffusion").methods)
     service.close()
 
 
@@ -72,3 +76,91 @@ def test_answers_are_fp32_whatever_the_precision_inside() -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             cond = net.encode(tokenizer().batch(["a red star"]))
             assert net.predict(torch.randn(1, 3, 32, 32), torch.tensor([500.0]), cond).dtype == torch.float32
+
+
+def test_a_picture_of_ones_own(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from pipelines.data.shapes import Scene, Thing, render
+    service = Service(Paths(tmp_path))
+    likely = Image.fromarray(render(Scene((Thing("circle", "red", "large", 128, 128),), "white"), 64))
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    found, odd = (service.examine(Ask("flow", ""), picture) for picture in (likely, noise))
+    assert found.bits_per_dim < odd.bits_per_dim - 1
+    assert found.difference <= 8 and found.note is None
+    assert len(service.morph(Ask("flow", "a red circle"), likely, noise)) == 9
+    with pytest.raises(UserError, match="no picture yet"):
+        service.examine(Ask("flow", ""), None)
+    with pytest.raises(UserError, match="no ODE"):
+        service.examine(Ask("diffusion", ""), likely)
+    service.close()
+
+
+@pytest.mark.parametrize(("family", "t_start"), [("sde", 0.15), ("flow", 0.85)])
+def test_drawing_from_a_picture_keeps_it_and_can_be_repeated(tmp_path: Path, family: str, t_start: float) -> None:
+    """SDEdit: little noise leaves the picture as it was; what it started from is stored and found again."""
+    import numpy as np
+    from PIL import Image
+
+    from pipelines.data.shapes import Scene, Thing, render
+    service = Service(Paths(tmp_path))
+    source = Image.fromarray(render(Scene((Thing("circle", "red", "large", 128, 128),), "white"), 32))
+    name = service.keep_source(Ask(family, "a red circle"), source)
+    ask = Ask(family, "a red circle", options={"steps": 8, "source": name, "t_start": t_start}, count=1)
+
+    def drawn(ask: Ask) -> np.ndarray:
+        view = service.wait(service.generate(ask))
+        assert view.status == "done", view.error
+        with Image.open(view.shots[0].path) as image:
+            return np.asarray(image, dtype=int)
+
+    first = drawn(ask)
+    assert np.abs(first - np.asarray(source, dtype=int)).mean() < 12
+    assert (drawn(ask) == first).all()
+    kept = service.gallery.page(family=family).items[0].settings
+    assert kept["options"]["source"] == name and kept["options"]["t_start"] == t_start
+    with pytest.raises(UserError, match="needs a picture"):
+        service.generate(Ask(family, "a red circle", options={"t_start": t_start}))
+    lost = service.wait(service.generate(replace(ask, options=ask.options | {"source": "ab" * 32})))
+    assert lost.status == "failed" and "is not here" in (lost.error or "")
+    with pytest.raises(UserError, match="cannot start from a picture"):
+        service.keep_source(Ask("diffusion", ""), source)
+    service.close()
+
+
+def test_a_process_is_kept_with_its_pictures(tmp_path: Path) -> None:
+    service = Service(Paths(tmp_path))
+    view = service.wait(service.generate(Ask("sde", "a red star", options={"steps": 100}, sampler="euler_maruyama", count=2)))
+    live = service.recordings.find(view.id)
+    assert len(live.steps) == MAX_FRAMES and not service.gallery.picture(view.shots[1].id).process
+    assert service.recordings.keep(view.id) == 2
+    assert service.gallery.picture(view.shots[1].id).process
+    kept = service.recordings.find(view.shots[1].id)
+    then, now = live.frame(20), kept.frame(20)
+    assert (now.step, now.x_t[0], now.x0[0], now.numbers[0]) == (then.step, then.x_t[1], then.x0[1], then.numbers[1])
+    assert now.formula == then.formula
+    assert kept.ways().values[0] == live.ways().values[1]
+    assert len(live.pack(0)) < 512 * 1024
+    path = next((tmp_path / "processes").rglob(f"{view.shots[0].id}.npz"))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(UserError, match="damaged"):
+        service.recordings.find(view.shots[0].id)
+    with pytest.raises(UserError, match="no longer kept"):
+        service.recordings.find("ff" * 16)
+    service.gallery.delete([view.shots[1].id])
+    service._storage.empty_bin(0)
+    assert not service._storage.processes.has(view.shots[1].id)
+    service.close()
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_formulas_carry_the_numbers_of_their_step(tmp_path: Path, family: str) -> None:
+    service = Service(Paths(tmp_path))
+    for spec in registry.face(family).samplers.values():
+        view = service.wait(service.generate(Ask(family, "a red star", sampler=spec.name, options={"steps": 3}, count=1)))
+        frame = service.recordings.find(view.id).frame(1)
+        places = [int(k) for k in re.findall(r"<mtext>\[(\d+)\]</mtext>", frame.formula)]
+        assert all(k < len(frame.numbers[0]) for k in places), spec.name
+        assert places, spec.name
+        assert "\\" not in frame.formula
+    service.close()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.device import choose_device
+from app.device import choose_device, threads
 from pipelines.data.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
@@ -65,7 +65,7 @@ def run() -> dict[str, Any]:
     device = choose_device()
     _, net = load(next(e for e in entries() if e.metadata["family"] == "diffusion"), device)
     assert isinstance(net, DiffusionNet)
-    engine = Engine({NetKey("w", "encode"): net.encode, NetKey("w", "predict"): net.predict}, device)
+    engine = Engine({NetKey("w", "encode"): net.encode, NetKey("w", "predict"): net.predict}, device, cores=threads())
     requests = grid()
     short = [replace(r, options=replace(r.options, steps=5)) for r in requests]
     for request in short[::4]:

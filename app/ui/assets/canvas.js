@@ -5,25 +5,27 @@ sx.kinds.canvas = (root, props, trigger) => {
   const bar = sx.el("div", {class: "sx-progress"}, sx.el("i"));
   const line = sx.el("div", {class: "sx-status sx-num"}, "");
   const stop = sx.el("button", {class: "sx-stop sx-small", type: "button", disabled: true}, "Stop  Esc");
-  const scrub = sx.el("input", {type: "range", min: 1, max: 1, value: 1, disabled: true, "aria-label": "Recorded step"});
-  const scrubText = sx.el("span", {class: "sx-num sx-scrub-text"}, "");
+  const scrub = sx.scrubber((position) => seek(position));
+  const keep = sx.el("button", {class: "sx-small", type: "button", disabled: true, title: "Store the recorded steps with the pictures, to play them in the gallery"}, "Keep");
   root.replaceChildren(stage, bar, sx.el("div", {class: "sx-row"}, line, stop),
-    sx.el("div", {class: "sx-row"}, sx.el("span", {class: "sx-quiet"}, "Scrub the process"), scrub, scrubText));
+    sx.el("div", {class: "sx-row"}, ...scrub.nodes, keep));
 
   let job = null, let_go = () => {}, view = null, tiles = [], frames = new Map(), asked = 0;
-  const tell = (frame, k) => document.dispatchEvent(new CustomEvent(`sx-frame-${family}`, {detail: {frame, k}}));
+  const tell = (frame, k) => document.dispatchEvent(new CustomEvent(`sx-frame-${family}`, {detail: {frame, k, position: at, job}}));
 
-  const arrange = (count, side = 32) => {
+  let size = 32;                                                       // of a picture, known when the first one is there
+  const arrange = (count, side = size) => {
     const [k, columns] = sx.factor(count, side, stage.clientWidth || 640, stage.clientHeight || 520);
     stage.style.setProperty("--columns", columns);
     stage.style.setProperty("--side", `${k * side}px`);
   };
   const tile = (index) => {
-    const image = sx.el("img", {alt: `picture ${index + 1}`, draggable: "false"});
+    const image = sx.el("img", {alt: `picture ${index + 1}`, draggable: "false",
+      onload: () => { if (index === 0 && image.naturalWidth !== size) { size = image.naturalWidth; arrange(tiles.length); } }});
     const tools = sx.el("div", {class: "sx-tools"});
     return {node: sx.el("figure", {class: "sx-tile", onmouseenter: () => { chosen = index; redraw(); }}, image, tools), image, tools};
   };
-  let chosen = 0, shown = null;
+  let chosen = 0, shown = null, at = null;
   const redraw = () => { if (shown) tell(shown, chosen); };
   const need = (count) => {
     if (tiles.length === count) return;
@@ -59,6 +61,7 @@ sx.kinds.canvas = (root, props, trigger) => {
       if (view.seconds_left != null) parts.push(`${sx.seconds(view.seconds_left)} left`);
       view.x0.forEach((url, k) => { tiles[k].image.src = url; });
       if (view.x0.length) {
+        at = null;
         shown = {x_t: view.x_t, x0: view.x0, numbers: {"t": view.t.toFixed(0), "σ": view.sigma.toPrecision(3)}, live: true,
                  step: view.step, total: view.total, calls: view.calls};
         redraw();
@@ -72,9 +75,10 @@ sx.kinds.canvas = (root, props, trigger) => {
       if (view.error) parts.push(view.error);
       if (view.note) parts.push(view.note);
       frames = new Map();
-      scrub.disabled = view.frames < 2;
-      scrub.max = view.frames; scrub.value = view.frames;
-      scrubText.textContent = view.frames ? `${view.frames} recorded` : "";
+      scrub.set(view.frames);
+      scrub.text.textContent = view.frames ? `${view.frames} recorded` : "";
+      keep.disabled = !view.frames || !view.shots.length;
+      keep.textContent = "Keep";
       if (view.frames) seek(view.frames, false);
     }
     line.textContent = parts.join(" · ");
@@ -85,25 +89,30 @@ sx.kinds.canvas = (root, props, trigger) => {
     const k = position - 1, id = job, turn = ++asked;
     try {
       if (!frames.has(k)) frames.set(k, await sx.get(`/api/frame/${id}/${k}`));
-    } catch (error) { scrubText.textContent = error.message; return; }
+    } catch (error) { scrub.text.textContent = error.message; return; }
     if (turn !== asked || id !== job) return;
     shown = frames.get(k);
+    at = k;
     redraw();
     if (onTiles) {
       const end = position === view.frames && view.shots.length;
       tiles.forEach((t, i) => { t.image.src = end ? view.shots[i].url : shown.x0[i]; });
     }
-    scrubText.textContent = `step ${shown.step}/${shown.total}`;
+    scrub.text.textContent = `step ${shown.step}/${shown.total}`;
   };
-  scrub.oninput = () => seek(Number(scrub.value));
+  keep.onclick = async () => {
+    keep.disabled = true;
+    try { await sx.post(`/api/keep/${job}`); keep.textContent = "Kept"; } catch (error) { scrub.text.textContent = error.message; }
+  };
   stop.onclick = () => { if (job) { stop.disabled = true; sx.post(`/api/stop/${job}`); } };
 
   const attach = (id, gone) => {
     let_go();
     job = id;
     sx.remember(family, id);
-    scrub.disabled = true;
-    scrubText.textContent = "";
+    scrub.set(0);
+    scrub.text.textContent = "";
+    keep.disabled = true;
     let_go = sx.follow(id, draw, gone);
   };
 

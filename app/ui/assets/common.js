@@ -27,6 +27,13 @@ window.sx = {
     return node;
   },
 
+  svg(tag, attributes = {}, ...children) {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  },
+
   async get(path) {
     const response = await fetch(path, {headers: {Accept: "application/json"}});
     const body = await response.json();

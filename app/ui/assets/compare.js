@@ -38,6 +38,7 @@ sx.kinds.compare = (root) => {
         sx.el("i", {style: `width:${cell.distance == null || !worst ? 0 : 100 * cell.distance / worst}%`}),
         sx.el("b", {class: "sx-num"}, cell.distance == null ? "" : cell.distance.toFixed(3))),
       ...(cell.same_as ? [sx.el("span", {class: "sx-warn"}, `same pixels as ${cell.same_as}`)] : []),
+      ...(cell.note ? [sx.el("span", {class: "sx-warn"}, cell.note)] : []),
       ...(cell.error ? [sx.el("span", {class: "sx-error"}, cell.error)] : []));
   };
   const enlarge = (r, c) => {

@@ -42,6 +42,7 @@ sx.kinds.gallery = (root, props, trigger) => {
     chosen = picture;
     for (const node of list.children) node.classList?.toggle("sx-chosen", node.dataset.id === picture.id);
     const rows = Object.entries(picture.facts).flatMap(([name, value]) => [sx.el("dt", {}, name), sx.el("dd", {class: "sx-num"}, value)]);
+    const facts = sx.el("dl", {class: "sx-facts-table"}, ...rows);
     const act = (label, run, primary) => sx.el("button", {class: primary ? "sx-small sx-primary" : "sx-small", type: "button", onclick: run}, label);
     detail.replaceChildren(
       sx.el("img", {src: picture.url, alt: picture.prompt, class: "sx-detail-image"}),
@@ -50,7 +51,28 @@ sx.kinds.gallery = (root, props, trigger) => {
         act("Compare", () => trigger("select", {action: "compare", id: picture.id})),
         sx.el("a", {class: "sx-small", href: picture.url, download: `${picture.family}-${picture.seed}.png`}, "Save"),
         picture.deleted ? act("Restore", () => move([picture.id], "restore")) : act("Delete", () => move([picture.id], "delete"))),
-      sx.el("dl", {class: "sx-facts-table"}, ...rows));
+      facts);
+    sx.get(`/api/picture/${picture.id}`).then((now) => { if (now.process && chosen === picture) facts.before(process(now)); }).catch(() => {});
+  };
+  // The process that was kept with a picture, as its tab showed it.
+  const process = (picture) => {
+    const inside = sx.el("div", {class: "sx-root sx-process-root"});
+    const panel = sx.el("div", {class: "sx-kept"}, sx.el("h4", {}, "Process"));
+    sx.kinds.process(inside, {family: picture.family, channel: `gallery-${picture.id}`});
+    let turn = 0;
+    const scrub = sx.scrubber(async (position) => {
+      const mine = ++turn;
+      try {
+        const frame = await sx.get(`/api/frame/${picture.id}/${position - 1}`);
+        if (mine !== turn) return;
+        scrub.text.textContent = `step ${frame.step}/${frame.total}`;
+        document.dispatchEvent(new CustomEvent(`sx-frame-gallery-${picture.id}`, {detail: {frame, k: 0, position: position - 1, job: picture.id}}));
+      } catch (error) { scrub.text.textContent = error.message; }
+    }, "Step of the kept process");
+    panel.append(sx.el("div", {class: "sx-row"}, ...scrub.nodes), inside);
+    sx.get(`/api/ways/${picture.id}`).then((ways) => { scrub.set(ways.t.length); scrub.seek(ways.t.length); })
+      .catch((error) => { scrub.text.textContent = error.message; });
+    return panel;
   };
   let timer = null;
   const move = async (ids, what) => {

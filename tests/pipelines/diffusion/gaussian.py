@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.diffusion.family import RUN
 from pipelines.diffusion.options import DiffusionOptions
+from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, per_row

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from pipelines.diffusion.family import RUN
+from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule

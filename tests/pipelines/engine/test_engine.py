@@ -53,9 +53,10 @@ def tiny():
     return net, {NetKey("t", "encode"): net.encode, NetKey("t", "predict"): net.predict}
 
 
-def test_alone_equals_among_fifteen_others(tiny) -> None:
+@pytest.mark.parametrize("cores", (1, 2, 3))
+def test_alone_equals_among_fifteen_others(tiny, cores: int) -> None:
     net, nets = tiny
-    engine = Engine(dict(nets))
+    engine = Engine(dict(nets), cores=cores)
     jobs = [engine.submit(start(r, "t", net, torch.device("cpu"))) for r in requests()]
     together = [job.result() for job in jobs]
     assert engine.stats.batches < sum(job.stats.batches for job in jobs)          # they did share batches
@@ -66,11 +67,12 @@ def test_alone_equals_among_fifteen_others(tiny) -> None:
     engine.close()
 
 
-def test_exact_mode_is_bit_identical_whatever_the_company(tiny) -> None:
+@pytest.mark.parametrize("cores", (1, 2))
+def test_exact_mode_is_bit_identical_whatever_the_company(tiny, cores: int) -> None:
     net, nets = tiny
     results = []
     for company in (0, 5, 15):
-        engine = Engine(dict(nets), exact=8)
+        engine = Engine(dict(nets), exact=8, cores=cores)
         others = [engine.submit(start(r, "t", net, torch.device("cpu"))) for r in requests()[1:1 + company]]
         results.append(engine.submit(start(requests()[0], "t", net, torch.device("cpu"))).result())
         for job in others:
@@ -78,6 +80,29 @@ def test_exact_mode_is_bit_identical_whatever_the_company(tiny) -> None:
         engine.close()
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def test_cores_share_the_rows_of_a_batch() -> None:
+    seen = []
+
+    def net(x: Tensor, t: Tensor, cond: dict) -> Tensor:
+        seen.append((threading.current_thread().name, len(x), torch.get_num_threads(), torch.is_inference_mode_enabled()))
+        return x + t[:, None]
+
+    engine = Engine({KEY: net}, cores=4)
+    for rows, shares in ((1, [1]), (3, [1, 1, 1]), (6, [1, 1, 2, 2])):
+        seen.clear()
+        x = torch.arange(2.0 * rows).view(rows, 2)
+
+        def sampler(x: Tensor = x) -> Sampler:
+            (answer,) = yield (Call(KEY, x, torch.ones(len(x)), {}),)
+            return answer
+
+        assert torch.equal(engine.submit(sampler()).result(), x + 1)
+        assert sorted(n for _, n, _, _ in seen) == shares
+        assert {threads for _, _, threads, _ in seen} == {4 // len(shares)}
+        assert all(name.startswith("lane") and inference for name, _, _, inference in seen)
+    engine.close()
 
 
 def test_image_k_of_a_batch_is_the_image_of_its_seed_alone(tiny) -> None:

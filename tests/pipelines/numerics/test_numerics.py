@@ -65,7 +65,7 @@ def test_guidance_leans_towards_the_caption() -> None:
 def test_clipping_holds_the_estimate_inside_the_range() -> None:
     schedule = NoiseSchedule("linear")
 
-    def far(x: torch.Tensor, t: torch.Tensor):
+    def far(x: torch.Tensor, t: torch.Tensor, rows: torch.Tensor | None = None):
         (answer,) = yield (Call(KEY, x, t, {}),)
         return answer
 

@@ -1,0 +1,128 @@
+"""A picture of the user's own under a model: how likely it is, the noise that it comes from, the way back."""
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from app.pictures import data_url, encode_png
+from app.requests import face_of, make_request
+from app.views import Ask, BadInput, Examined, UserError
+from pipelines import registry
+from storage import Shelf, StorageError
+
+if TYPE_CHECKING:
+    from app.models import Loaded
+    from pipelines.request import Request
+    from pipelines.transport import Transport
+
+MAX_PIXELS = 50_000_000            # of an uploaded picture; more is refused before it is decoded
+TOLERANCE, STEPS, PROBES = 1e-5, 300, 1
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What examining needs: the request that stands for the picture, the weights, the engine's door."""
+    request: Request
+    loaded: Loaded
+    device: Any
+    submit: Callable[[Any], Any]   # a sampler -> the engine's job
+
+    @property
+    def transport(self) -> Transport:
+        """The ODE of the request's family. Raises UserError if it has none."""
+        made = registry.family(self.request.family).transport
+        if made is None:
+            raise UserError(f"{face_of(self.request.family).title} has no ODE that leads from pictures to noise; use the SDE or "
+                            "the flow tab.")
+        return made(self.request.options)
+
+
+def request(ask: Ask, model: str) -> Request:
+    """The checked request that stands for a picture; unlike for drawing, its prompt may be empty."""
+    return replace(make_request(replace(ask, prompt=ask.prompt.strip() or "-", count=1), model), prompt=ask.prompt.strip())
+
+
+def prepare(picture: Image.Image | None, size: int) -> np.ndarray:
+    """The middle square of a picture, (size, size, 3) uint8. Raises BadInput."""
+    if picture is None:
+        raise BadInput("There is no picture yet; drop one here or take one from the gallery.")
+    if picture.width * picture.height > MAX_PIXELS:
+        raise BadInput(f"The picture has {picture.width:,} by {picture.height:,} pixels; at most {MAX_PIXELS:,} in all are accepted.")
+    return np.array(ImageOps.fit(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS))
+
+
+def examine(bench: Bench, picture: Image.Image | None) -> Examined:
+    """Likelihood, noise and the picture that comes back from it."""
+    from pipelines.data.dataset import to_pixels, to_tensor
+    from pipelines.numerics.likelihood import bits_per_dim
+    from pipelines.transport import decode, encode, likelihood
+    begin, pixels = time.monotonic(), prepare(picture, bench.loaded.size)
+    x0, control = to_tensor(pixels)[None].to(bench.device), _control()
+    sha = bench.loaded.sha256
+    log_p = _result(bench, likelihood(bench.transport, bench.request, sha, x0, PROBES, control))
+    noise = _result(bench, encode(bench.transport, bench.request, sha, x0, control))
+    back = to_pixels(_result(bench, decode(bench.transport, bench.request, sha, noise.x, control)).x)[0]
+    difference = int(np.abs(back.astype(int) - pixels.astype(int)).max())
+    bits = float(bits_per_dim(log_p.x[:, 0], x0[0].numel()))
+    shown = to_pixels(noise.x / 3)[0]                                      # three standard deviations fill the range
+    return Examined(bits, float(log_p.x), log_p.nfe[0], noise.nfe[0], time.monotonic() - begin, data_url(pixels), data_url(shown),
+                    data_url(back), float(noise.x.std()), difference, log_p.notes[0] or noise.notes[0])
+
+
+def keep(bench: Bench, picture: Image.Image | None, sources: Shelf) -> str:
+    """Store a picture as the model sees it, to start from; returns the checksum that the option `source` names."""
+    if not hasattr(bench.request.options, "source"):
+        raise UserError(f"{face_of(bench.request.family).title} cannot start from a picture; use the SDE or the flow tab.")
+    pixels = prepare(picture, bench.loaded.size)
+    name = hashlib.sha256(pixels.tobytes()).hexdigest()
+    sources.put(name, encode_png(pixels))
+    return name
+
+
+def source_of(request: Request, sources: Shelf, size: int, device: Any) -> dict[str, Any]:
+    """What `Family.start` takes besides the rest: the picture (3, H, W) that a request starts from, if there is one."""
+    from pipelines.data.dataset import to_tensor
+    name = getattr(request.options, "source", "")
+    if not name:
+        return {}
+    try:
+        with Image.open(io.BytesIO(sources.get(name))) as picture:
+            return {"source": to_tensor(prepare(picture, size)).to(device)}
+    except StorageError as error:
+        raise UserError(f"The picture that this request starts from is not here ({name[:12]}…); choose it anew in the Picture "
+                        "panel.") from error
+
+
+def morph(bench: Bench, first: Image.Image | None, second: Image.Image | None, count: int = 9) -> tuple[str, ...]:
+    """Pictures on the way from one to another through their noises, as data URLs; the ends are the pictures themselves."""
+    import torch
+
+    from pipelines.data.dataset import to_pixels, to_tensor
+    from pipelines.transport import between, decode, encode
+    x0 = torch.stack([to_tensor(prepare(picture, bench.loaded.size)) for picture in (first, second)]).to(bench.device)
+    two, row = replace(bench.request, count=2), replace(bench.request, count=count)
+    noise = _result(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control())).x
+    way = between(noise[0], noise[1], torch.linspace(0, 1, count))
+    pictures = _result(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control())).x
+    return tuple(data_url(p) for p in to_pixels(pictures))
+
+
+def _control() -> Any:
+    from pipelines.numerics.ode import Control
+    return Control(TOLERANCE, TOLERANCE, STEPS)
+
+
+def _result(bench: Bench, sampler: Any) -> Any:
+    for event in bench.submit(sampler).events():
+        if event.kind == "done":
+            return event.result
+        if event.kind in ("failed", "cancelled"):
+            raise UserError(event.error or "It was stopped.")
+    raise AssertionError("unreachable")

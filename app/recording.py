@@ -1,0 +1,135 @@
+"""What a run looked like on its way: steps for the scrubber while it goes on, and in a file beside a picture afterwards."""
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.formulas import template
+from app.pictures import data_urls
+from app.views import Frame, UserError, Ways
+from pipelines import registry
+from storage import Storage, StorageError
+
+if TYPE_CHECKING:
+    from app.jobs import JobTable
+
+MAX_FRAMES = 64                    # recorded steps of a run; longer runs are thinned evenly
+DIGITS = 3                         # of a number in a formula
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One step as it was: pictures are (B, H, W, 3) uint8."""
+    step: int
+    total: int
+    t: float
+    sigma: float
+    calls: int
+    x_t: np.ndarray
+    x0: np.ndarray
+    numbers: dict[str, tuple[float, ...]] = dataclass_field(default_factory=dict)      # of the step's formula, for each picture
+    field: np.ndarray | None = None                                          # (B, H, W) uint8: size of the network's field
+    pixels: np.ndarray | None = None                                         # (B, K) float: x_t at a few pixels
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is one of at most MAX_FRAMES evenly spread steps."""
+        return self.total <= MAX_FRAMES or self.step in _spread(self.total)
+
+    def of(self, k: int) -> Recorded:
+        """The step of picture k alone."""
+        part = slice(k, k + 1)
+        return replace(self, x_t=self.x_t[part], x0=self.x0[part], numbers={name: v[part] for name, v in self.numbers.items()},
+                       field=None if self.field is None else self.field[part], pixels=None if self.pixels is None else self.pixels[part])
+
+
+@lru_cache(64)
+def _spread(total: int) -> frozenset[int]:
+    return frozenset(round(1 + k * (total - 1) / (MAX_FRAMES - 1)) for k in range(MAX_FRAMES))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The recorded steps of a run, in order, and the formula of its sampler."""
+    steps: tuple[Recorded, ...]
+    formula: str = ""                                                        # LaTeX
+
+    def frame(self, k: int) -> Frame:
+        """Recorded step k. Raises UserError if there is none."""
+        if not 0 <= k < len(self.steps):
+            raise UserError(f"This run has {len(self.steps)} recorded steps; there is no step {k + 1}.")
+        f = self.steps[k]
+        numbers = tuple({name: f"{values[row]:.{DIGITS}g}" for name, values in f.numbers.items()} for row in range(len(f.x0)))
+        return Frame(f.step, f.total, f.t, f.sigma, f.calls, data_urls(f.x_t), data_urls(f.x0), data_urls(f.field) if f.field is not None
+                     else (), numbers, template(self.formula, tuple(f.numbers)))
+
+    def ways(self) -> Ways:
+        """How a few pixels of each picture moved through the recorded steps."""
+        pixels = [f.pixels for f in self.steps if f.pixels is not None]
+        values = np.stack(pixels) if pixels else np.zeros((0, 0, 0))             # (frames, B, K)
+        return Ways(tuple(f.t for f in self.steps), values.transpose(1, 2, 0).round(3).tolist())
+
+    def pack(self, k: int) -> bytes:
+        """The steps of picture k as a compressed file; `unpack` is the inverse."""
+        steps = [f.of(k) for f in self.steps]
+        facts = [{"step": f.step, "total": f.total, "t": f.t, "sigma": f.sigma, "calls": f.calls, "numbers": f.numbers} for f in steps]
+        text = json.dumps({"formula": self.formula, "steps": facts}).encode()
+        arrays = {"facts": np.frombuffer(text, np.uint8)}
+        for name in ("x_t", "x0", "field", "pixels"):
+            if steps and all(getattr(f, name) is not None for f in steps):
+                arrays[name] = np.stack([getattr(f, name) for f in steps])
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)                                # type: ignore[arg-type]
+        return buffer.getvalue()
+
+
+def unpack(data: bytes) -> Recording:
+    """A recording from `Recording.pack`. Raises UserError if it is none."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+        steps = tuple(Recorded(**f | {"numbers": {name: tuple(v) for name, v in f["numbers"].items()}}
+                               | {name: z[i] for name, z in arrays.items()}) for i, f in enumerate(facts["steps"]))
+        return Recording(steps, facts["formula"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError("The recorded process of this picture is damaged; draw the picture again to record it anew.") from error
+
+
+
+class Recordings:
+    """Recordings by the id of a job of this session, or of a picture with which one was kept."""
+
+    def __init__(self, jobs: JobTable, storage: Storage) -> None:
+        self._jobs, self._storage = jobs, storage
+
+    def find(self, name: str) -> Recording:
+        """Raises UserError if there is none."""
+        job = self._jobs.get(name)
+        if job is None:
+            try:
+                return unpack(self._storage.processes.get(name))
+            except StorageError as error:
+                raise UserError("The recording of that run is no longer kept; run it again to look inside.") from error
+        with job.lock:
+            steps = tuple(job.frames)
+        return Recording(steps, registry.face(job.family).samplers[job.settings["sampler"]].formula)
+
+    def keep(self, job_id: str) -> int:
+        """Store a finished job's recording beside its pictures; returns with how many."""
+        recording, job = self.find(job_id), self._jobs.get(job_id)
+        if job is None or not job.shots or not recording.steps:
+            raise UserError("There is nothing to keep yet; wait until the pictures are there.")
+        try:
+            for k, shot in enumerate(job.shots):
+                self._storage.processes.put(shot.id, recording.pack(k))
+        except StorageError as error:
+            raise UserError(str(error)) from error
+        return len(job.shots)

@@ -1,0 +1,33 @@
+"""Diffusion in the latents of an autoencoder (Rombach et al. 2022): the same samplers, and a decoder at the end."""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.protocol import Call, NetKey, Preview, Sampler
+
+# Four channels as colours: any fixed map would do, this one keeps them apart.
+_COLOURS = torch.tensor([[0.45, 0.15, 0.15], [0.15, 0.45, 0.15], [0.15, 0.15, 0.45], [-0.25, -0.25, 0.25]])
+
+
+def colours(z: Tensor) -> Tensor:
+    """Latents (B, 4, h, w) as colours (B, 3, h, w), to look at."""
+    return torch.einsum("bchw,cd->bdhw", z.float(), _COLOURS.to(z.device))
+
+
+def decoded(sampler: Sampler, decode: NetKey) -> Sampler:
+    """The sampler with its result decoded; its previews show x_t as colours and the estimate as a picture."""
+    answer: Any = None
+    while True:
+        try:
+            wish = sampler.send(answer)
+        except StopIteration as stop:
+            (picture,) = yield (Call(decode, stop.value, None, {}),)
+            return picture
+        if isinstance(wish, Preview):
+            (picture,) = yield (Call(decode, wish.x0, None, {}),)
+            wish = replace(wish, x_t=colours(wish.x_t), x0=picture)
+        answer = yield wish

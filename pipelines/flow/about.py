@@ -1,0 +1,51 @@
+"""What the page says of the family and its samplers; formulas use the letters of the code."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines.flow.options import AdaptiveOptions, FlowOptions, NetworkOptions
+from pipelines.registry import About, Face, SamplerSpec, Term
+
+ABOUT = About(
+    network=Term(
+        "What the network stands for",
+        "A velocity field: at every time $t$ it says where a point $x$ should move so that a cloud of noise at $t = 0$ becomes "
+        "the cloud of pictures at $t = 1$. Here time runs from noise to data; in the diffusion tabs it runs the other way. "
+        "In: $x$ (3 × 32 × 32), $t$, caption states (24 × 128). Out: $v_\\theta$, shaped like $x$.",
+        r"\begin{aligned} \frac{dx}{dt} &= v_\theta(x, t, c) \\ x_0 &\sim \mathcal N(0, I),\quad x_1 \sim \text{data} \end{aligned}",
+        "pipelines/flow/network.py"),
+    objective=Term(
+        "How it is trained",
+        "Join a picture $x_1$ and a noise $\\epsilon$ by a path, pick a time, and ask for the velocity of that path. Many paths "
+        "cross at one point; the mean squared error makes the network answer with their average, and that average is exactly "
+        "the field that is wanted. On the straight path the velocity is just picture minus noise.",
+        r"\begin{aligned} x_t &= \alpha(t)\,x_1 + \sigma(t)\,\epsilon \\ L &= \mathbb{E}\left\|v_\theta(x_t, t, c) - \left(\alpha'(t)\,x_1 "
+        r"+ \sigma'(t)\,\epsilon\right)\right\|^2 \end{aligned}", "pipelines/flow/objective.py"),
+    sampling=Term(
+        "How it is sampled",
+        "Draw noise and follow the field with any solver of ordinary differential equations. Nothing is random after the first "
+        "draw. The straighter the paths, the fewer steps are needed.",
+        r"x_1 = x_0 + \int_0^1 v_\theta(x_t, t, c)\,dt", "pipelines/flow/sampler.py"),
+)
+_ODE = "pipelines/numerics/ode.py"
+
+
+def _times(factor: int) -> Callable[[FlowOptions], int]:
+    return lambda options: factor * options.steps
+
+
+_SPECS = (
+    SamplerSpec("midpoint", "Midpoint", "Second order: looks half a step ahead; two calls a step.", "Runge 1895",
+                r"x_{t+h} = x_t + h\,v_\theta\!\left(x_t + \tfrac h2 v_\theta,\; t + \tfrac h2\right)", _ODE, FlowOptions, _times(2)),
+    SamplerSpec("euler", "Euler", "The plainest solver; one call a step, and on straight paths hardly worse than others.",
+                "Euler 1768", r"x_{t+h} = x_t + h\,v_\theta(x_t, t)", _ODE, FlowOptions, _times(1)),
+    SamplerSpec("heun", "Heun", "Second order: averages the slopes at both ends; two calls a step.", "Heun 1900",
+                r"x_{t+h} = x_t + \tfrac h2\left(k_1 + k_2\right) \\ k_2 = v_\theta(x_t + h\,k_1, t + h)", _ODE, FlowOptions, _times(2)),
+    SamplerSpec("rk4", "RK4", "Fourth order; four calls a step.", "Kutta 1901",
+                r"x_{t+h} = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, FlowOptions, _times(4)),
+    SamplerSpec("rk45", "RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
+                "Dormand & Prince 1980", r"x_{t+h} = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE, AdaptiveOptions,
+                lambda options: 2 + 6 * options.steps, adaptive=True),
+)
+FACE = Face("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
+            NetworkOptions, ("euler", "midpoint", "rk4"), two_way=True)

@@ -1,0 +1,71 @@
+"""The flow family (Lipman et al. 2023) as the rest of the program sees it."""
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.captioned import predictor, training_pair
+from pipelines.data.dataset import Batch
+from pipelines.flow import objective
+from pipelines.flow.options import FlowOptions, NetworkOptions
+from pipelines.flow.paths import PATHS
+from pipelines.flow.plane import PLANE
+from pipelines.flow.sampler import SAMPLERS
+from pipelines.nets.denoiser import Denoiser, DenoiserConfig
+from pipelines.numerics.gaussian import clipped_v, mixed, velocity
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Sampler
+from pipelines.registry import Family
+from pipelines.request import Request
+from pipelines.transport import Transport
+
+
+def build(config: dict[str, Any]) -> Denoiser:
+    """The network of a stored configuration, weights not yet loaded."""
+    return Denoiser(DenoiserConfig.from_dict(config))
+
+
+def fresh(options: NetworkOptions) -> Denoiser:
+    """A new network that has learnt nothing yet."""
+    return Denoiser(DenoiserConfig(training=asdict(options)))
+
+
+def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The family's objective on a batch."""
+    assert isinstance(net, Denoiser)
+    options = NetworkOptions(**net.config.training)
+    x1, tokens = training_pair(batch, rng)
+    return objective.loss(net, PATHS[options.path], x1, net.encode(tokens), rng, options.coupling, options.times)
+
+
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None) -> Sampler:
+    """The sampler of a request: reads the captions, draws the noise, hands over to the chosen solver.
+
+    source: a picture (3, H, W) in [-1, 1] to start from in place of noise, noised to t_start (SDEdit, Meng et al. 2022).
+    """
+    assert isinstance(net, Denoiser)
+    v_theta = yield from predictor(request, weights, device)
+    if request.options.clip:
+        v_theta = clipped_v(v_theta)
+    path, noise = PATHS[request.options.path], RowNoise(request.seeds, net.config.shape, device)
+    z = noise.normal()
+    x = z if source is None else mixed(path, source, z, request.options.t_start)
+    return (yield from SAMPLERS[request.sampler](velocity(v_theta, path), x, path, request.options))
+
+
+def reference(request: Request) -> Request:
+    """The same picture by 50 steps of RK4, where all solvers go."""
+    o = request.options
+    return replace(request, sampler="rk4", options=FlowOptions(50, o.path, o.clip, o.t_start, o.source))
+
+
+def transport(options: FlowOptions) -> Transport:
+    """The flow along the chosen path."""
+    return Transport(PATHS[options.path], 1.0, 0.0, 1.0)
+
+
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,
+                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)

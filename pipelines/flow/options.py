@@ -1,0 +1,47 @@
+"""Options of the flow family."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.options import OptionError, option
+
+PATHS = ("ot", "vp")
+COUPLINGS = ("independent", "minibatch-ot")
+TIMES = ("uniform", "logit-normal")
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """What every sampler of the family takes."""
+    steps: int = option(25, "Steps", "How many steps from noise (t = 0) to the picture (t = 1).", symbol="N", low=1, high=1000)
+    path: str = option("ot", "Path", "How noise and picture are mixed on the way: along straight lines (optimal transport) or "
+                       "as diffusion does. The same network serves both.", symbol="p_t", choices=PATHS)
+    clip: bool = option(True, "Clip x̂1", "Hold the estimate of the picture inside the range of images at every step.")
+    t_start: float = option(0.0, "Start time", "Where the flow starts: 0 is pure noise; more keeps more of the picture that it "
+                            "starts from.", symbol="t₀", low=0, high=0.85)
+    source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
+                         "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
+
+    def __post_init__(self) -> None:
+        if self.t_start > 0 and not self.source:
+            raise OptionError("A start time above 0 needs a picture to start from; choose one in the Picture panel, or start at 0.")
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions(FlowOptions):
+    steps: int = option(60, "Steps at most", "A picture that needs more than these is stopped and marked; each attempted "
+                        "step costs six calls.", symbol="N", low=1, high=1000)
+    rtol: float = option(1e-3, "Relative tolerance", "Error that a step may make, as a share of the value.", symbol="rtol",
+                         low=1e-8, high=1)
+    atol: float = option(1e-3, "Absolute tolerance", "Error that a step may make where values are small.", symbol="atol",
+                         low=1e-8, high=1)
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What is fixed when a new network's training begins."""
+    path: str = option("ot", "Path", "The path from noise to pictures that the network is trained on.", choices=PATHS)
+    coupling: str = option("independent", "Coupling", "Which noise goes with which picture: any, or within a batch the "
+                           "pairs that are nearest in sum (Pooladian et al. 2023; Tong et al. 2024).", choices=COUPLINGS)
+    times: str = option("uniform", "Times", "How training draws its times: evenly, or more often in the middle "
+                        "(Esser et al. 2024, section 3.1).", choices=TIMES)

@@ -1,0 +1,37 @@
+"""Flow matching in the plane, for the 2-D laboratory."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipelines.flow import objective
+from pipelines.flow.network import velocity as network_velocity
+from pipelines.flow.options import FlowOptions
+from pipelines.flow.paths import PATHS
+from pipelines.flow.sampler import SAMPLERS
+from pipelines.numerics.gaussian import velocity
+from pipelines.numerics.likelihood import exact, log_likelihood
+from pipelines.numerics.ode import RK4
+from pipelines.plane import KEY_VJP, CloudNoise, Plane, PlaneNet, predictor
+from pipelines.protocol import Sampler, Steps
+
+
+def loss(net: PlaneNet, x1: Tensor, rng: torch.Generator) -> Tensor:
+    return objective.loss(net, PATHS["ot"], x1, {}, rng)
+
+
+def start(name: str, options: FlowOptions, x: Tensor, noise: CloudNoise) -> Sampler:
+    path = PATHS[options.path]
+    return SAMPLERS[name](velocity(predictor(), path), x, path, options)
+
+
+def field(net: PlaneNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:
+    """The velocity."""
+    return network_velocity(net, PATHS[options.path], x, torch.full((len(x),), t), {})
+
+
+def log_density(x: Tensor) -> Steps:
+    return (yield from log_likelihood(PATHS["ot"], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, (RK4, 16)))
+
+
+PLANE = Plane(loss, start, field, log_density, noise_at=0.0, data_at=1.0)

@@ -1,0 +1,75 @@
+"""What the page says of the family and its samplers; formulas use the letters of the code."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipelines.registry import About, Face, SamplerSpec, Term
+from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
+
+ABOUT = About(
+    network=Term(
+        "What the network stands for",
+        "Noise is poured in continuously, for a time $t$ from 0 to 1, as a stochastic differential equation with drift $f$ "
+        "and strength $g$. The network is the score: for a noisy picture $x$ at time $t$ it gives the direction in which "
+        "such pictures become more likely. In: $x$ (3 × 32 × 32), $t$, caption states (24 × 128). Out: $s_\\theta$, shaped "
+        "like $x$.",
+        r"\begin{aligned} dx &= f(x, t)\,dt + g(t)\,dw \\ s_\theta(x, t, c) &\approx \nabla_x \log p_t(x \mid c) \end{aligned}",
+        "pipelines/sde/network.py"),
+    objective=Term(
+        "How it is trained",
+        "The score of all pictures is unknown, but that of one noisy picture is simply its noise turned round, "
+        "$-z / \\sigma(t)$. Regressing on it, averaged over pictures, noise and times, gives the score of all. Sliced score "
+        "matching needs not even that: a random direction $v$ and a second derivative stand in for the unknown density.",
+        r"\begin{aligned} L &= \mathbb{E}\;\lambda(t)\left\|s_\theta(x_t, t) + \frac{z}{\sigma(t)}\right\|^2 \\ "
+        r"L_{sliced} &= \mathbb{E}\;\lambda(t)\left[v^\top \nabla_x s_\theta\, v + \tfrac12\|s_\theta\|^2\right] \end{aligned}",
+        "pipelines/sde/objective.py"),
+    sampling=Term(
+        "How it is sampled",
+        "Run time backwards from the prior: the reverse of the process is again an SDE, and the only unknown in it is the "
+        "score. An ordinary differential equation has the same distribution at every time; it adds no noise, so it can "
+        "be run forwards too, from a picture to its noise.",
+        r"\begin{aligned} dx &= \left[f - g^2 s_\theta\right]dt + g\,d\bar w \\ dx &= \left[f - \tfrac12 g^2 s_\theta\right]dt "
+        r"\end{aligned}", "pipelines/sde/sampler.py"),
+)
+_HERE, _ODE = "pipelines/sde/sampler.py", "pipelines/numerics/ode.py"
+_SLOPE = r"k = f - \tfrac12 g^2 s_\theta,\quad h = s - t \\ "
+
+
+def _times(factor: int) -> Callable[[SDEOptions], int]:
+    return lambda options: factor * options.steps
+
+
+def _corrected(options: CorrectorOptions) -> int:
+    return options.steps + (options.steps - 1) * options.corrector_steps
+
+
+_SPECS = (
+    SamplerSpec("ode_heun", "ODE · Heun", "Deterministic and of second order; two calls a step, good from 10 steps on.",
+                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + \tfrac h2\left(k_t + k_s\right)", _ODE, ODEOptions, _times(2)),
+    SamplerSpec("reverse_diffusion", "Reverse diffusion", "Undoes the forward step exactly in its linear part; wants about 100 "
+                "steps.", "Song et al. 2021, eq. 46", r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z", _HERE, SDEOptions, _times(1)),
+    SamplerSpec("euler_maruyama", "Euler–Maruyama", "The plainest solver of the reverse SDE; wants many steps.",
+                "Song et al. 2021, Appendix D; Maruyama 1955",
+                r"x_s = x_t - \left[f - g^2 s_\theta\right](t - s) \\ {}+ g\sqrt{t - s}\;z", _HERE, SDEOptions, _times(1)),
+    SamplerSpec("ancestral", "Ancestral", "Draws each step from the Gaussian that the estimate of the picture implies.",
+                "Song et al. 2021, Appendix F",
+                r"x_s \sim p(x_s \mid x_t, \hat x_0) \\ \hat x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)",
+                _HERE, SDEOptions, _times(1)),
+    SamplerSpec("predictor_corrector", "Predictor–corrector", "Reverse diffusion, then Langevin steps that repair its error at the "
+                "new noise level.", "Song et al. 2021, Algorithms 1, 4, 5",
+                r"x \leftarrow x + e\,s_\theta + \sqrt{2e}\;z \\ e = 2a^2\left(r\,\|z\| / \|s_\theta\|\right)^2",
+                _HERE, CorrectorOptions, _corrected),
+    SamplerSpec("heun_sde", "Stochastic Heun", "Averages drift and noise strength over both ends of a step; two calls a step.",
+                "Kloeden & Platen 1992, section 15.1",
+                r"x_s = x_t + \tfrac12\left(k_t + k_s\right)(t - s) \\ {}+ \tfrac12 (g_t + g_s)\sqrt{t - s}\;z", _HERE, SDEOptions,
+                lambda options: 2 * options.steps - options.denoise),
+    SamplerSpec("ode_euler", "ODE · Euler", "The plainest solver of the probability-flow ODE; one call a step.",
+                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + h\,k_t", _ODE, ODEOptions, _times(1)),
+    SamplerSpec("ode_rk4", "ODE · RK4", "Fourth order; four calls a step.", "Kutta 1901",
+                rf"{_SLOPE} x_s = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, ODEOptions, _times(4)),
+    SamplerSpec("ode_rk45", "ODE · RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
+                "Dormand & Prince 1980", rf"{_SLOPE} x_s = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE,
+                AdaptiveOptions, lambda options: 2 + 6 * options.steps, adaptive=True),
+)
+FACE = Face("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
+            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), two_way=True)

@@ -1,0 +1,73 @@
+"""The SDE family (Song et al. 2021) as the rest of the program sees it."""
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.captioned import predictor, training_pair
+from pipelines.data.dataset import Batch
+from pipelines.nets.denoiser import Denoiser, DenoiserConfig
+from pipelines.numerics.gaussian import clipped_v, mixed
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Sampler
+from pipelines.registry import Family
+from pipelines.request import Request
+from pipelines.sde import objective
+from pipelines.sde.options import NetworkOptions, ODEOptions, SDEOptions
+from pipelines.sde.plane import PLANE
+from pipelines.sde.processes import PROCESSES
+from pipelines.sde.sampler import SAMPLERS, score_of
+from pipelines.transport import Transport
+
+
+def build(config: dict[str, Any]) -> Denoiser:
+    """The network of a stored configuration, weights not yet loaded."""
+    return Denoiser(DenoiserConfig.from_dict(config))
+
+
+def fresh(options: NetworkOptions) -> Denoiser:
+    """A new network that has learnt nothing yet."""
+    return Denoiser(DenoiserConfig(training=asdict(options)))
+
+
+def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The family's objective on a batch."""
+    assert isinstance(net, Denoiser)
+    options = NetworkOptions(**net.config.training)
+    x0, tokens = training_pair(batch, rng)
+    return objective.loss(net, PROCESSES[options.process], x0, net.encode(tokens), rng, options.objective)
+
+
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None) -> Sampler:
+    """The sampler of a request: reads the captions, draws x from the prior, hands over to the chosen algorithm.
+
+    source: a picture (3, H, W) in [-1, 1] to start from in place of the prior, noised to t_start (SDEdit, Meng et al. 2022).
+    """
+    assert isinstance(net, Denoiser)
+    v_theta = yield from predictor(request, weights, device)
+    if request.options.clip:
+        v_theta = clipped_v(v_theta)
+    process, noise = PROCESSES[request.options.process], RowNoise(request.seeds, net.config.shape, device)
+    z = noise.normal()
+    x = process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
+    return (yield from SAMPLERS[request.sampler](score_of(v_theta, process), x, noise, process, request.options))
+
+
+def reference(request: Request) -> Request:
+    """The same picture by 100 steps of Heun's method on the probability-flow ODE, where the deterministic solvers go."""
+    o = request.options
+    return replace(request, sampler="ode_heun", options=ODEOptions(
+        steps=100, process=o.process, t_end=o.t_end, clip=o.clip, t_start=o.t_start, source=o.source))
+
+
+def transport(options: SDEOptions) -> Transport:
+    """The probability-flow ODE of the chosen process."""
+    process = PROCESSES[options.process]
+    return Transport(process, options.t_end, 1.0, process.prior_std)
+
+
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,
+                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)

@@ -1,0 +1,68 @@
+"""Options of the SDE family."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.options import OptionError, option
+
+PROCESSES = ("vp", "subvp", "ve")
+OBJECTIVES = ("variance", "likelihood", "sliced")
+
+
+@dataclass(frozen=True)
+class SDEOptions:
+    """What every sampler of the family takes."""
+    steps: int = option(100, "Steps", "How many steps from the prior to the picture; more follow the SDE more closely.",
+                        symbol="N", low=1, high=2000)
+    process: str = option("vp", "Process", "Which SDE carries pictures to noise: variance preserving, its sub-VP "
+                          "relative, or variance exploding. The same network serves all three.", symbol="f, g",
+                          choices=PROCESSES)
+    t_end: float = option(1e-3, "End time", "Where the reverse time stops: below it the score grows without bound and "
+                          "the noise cannot be seen.", symbol="ε", low=1e-5, high=0.1)
+    rho: float = option(1.0, "Spacing", "1 spaces the times evenly; more puts more of the steps near the picture.", symbol="ρ",
+                        low=1, high=7)
+    denoise: bool = option(True, "Last step without noise", "Take the mean of the last step instead of a draw, which would "
+                           "leave a trace of noise on the picture; an ODE has none.")
+    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.")
+    t_start: float = option(1.0, "Start time", "Where the reverse time starts: 1 is pure noise; less keeps more of the picture "
+                            "that it starts from.", symbol="t₀", low=0.15, high=1)
+    source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
+                         "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
+
+    def __post_init__(self) -> None:
+        if self.t_start < 1 and not self.source:
+            raise OptionError("A start time below 1 needs a picture to start from; choose one in the Picture panel, or start at 1.")
+
+
+@dataclass(frozen=True)
+class CorrectorOptions(SDEOptions):
+    corrector_steps: int = option(1, "Corrector steps", "Langevin steps after each predictor step; each costs a call.",
+                                  symbol="M", low=0, high=10)
+    snr: float = option(0.16, "Signal to noise", "How large a Langevin step is, as the ratio of its drift to its noise.",
+                        symbol="r", low=0.01, high=1)
+
+
+@dataclass(frozen=True)
+class ODEOptions(SDEOptions):
+    steps: int = option(25, "Steps", "How many steps from the prior to the picture; more follow the ODE more closely.",
+                        symbol="N", low=1, high=2000)
+    rho: float = option(2.0, "Spacing", "1 spaces the times evenly; more puts more of the steps near the picture.", symbol="ρ",
+                        low=1, high=7)
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions(SDEOptions):
+    steps: int = option(60, "Steps at most", "A picture that needs more than these is stopped and marked; each attempted "
+                        "step costs six calls.", symbol="N", low=1, high=1000)
+    rtol: float = option(1e-3, "Relative tolerance", "Error that a step may make, as a share of the value.", symbol="rtol",
+                         low=1e-8, high=1)
+    atol: float = option(1e-3, "Absolute tolerance", "Error that a step may make where values are small.", symbol="atol",
+                         low=1e-8, high=1)
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What is fixed when a new network's training begins."""
+    process: str = option("vp", "Process", "The SDE whose noise levels the network is trained on.", choices=PROCESSES)
+    objective: str = option("variance", "Objective", "Denoising score matching weighted by the noise's variance (best "
+                            "pictures) or by g squared (best likelihood), or sliced score matching.", choices=OBJECTIVES)

@@ -1,0 +1,42 @@
+"""The SDE family in the plane, for the 2-D laboratory."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pipelines.numerics.likelihood import exact, log_likelihood
+from pipelines.numerics.ode import RK4
+from pipelines.plane import KEY_VJP, CloudNoise, Plane, PlaneNet, predictor
+from pipelines.protocol import Sampler, Steps
+from pipelines.sde import objective
+from pipelines.sde.network import score
+from pipelines.sde.options import SDEOptions
+from pipelines.sde.processes import PROCESSES
+from pipelines.sde.sampler import SAMPLERS, score_of
+
+T_DATA = 1e-3
+
+
+def loss(net: PlaneNet, x0: Tensor, rng: torch.Generator) -> Tensor:
+    return objective.loss(net, PROCESSES["vp"], x0, {}, rng, "variance")
+
+
+def start(name: str, options: SDEOptions, x: Tensor, noise: CloudNoise) -> Sampler:
+    process = PROCESSES[options.process]
+    return SAMPLERS[name](score_of(predictor(), process), process.prior_std * x, noise, process, options)
+
+
+def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
+    """The score, times the noise level so that its arrows can be seen at every time; x as previews show it."""
+    process, at = PROCESSES[options.process], torch.full((len(x),), max(t, T_DATA))
+    sigma = process.sigma(at)[:, None]
+    scale = torch.hypot(process.alpha(at), process.sigma(at))[:, None]
+    return sigma * score(net, process, scale * x, at, {})
+
+
+def log_density(x: Tensor) -> Steps:
+    process = PROCESSES["vp"]
+    return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_DATA, 1.0, process.prior_std, (RK4, 24)))
+
+
+PLANE = Plane(loss, start, field, log_density, noise_at=1.0, data_at=T_DATA)

@@ -1,0 +1,200 @@
+"""How a picture is drawn: the reverse SDE dx = [f - g^2 s_theta] dt + g dw from t = 1 to t_end (Anderson 1982; Song et al.
+2021, eq. 6), or the ODE with the same marginals, dx = [f - g^2 s_theta / 2] dt (eq. 13).
+
+`s_theta` is a predictor to `yield from`, x comes from the prior, (B, C, H, W), and w is a Brownian path fixed by each
+row's seed: more steps follow the same path more closely. t > s are neighbouring times; the last step adds no noise unless
+asked to.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from pipelines.numerics.gaussian import denoised
+from pipelines.numerics.ode import EULER, HEUN, RK4, Control, Look, Tableau, adaptive, fixed
+from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.schedules import per_row
+from pipelines.protocol import Outcome, Predict, Preview, Sampler, Steps
+from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, SDEOptions
+from pipelines.sde.processes import Process
+
+
+def score_of(v_theta: Predict, process: Process) -> Predict:
+    """s_theta(x, t) = -eps / sigma(t) by `yield from`; the same relation as in `network.score`."""
+    estimate = denoised(v_theta, process)
+
+    def predict(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
+        _, eps = yield from estimate(x, t, rows)
+        return -eps / per_row(process.sigma(t), x)
+    return predict
+
+
+def euler_maruyama(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """x_s = x_t - [f - g^2 s_theta] (t - s) + g sqrt(t - s) z."""
+    w = noise.brownian(0.0, 1.0)
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        g = per_row(process.g(t), x)
+        x = x - (process.f(x, t) - g**2 * score) * _gap(t, s, x)
+        if not _last(step, options):
+            x = x + g * _gap(t, s, x).sqrt() * w.increment(float(t[0]), float(s[0]))
+    return x
+
+
+def reverse_diffusion(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """x_s = (2 - a) x_t + G^2 s_theta + G z, where x_t = a x_s + G z is the forward step (Song et al. 2021, eq. 46)."""
+    w = noise.brownian(0.0, 1.0)
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        x = _reverse(process, x, score, t, s, w.increment(float(t[0]), float(s[0])) if not _last(step, options) else None)
+    return x
+
+
+def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
+                        options: CorrectorOptions) -> Sampler:
+    """Reverse diffusion, then M Langevin steps at the new time (Song et al. 2021, Algorithms 1, 4 and 5).
+
+    x <- x + e s_theta + sqrt(2 e) z with e = 2 a^2 (r |z| / |s_theta|)^2; the norms are those of a row.
+    """
+    w = noise.brownian(0.0, 1.0)
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        if _last(step, options):
+            return _reverse(process, x, score, t, s, None)
+        x = _reverse(process, x, score, t, s, w.increment(float(t[0]), float(s[0])))
+        a, _ = _forward(process, t, s)
+        for _ in range(options.corrector_steps if step < options.steps else 0):
+            score, z = (yield from s_theta(x, s)), noise.normal()
+            # In pictures |z| / |s_theta| is about sigma; a point in the plane can have a score near zero, hence the bound.
+            ratio = torch.minimum(z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1), 2 * process.sigma(s))
+            e = per_row(2 * a**2 * (options.snr * ratio) ** 2, x)
+            x = x + e * score + (2 * e).sqrt() * z
+    return x
+
+
+def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """x_s ~ p(x_s | x_t, x0), a Gaussian, with the estimate of x0 put in (Ho et al. 2020, eq. 7; Song et al. 2021,
+    Appendix F, for any process with a linear drift)."""
+    w = noise.brownian(0.0, 1.0)
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        a, variance = _forward(process, t, s)
+        share = (process.sigma(s) / process.sigma(t)) ** 2             # of what is known of x_s through x_t
+        x0 = _tweedie(process, x, t, score)
+        x = per_row(a * share, x) * x + per_row(process.alpha(s) * variance / process.sigma(t) ** 2, x) * x0
+        if not _last(step, options):
+            x = x + per_row((share * variance).sqrt(), x) * w.increment(float(t[0]), float(s[0]))
+    return x
+
+
+def heun_sde(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """Heun's method for the reverse SDE: drift and g averaged over both ends of a step, one Brownian increment
+    (Kloeden & Platen 1992, section 15.1; the noise is additive). A last step without noise is Euler's."""
+    w = noise.brownian(0.0, 1.0)
+
+    def slope(x: Tensor, t: Tensor, score: Tensor) -> Tensor:
+        return -(process.f(x, t) - per_row(process.g(t), x) ** 2 * score)
+
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        dt, here = _gap(t, s, x), slope(x, t, score)
+        if _last(step, options):
+            return x + here * dt
+        dw = dt.sqrt() * w.increment(float(t[0]), float(s[0]))
+        ahead = x + here * dt + per_row(process.g(t), x) * dw
+        there = slope(ahead, s, (yield from s_theta(ahead, s)))
+        x = x + (here + there) / 2 * dt + per_row((process.g(t) + process.g(s)) / 2, x) * dw
+    return x
+
+
+def probability_flow(table: Tableau, s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
+                     options: SDEOptions) -> Sampler:
+    """The ODE dx = [f - g^2 s_theta / 2] dt by a Runge-Kutta method with fixed steps; deterministic."""
+    return (yield from fixed(table, _flow(s_theta, process), x, times(options), _look(process, options)))
+
+
+def probability_flow_rk45(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
+                          options: AdaptiveOptions) -> Sampler:
+    """The same ODE with steps that each picture chooses by its own error."""
+    control = Control(options.rtol, options.atol, options.steps)
+    outcome: Outcome = yield from adaptive(_flow(s_theta, process), x, options.t_start, options.t_end, control,
+                                           _look(process, options))
+    return outcome
+
+
+def _flow(s_theta: Predict, process: Process) -> Predict:
+    def field(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
+        score = yield from s_theta(x, t, rows)
+        return process.f(x, t) - 0.5 * per_row(process.g(t), x) ** 2 * score
+    return field
+
+
+def times(options: SDEOptions) -> list[float]:
+    """N + 1 times from t_start to t_end, evenly spaced in t^(1/rho) (as Karras et al. 2022, eq. 5, space noise levels)."""
+    begin, end = (t ** (1 / options.rho) for t in (options.t_start, options.t_end))
+    return [(begin + k / options.steps * (end - begin)) ** options.rho for k in range(options.steps)] + [options.t_end]
+
+
+def _steps(options: SDEOptions, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """(number of the step from 1, t, s), times (B,)."""
+    full = [torch.full((len(x),), t, device=x.device) for t in times(options)]
+    return ((i, t, s) for i, (t, s) in enumerate(pairwise(full), start=1))
+
+
+def _last(step: int, options: SDEOptions) -> bool:
+    """Whether this step must add no noise."""
+    return options.denoise and step == options.steps
+
+
+def _gap(t: Tensor, s: Tensor, x: Tensor) -> Tensor:
+    return per_row(t - s, x)
+
+
+def _forward(process: Process, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """(a, G^2) of the forward step x_t = a x_s + G z."""
+    a = process.alpha(t) / process.alpha(s)
+    return a, process.sigma(t) ** 2 - (a * process.sigma(s)) ** 2
+
+
+def _reverse(process: Process, x: Tensor, score: Tensor, t: Tensor, s: Tensor, z: Tensor | None) -> Tensor:
+    a, variance = _forward(process, t, s)
+    mean = per_row(2 - a, x) * x + per_row(variance, x) * score
+    return mean if z is None else mean + per_row(variance.sqrt(), x) * z
+
+
+def _tweedie(process: Process, x: Tensor, t: Tensor, score: Tensor) -> Tensor:
+    """E[x0 | x_t] = (x_t + sigma^2 score) / alpha (Efron 2011)."""
+    return (x + per_row(process.sigma(t) ** 2, x) * score) / per_row(process.alpha(t), x)
+
+
+def _preview(process: Process, options: SDEOptions, step: int, x: Tensor, t: Tensor, s: Tensor, score: Tensor) -> Preview:
+    alpha, sigma, g = process.alpha(t), process.sigma(t), process.g(t)
+    a, variance = _forward(process, t, s)
+    numbers = {"t": t, "s": s, "h": s - t, "a": a, "G^2": variance, r"\alpha(t)": alpha, r"\sigma(t)": sigma, "g^2": g**2,
+               r"\|s_\theta\|": score.flatten(1).norm(dim=1)}
+    return Preview(x / per_row(torch.hypot(alpha, sigma), x), _tweedie(process, x, t, score), step, options.steps,
+                   float(t[0]), float(sigma[0] / alpha[0]), numbers, score)
+
+
+def _look(process: Process, options: SDEOptions) -> Look:
+    """The preview of an ODE step, whose slope holds the score."""
+    def look(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
+        score = 2 * (process.f(x, t) - slope) / per_row(process.g(t), x) ** 2
+        return _preview(process, options, step, x, t, t + h, score)
+    return look
+
+
+SAMPLERS: dict[str, Callable[..., Sampler]] = {
+    "reverse_diffusion": reverse_diffusion, "euler_maruyama": euler_maruyama, "ancestral": ancestral,
+    "predictor_corrector": predictor_corrector, "heun_sde": heun_sde,
+    "ode_euler": lambda *a: probability_flow(EULER, *a), "ode_heun": lambda *a: probability_flow(HEUN, *a),
+    "ode_rk4": lambda *a: probability_flow(RK4, *a), "ode_rk45": probability_flow_rk45,
+}

@@ -1,0 +1,111 @@
+"""Every family's tab, the 2-D laboratory and a picture of one's own, in real Chromium."""
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from pipelines import registry
+from pipelines.data.shapes import Scene, Thing, render
+from tests.browser.conftest import Opener
+from tests.browser.test_page import choose, fill, tab
+
+
+def inside(page: Page, family: str, name: str) -> None:
+    """Open one of the panels that look inside a family."""
+    page.locator(f"#{family}-tab, [id='{family}']").get_by_role("tab", name=name, exact=True).locator("visible=true").click()
+
+
+def picture(color: str) -> dict:
+    buffer = io.BytesIO()
+    Image.fromarray(render(Scene((Thing("circle", color, "large", 128, 128),), "white"), 64)).save(buffer, "PNG")
+    return {"name": f"{color}.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+@pytest.mark.parametrize("family", [name for name in registry.NAMES if name != "diffusion"])
+def test_generate_and_scrub(open_page: Opener, family: str) -> None:
+    page, face = open_page(), registry.face(family)
+    tab(page, face.title)
+    expect(page.locator(f"#{family}-canvas .sx-example").first).to_be_visible()
+    adaptive = [spec for spec in face.samplers.values() if spec.adaptive]
+    choose(page, f"{family}-sampler", adaptive[0].title)
+    expect(page.locator(f"#{family}-steps input")).to_have_value("60")
+    first = next(iter(face.samplers.values()))
+    choose(page, f"{family}-sampler", first.title)
+    expect(page.locator(f"#{family}-steps input")).to_have_value(str(first.options().steps))
+    fill(page, f"{family}-steps", 6)
+    fill(page, f"{family}-count", 2)
+    page.click(f"#{family}-generate")
+    expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached(timeout=60_000)
+    expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("24 calls")
+    page.locator(f"#{family}-canvas input[type=range]").fill("2")
+    numbers = page.locator(f"#{family}-process dl")
+    for text in ("2 of 6", "α(t)", "σ(t)"):
+        expect(numbers).to_contain_text(text)
+    expect(page.locator(f"#{family}-process polyline")).to_have_count(13)
+
+
+def test_a_tolerance_that_is_not_met_marks_the_picture(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Flow")
+    choose(page, "flow-sampler", "RK45")
+    expect(page.locator("#flow-steps input")).to_have_value("60")
+    fill(page, "flow-steps", 2)
+    fill(page, "flow-count", 1)
+    page.click("#flow-generate")
+    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("short of the tolerance", timeout=60_000)
+
+
+def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Flow")
+    inside(page, "flow", "2-D")
+    lab = page.locator("#flow-lab")
+    lab.locator("[data-density=moons]").click()
+    expect(lab.get_by_role("status")).to_contain_text("Training: step")
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 calls"), timeout=60_000)
+    time = lab.get_by_label("Time of the laboratory")
+    shown = []
+    for moment in ("3", "20"):
+        time.fill(moment)
+        expect(lab.get_by_role("button", name="Play")).to_be_visible()                     # it stands still
+        shown.append(lab.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
+    assert shown[0] != shown[1]
+    lab.get_by_role("button", name="Play").click()
+    expect(lab.get_by_role("button", name="Pause")).to_be_visible()
+    lab.get_by_label("Sampler of the laboratory").select_option("euler")
+    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
+    lab.get_by_text("likelihood").click()
+    expect(lab.get_by_label("likelihood")).to_be_checked()
+
+    lab.locator("[data-density=drawn]").click()
+    lab.get_by_role("button", name="Train").click()
+    expect(lab.get_by_role("status")).to_contain_text("Draw at least 5")
+    box = lab.locator("canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 200)
+    page.mouse.down()
+    for k in range(20):
+        page.mouse.move(box["x"] + 60 + 10 * k, box["y"] + 200 - 4 * k)
+    page.mouse.up()
+    lab.get_by_role("button", name="Train").click()
+    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls", timeout=60_000)
+
+
+def test_likelihood_and_way_of_an_uploaded_picture(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Flow")
+    inside(page, "flow", "Picture")
+    page.click("#flow-own-measure")
+    expect(page.locator("#flow-own-shown")).to_contain_text("There is no picture yet")
+    page.locator("#flow-own-0 input[type=file]").set_input_files(picture("red"))          # type: ignore[arg-type]
+    expect(page.locator("#flow-own-0 img")).to_be_visible()
+    page.click("#flow-own-measure")
+    expect(page.locator("#flow-own-shown dl")).to_contain_text("bits/dim", timeout=120_000)
+    page.locator("#flow-own-1 input[type=file]").set_input_files(picture("blue"))         # type: ignore[arg-type]
+    expect(page.locator("#flow-own-1 img")).to_be_visible()
+    page.click("#flow-own-morph")
+    expect(page.locator("#flow-own-shown .sx-way-row img")).to_have_count(9, timeout=120_000)

@@ -1,0 +1,97 @@
+"""Latent diffusion: the autoencoder's objective, the second stage on held latents, previews as pictures."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.data.dataset import batches
+from pipelines.diffusion import family
+from pipelines.diffusion.latent import colours
+from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
+from pipelines.diffusion.options import DDIMOptions, NetworkOptions
+from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig, loss, psnr
+from pipelines.nets.unet import UNetConfig
+from pipelines.numerics.schedules import NoiseSchedule
+from pipelines.protocol import Call, NetKey, Preview
+from pipelines.request import Request
+from tests.tiny import TEXT
+
+SMALL = AutoencoderConfig(widths=(16, 24))
+
+
+def tiny_latent() -> DiffusionNet:
+    torch.manual_seed(0)
+    unet = UNetConfig(4, fold=1, widths=(8, 16), heads=2, context=16, emb=16)
+    return DiffusionNet(DiffusionConfig(TEXT, unet, NoiseSchedule("cosine"), "v", 64, SMALL)).eval()
+
+
+def test_shapes_and_configuration() -> None:
+    net = tiny_latent()
+    assert net.config.shape == (4, 16, 16)
+    assert DiffusionConfig.from_dict(net.config.to_dict()) == net.config
+    latents = net.autoencoder.encode(torch.zeros(2, 3, 64, 64))                # type: ignore[union-attr]
+    assert latents.shape == (2, 4, 16, 16) and net.decode(latents).shape == (2, 3, 64, 64)
+    full = family.fresh(NetworkOptions(space="latents"))
+    assert full.config.size == 64 and full.config.shape == (4, 16, 16)
+
+
+def test_the_autoencoder_learns_and_its_latents_get_unit_variance() -> None:
+    torch.manual_seed(0)
+    net, rng = Autoencoder(SMALL), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(net.parameters(), lr=4e-3)
+    data = batches("train", 0, 64, 16)
+    test = next(batches("test", 0, 64, 64)).x0
+    with torch.no_grad():
+        before = psnr(net, test)
+    for _ in range(120):
+        value = loss(net, next(data).x0, rng)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert psnr(net, test) > before + 6
+        assert net.encode(test).std().item() == pytest.approx(1, abs=0.3)
+
+
+def test_the_second_stage_leaves_the_autoencoder_alone(tmp_path: Path) -> None:
+    net = tiny_latent().train()
+    batch = next(batches("train", 0, 64, 4))
+    family.loss(net, batch, torch.Generator().manual_seed(0)).backward()
+    assert all(p.grad is None for p in net.autoencoder.parameters())           # type: ignore[union-attr]
+    assert any(p.grad is not None for p in net.unet.parameters())
+
+
+def test_the_sampler_decodes_and_its_previews_are_pictures() -> None:
+    net, key = tiny_latent(), "t"
+    request = Request("diffusion", "tiny", "ddim", DDIMOptions(steps=3), "a red star", count=2)
+    sampler = family.start(request, key, net, torch.device("cpu"))
+    calls, previews, answer = [], [], None
+    with torch.inference_mode():
+        while True:
+            try:
+                wish = sampler.send(answer)
+            except StopIteration as stop:
+                result = stop.value
+                break
+            if isinstance(wish, Preview):
+                previews.append(wish)
+                answer = None
+            else:
+                calls += [call.net for call in wish]
+                answer = tuple(_evaluate(net, call) for call in wish)
+    assert result.shape == (2, 3, 64, 64)
+    assert calls.count(NetKey(key, "decode")) == 4 and calls.count(NetKey(key, "predict")) == 6
+    assert all(p.x_t.shape == (2, 3, 16, 16) and p.x0.shape == (2, 3, 64, 64) for p in previews)
+
+
+def test_colours_tell_channels_apart() -> None:
+    channels = torch.eye(4)[:, :, None, None]
+    seen = colours(channels).flatten(1)
+    assert torch.cdist(seen, seen).add(torch.eye(4)).min() > 0.3
+
+
+def _evaluate(net: DiffusionNet, call: Call):
+    method = getattr(net, call.net.method)
+    return method(call.x, call.cond) if call.t is None else method(call.x, call.t, call.cond)

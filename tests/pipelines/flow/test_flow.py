@@ -1,0 +1,122 @@
+"""Paths, solvers and the objective on Gaussian data, and against the flow-matching package."""
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines.flow.network import velocity as network_velocity
+from pipelines.flow.objective import loss, nearest
+from pipelines.flow.options import FlowOptions
+from pipelines.flow.paths import OT, PATHS
+from pipelines.flow.sampler import SAMPLERS
+from pipelines.numerics.gaussian import velocity
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Outcome, run_alone
+from pipelines.registry import face
+from tests.pipelines.gaussian import KEY, Gaussian, exact, slope
+
+DATA = Gaussian()
+SPECS = face("flow").samplers
+TIMES = torch.tensor([0.05, 0.3, 0.5, 0.8, 0.95], dtype=torch.float64)
+
+
+def draw(name: str, options: FlowOptions, rows: int = 16, shape: tuple[int, ...] = (3, 16, 16),
+         dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, int]:
+    """(samples, the noise they came from, calls)."""
+    calls = 0
+
+    def net(z: Tensor, phi: Tensor, cond: dict) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return DATA.predict(z, phi, cond)
+
+    path, x = PATHS[options.path], RowNoise(tuple(range(rows)), shape).normal().to(dtype)
+    with torch.inference_mode():
+        result = run_alone(SAMPLERS[name](velocity(exact(), path), x, path, options), {KEY: net})
+    return result.x if isinstance(result, Outcome) else result, x, calls
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_derivatives_of_the_paths(name: str) -> None:
+    path, h = PATHS[name], 1e-6
+    for value, derivative in ((path.alpha, path.d_alpha), (path.sigma, path.d_sigma)):
+        difference = (value(TIMES + h) - value(TIMES - h)) / (2 * h)
+        assert torch.allclose(derivative(TIMES), difference, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_conditional_velocity_is_that_of_the_conditional_flow(name: str) -> None:
+    path, rng, h = PATHS[name], torch.Generator().manual_seed(0), 1e-6
+    x1, eps = (torch.randn(5, 3, generator=rng, dtype=torch.float64) for _ in range(2))
+    moved = (path.sample(x1, eps, TIMES + h) - path.sample(x1, eps, TIMES - h)) / (2 * h)
+    assert torch.allclose(path.velocity(x1, eps, TIMES), moved, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(path.u(path.sample(x1, eps, TIMES), x1, TIMES), moved, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_ends_of_the_paths(name: str) -> None:
+    path, ends = PATHS[name], torch.tensor([0.0, 1.0])
+    assert path.sigma(ends).tolist() == pytest.approx([1, 0], abs=0.012)
+    assert path.alpha(ends).tolist() == pytest.approx([0, 1], abs=0.007)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_marginal_velocity_of_a_gaussian(name: str) -> None:
+    path, x = PATHS[name], torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.allclose(network_velocity(DATA, path, x, TIMES, {}), DATA.velocity(path, x, TIMES), atol=1e-9)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("name", SPECS)
+def test_mean_and_variance(name: str, path: str) -> None:
+    samples, _, _ = draw(name, SPECS[name].options(steps=80, path=path))
+    assert samples.mean().item() == pytest.approx(0.3, abs=0.02)
+    assert samples.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(("name", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2), ("rk4", 4)])
+def test_order_of_convergence(name: str, order: int) -> None:
+    errors = []
+    for steps in (64, 128, 256):
+        samples, x, _ = draw(name, FlowOptions(steps, "vp"), rows=2, shape=(1, 8, 8), dtype=torch.float64)
+        errors.append((samples - DATA.flow(PATHS["vp"], x, 0.0, 1.0)).square().mean().sqrt().item())
+    assert slope(errors) == pytest.approx(order, abs=0.3), errors
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_calls_are_the_declared_ones(name: str) -> None:
+    for steps in (1, 2, 7):
+        options = SPECS[name].options(steps=steps)
+        _, _, calls = draw(name, options, rows=1, shape=(1, 4, 4))
+        assert calls <= SPECS[name].nfe(options) if SPECS[name].adaptive else calls == SPECS[name].nfe(options)
+
+
+def test_path_and_solver_equal_the_flow_matching_package() -> None:
+    from flow_matching.path import CondOTProbPath
+    from flow_matching.solver import ODESolver
+    rng = torch.Generator().manual_seed(0)
+    x1, eps, t = torch.randn(8, 5, generator=rng), torch.randn(8, 5, generator=rng), torch.rand(8, generator=rng)
+    theirs = CondOTProbPath().sample(x_0=eps, x_1=x1, t=t)
+    path = OT(sigma_min=0.0)
+    assert torch.allclose(path.sample(x1, eps, t), theirs.x_t, atol=1e-6)
+    assert torch.allclose(path.velocity(x1, eps, t), theirs.dx_t, atol=1e-6)
+    for method in ("euler", "midpoint"):
+        ours, x, _ = draw(method, FlowOptions(20), rows=2, shape=(6,))
+        solver = ODESolver(velocity_model=lambda x, t: network_velocity(DATA, PATHS["ot"], x, t.expand(len(x)), {}))
+        ended = solver.sample(x_init=x, method=method, step_size=1 / 20)
+        assert (ours - ended).abs().max() < 1e-4
+
+
+def test_the_objective_is_least_for_the_exact_network() -> None:
+    x1 = DATA.mu + DATA.s * torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
+    values = {mu: loss(Gaussian(mu, DATA.s), PATHS["ot"], x1, {}, torch.Generator().manual_seed(1)).item() for mu in (0.0, 0.3, 0.6)}
+    assert min(values, key=values.__getitem__) == 0.3
+
+
+def test_minibatch_coupling_is_a_permutation_that_shortens_the_paths() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x1, eps = torch.randn(64, 2, generator=rng), torch.randn(64, 2, generator=rng)
+    order = nearest(x1, eps)
+    assert sorted(order.tolist()) == list(range(64))
+    assert (x1 - eps[order]).square().sum() < 0.5 * (x1 - eps).square().sum()

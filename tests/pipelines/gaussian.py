@@ -1,0 +1,69 @@
+"""Gaussian data N(mu, s^2 I), for which the exact network of `numerics.gaussian` is known, and so is everything else."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipelines.numerics.gaussian import Path
+from pipelines.numerics.guidance import guided
+from pipelines.numerics.schedules import per_row
+from pipelines.protocol import NetKey, Predict
+
+KEY, KEY_VJP = NetKey("gaussian", "predict"), NetKey("gaussian", "predict_vjp")
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    mu: float = 0.3
+    s: float = 0.5
+
+    def predict(self, z: Tensor, phi: Tensor, cond: dict) -> Tensor:
+        """E[cos(phi) eps - sin(phi) x0 | z]."""
+        cos, sin = per_row(phi.cos(), z), per_row(phi.sin(), z)
+        away = (z - cos * self.mu) / (cos**2 * self.s**2 + sin**2)
+        return cos * sin * away - sin * (self.mu + cos * self.s**2 * away)
+
+    def predict_vjp(self, z: Tensor, phi: Tensor, cond: dict) -> dict[str, Tensor]:
+        cos, sin = per_row(phi.cos(), z), per_row(phi.sin(), z)
+        slope = cos * sin * (1 - self.s**2) / (cos**2 * self.s**2 + sin**2)
+        return {"value": self.predict(z, phi, cond), "product": slope * cond["vector"]}
+
+    def std(self, path: Path, t: Tensor) -> Tensor:
+        """Standard deviation of x_t."""
+        return (path.alpha(t) ** 2 * self.s**2 + path.sigma(t) ** 2).sqrt()
+
+    def score(self, path: Path, x: Tensor, t: Tensor) -> Tensor:
+        return -(x - per_row(path.alpha(t), x) * self.mu) / per_row(self.std(path, t) ** 2, x)
+
+    def velocity(self, path: Path, x: Tensor, t: Tensor) -> Tensor:
+        """m' + (std' / std) (x - m), the field that carries N(m, std^2) along."""
+        rate = (path.alpha(t) * path.d_alpha(t) * self.s**2 + path.sigma(t) * path.d_sigma(t)) / self.std(path, t) ** 2
+        return per_row(path.d_alpha(t), x) * self.mu + per_row(rate, x) * (x - per_row(path.alpha(t), x) * self.mu)
+
+    def flow(self, path: Path, x: Tensor, start: float, end: float) -> Tensor:
+        """Where that field takes x from `start` to `end`: (x - m) / std stays the same."""
+        t, s = torch.tensor([start], dtype=torch.float64), torch.tensor([end], dtype=torch.float64)
+        ratio = float(self.std(path, s) / self.std(path, t))
+        return float(path.alpha(s)) * self.mu + ratio * (x - float(path.alpha(t)) * self.mu)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """log p(x0) of each row, (B,)."""
+        d = x[0].numel()
+        return -((x - self.mu) / self.s).flatten(1).square().sum(1) / 2 - d * (math.log(self.s) + math.log(2 * math.pi) / 2)
+
+    @property
+    def nets(self) -> dict:
+        return {KEY: self.predict, KEY_VJP: self.predict_vjp}
+
+
+def exact() -> Predict:
+    """The predictor that asks for KEY without guidance."""
+    return guided(KEY, {}, {}, 1.0)
+
+
+def slope(errors: list[float]) -> float:
+    """Measured order of convergence when each error belongs to half the step of the one before."""
+    return math.log2(errors[0] / errors[-1]) / (len(errors) - 1)

@@ -1,0 +1,107 @@
+"""On Gaussian data the exact score is known, and so is where every sampler must end."""
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Outcome, run_alone
+from pipelines.registry import face
+from pipelines.sde.options import SDEOptions
+from pipelines.sde.processes import PROCESSES
+from pipelines.sde.sampler import SAMPLERS, score_of
+from tests.pipelines.gaussian import KEY, Gaussian, exact, slope
+
+DATA = Gaussian()
+SPECS = face("sde").samplers
+SHAPE = (3, 16, 16)
+
+
+def draw(name: str, options: SDEOptions, rows: int = 16, shape: tuple[int, ...] = SHAPE) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """(samples, where they started, calls)."""
+    calls = 0
+
+    def net(z: torch.Tensor, phi: torch.Tensor, cond: dict) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return DATA.predict(z, phi, cond)
+
+    process, noise = PROCESSES[options.process], RowNoise(tuple(range(rows)), shape)
+    x = process.prior_std * noise.normal()
+    with torch.inference_mode():
+        result = run_alone(SAMPLERS[name](score_of(exact(), process), x, noise, process, options), {KEY: net})
+    return result.x if isinstance(result, Outcome) else result, x, calls
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("name", SPECS)
+def test_mean_and_variance(name: str, process: str) -> None:
+    # Euler's steps are far too long for VE at its widest noise (the drift there is 40 per step of 0.01).
+    steps = {"ode_rk45": 60}.get(name, 800 if process == "ve" and name in ("euler_maruyama", "ode_euler", "heun_sde") else 200)
+    samples, _, _ = draw(name, SPECS[name].options(steps=steps, process=process))
+    assert samples.mean().item() == pytest.approx(0.3, abs=0.03)
+    assert samples.std().item() == pytest.approx(0.5, rel=0.08)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_calls_are_the_declared_ones(name: str) -> None:
+    for steps in (1, 2, 7):
+        options = SPECS[name].options(steps=steps, denoise=steps != 2)
+        _, _, calls = draw(name, options, rows=1, shape=(1, 4, 4))
+        assert calls <= SPECS[name].nfe(options) if SPECS[name].adaptive else calls == SPECS[name].nfe(options)
+
+
+@pytest.mark.parametrize(("name", "order", "tolerance"), [("ode_euler", 1, 0.15), ("ode_heun", 2, 0.25), ("ode_rk4", 4, 0.4)])
+@pytest.mark.parametrize("process", PROCESSES)
+def test_order_of_the_probability_flow(name: str, order: int, tolerance: float, process: str) -> None:
+    errors = []
+    for steps in (64, 128, 256):
+        samples, x, _ = draw(name, SDEOptions(steps, process, t_end=0.1), rows=2, shape=(1, 8, 8))
+        errors.append((samples.double() - DATA.flow(PROCESSES[process], x.double(), 1.0, 0.1)).square().mean().sqrt().item())
+    assert slope(errors) == pytest.approx(order, abs=tolerance) or errors[-1] < 2e-6, errors
+
+
+@pytest.mark.parametrize(("name", "least"), [("euler_maruyama", 0.85), ("reverse_diffusion", 0.85), ("ancestral", 0.85),
+                                             ("heun_sde", 0.85)])
+def test_strong_order_is_one_on_the_same_brownian_path(name: str, least: float) -> None:
+    """The noise is additive, so Euler-Maruyama's strong order is 1 and not 1/2 (Kloeden & Platen 1992, section 10.2)."""
+    # The end time is away from 0, where the drift has a singularity, and the times lie on the paths' grid.
+    runs = [draw(name, SDEOptions(steps, "vp", 0.125, denoise=False), rows=8, shape=(1, 8, 8))[0] for steps in (112, 224, 448, 3584)]
+    errors = [(x - runs[-1]).square().mean().sqrt().item() for x in runs[:-1]]
+    assert slope(errors) > least, errors
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_euler_maruyama_equals_torchsde_on_the_same_path(process: str) -> None:
+    import torchsde
+    options, p, rows = SDEOptions(64, process, 0.125, denoise=False), PROCESSES[process], 2
+    ours, x, _ = draw("euler_maruyama", options, rows=rows, shape=(4,))
+    paths = RowNoise(tuple(range(rows)), (4,)).brownian(0.0, 1.0)
+
+    class Reverse:
+        noise_type, sde_type = "diagonal", "ito"
+
+        def f(self, tau: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+            t = (1 - tau).expand(len(x))
+            return -(p.f(x, t) - p.g(t)[:, None] ** 2 * DATA.score(p, x, t))
+
+        def g(self, tau: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+            return p.g((1 - tau).expand(len(x)))[:, None].expand_as(x)
+
+    class Backwards:
+        """The same Brownian path, read from t = 1 down."""
+        dtype, device, shape, levy_area_approximation = torch.float32, torch.device("cpu"), (rows, 4), "none"
+
+        def __call__(self, a: torch.Tensor, b: torch.Tensor | None = None, **_: object) -> torch.Tensor:
+            return paths.increment(1 - float(a), 1 - float(b)) * (float(b) - float(a)) ** 0.5
+
+    with torch.no_grad():
+        theirs = torchsde.sdeint(Reverse(), x, torch.tensor([0.0, 0.875]), bm=Backwards(), method="euler", dt=0.875 / 64)[-1]
+    assert (ours - theirs).abs().max() < 2e-4 * float(p.prior_std)
+
+
+def test_langevin_steps_of_a_row_do_not_depend_on_its_neighbours() -> None:
+    options = SPECS["predictor_corrector"].options(steps=20)
+    together, _, _ = draw("predictor_corrector", options, rows=6)
+    alone, _, _ = draw("predictor_corrector", options, rows=1)
+    assert torch.equal(together[:1], alone)

@@ -1,0 +1,121 @@
+"""Every family and sampler of the registry, end to end on a tiny network."""
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines import registry
+from pipelines.data.captions import parse
+from pipelines.data.dataset import Batch, to_pixels, to_tensor
+from pipelines.data.shapes import Scene, Thing, render
+from pipelines.data.tokenizer import tokenizer
+from pipelines.engine import Engine
+from pipelines.metrics.judge import read
+from pipelines.nets.unet import UNetConfig
+from pipelines.options import options_of
+from pipelines.protocol import NetKey, Outcome, run_alone
+from pipelines.request import Request
+from tests.tiny import tiny, untrained
+
+CPU = torch.device("cpu")
+SAMPLERS = [(family, name) for family in registry.NAMES for name in registry.face(family).samplers]
+NETS = {family: tiny(family) for family in registry.NAMES}
+
+
+def nets_of(family: str, net: torch.nn.Module) -> dict:
+    return {NetKey("t", method): getattr(net, method) for method in registry.family(family).methods}
+
+
+def draw(request: Request, net: torch.nn.Module | None = None) -> Tensor:
+    net = net or NETS[request.family]
+    with torch.inference_mode():
+        result = run_alone(registry.family(request.family).start(request, "t", net, CPU), nets_of(request.family, net))
+    return result.x if isinstance(result, Outcome) else result
+
+
+def request(family: str, name: str, count: int = 1, seed: int = 3, **options: object) -> Request:
+    spec = registry.face(family).samplers[name]
+    return Request(family, "tiny", name, spec.options(**{"steps": 3, **options}), "a red star above a blue ring", seed=seed, count=count)
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_a_face_says_everything(family: str) -> None:
+    face = registry.face(family)
+    assert face.name == family and face.samplers and face.accent.startswith("#")
+    root = Path(__file__).parents[2]
+    for text in (face.about.network, face.about.objective, face.about.sampling, *face.samplers.values()):
+        assert (root / text.file).is_file(), text.file
+        assert text.formula
+    for spec in face.samplers.values():
+        assert spec.summary and spec.source and all(o.help and o.label for o in options_of(spec.options))
+
+
+@pytest.mark.parametrize(("family", "name"), SAMPLERS)
+def test_every_option_at_its_bounds(family: str, name: str) -> None:
+    for o in options_of(registry.face(family).samplers[name].options):
+        values = [bound for bound in (o.low, o.high) if bound is not None] if not o.choices else list(o.choices)
+        values = [True, False] if o.type is bool else values
+        for value in values:
+            if o.name == "steps" and value > 10:
+                continue                                     # the upper bound is tested by what it costs, in test_samplers
+            more = {"source": "ab"} if o.name == "t_start" else {}      # which then must be there
+            result = draw(request(family, name, **{o.name: o.type(value)}, **more))
+            assert result.shape == (1, 3, 32, 32) and torch.isfinite(result).all(), (o.name, value)
+
+
+@pytest.mark.parametrize(("family", "name"), SAMPLERS)
+def test_deterministic_and_alone_as_among_others(family: str, name: str) -> None:
+    three = draw(request(family, name, count=3))
+    assert torch.equal(three, draw(request(family, name, count=3)))
+    alone = draw(request(family, name, seed=4))
+    assert (three[1:2] - alone).abs().max() < 2 / 255
+    assert (three[:1] - three[1:2]).abs().max() > 2 / 255
+
+
+def test_all_samplers_of_all_families_share_the_engine() -> None:
+    nets = {NetKey(family, method): getattr(net, method) for family, net in NETS.items()
+            for method in registry.family(family).methods}
+    engine = Engine(nets)
+    requests = [request(family, name, count=2) for family, name in SAMPLERS]
+    jobs = [engine.submit(registry.family(r.family).start(r, r.family, NETS[r.family], CPU)) for r in requests]
+    for r, job in zip(requests, jobs, strict=True):
+        result = job.result()
+        assert ((result.x if isinstance(result, Outcome) else result) - draw(r)).abs().max() < 2 / 255
+    engine.close()
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_training_lowers_the_objective_and_the_judge_sees_it(family: str) -> None:
+    """200 steps on a single scene; afterwards the network draws it, before it cannot."""
+    caption = "a large red circle on white"
+    scene = Scene((Thing("circle", "red", "large", 128, 128),), "white")
+    claim = parse(caption)
+    assert claim is not None
+    wide = UNetConfig(widths=(32, 32), heads=2, context=16, emb=16)      # 2x2 pixels hold 12 numbers, which must pass
+    net = untrained(family, wide).train()
+    batch = Batch(to_tensor(render(scene)).expand(16, -1, -1, -1), tokenizer().batch([caption] * 16), torch.zeros(16, dtype=torch.long))
+    optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
+    losses = []
+    for step in range(200):
+        value = registry.family(family).loss(net, batch, torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        decay.step()
+        losses.append(value.item())
+    assert np.mean(losses[-20:]) < 0.3 * np.mean(losses[:5])
+    name = next(iter(registry.face(family).samplers))
+    asked = dataclasses.replace(request(family, name, count=8, steps=40), prompt=caption, guidance_scale=1.0)
+
+    def right(network: torch.nn.Module) -> int:
+        scenes = [read(picture) for picture in to_pixels(draw(asked, network.eval()))]
+        return sum(s is not None and claim.holds_for(s) for s in scenes)
+
+    assert right(net) >= 2 > right(untrained(family, wide)) == 0
