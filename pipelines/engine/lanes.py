@@ -2,7 +2,7 @@
 
 A network of convolutions over few pixels keeps several cores waiting for each other within every layer. Rows do not
 depend on one another, so each core takes some of them through the whole network alone, and they meet once, at the end
-(measured on two cores: 1.3 to 1.8 times the rows per second, see tests/bench/RESULTS.md).
+(on two cores 1.2 to 1.4 times the rows per second from two rows on, see the benchmark `batch` in tests/bench/RESULTS.md).
 """
 from __future__ import annotations
 
