@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.requests import face_of
-from app.views import Ask, UserError
+from app.requests import face_of, make_request
+from app.views import Ask, BadInput, UserError
 from pipelines.options import build
 from pipelines.registry import SamplerSpec
 
@@ -17,6 +17,14 @@ CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of 
 MOST_STEPS = 200
 FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "frechet_distance",
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
+
+
+def file_name(ask: Ask, model_sha256: str, split: str) -> str:
+    """Of the table of a request: all that its cells share. Raises BadInput."""
+    if ask.sampler or ask.options:
+        raise BadInput("A table measures every sampler with its own defaults; leave out --sampler and the samplers' options.")
+    guidance = make_request(replace(ask, prompt="-", count=1), "").guidance_scale
+    return f"{ask.family}-{model_sha256[:12]}-{split}-{ask.count}-w{guidance:g}.jsonl"
 
 
 def steps_within(spec: SamplerSpec, calls: int) -> int | None:

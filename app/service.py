@@ -190,7 +190,7 @@ class Service:
     def quality_table(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
         loaded = self._load(self._models.entry(ask).name)
-        path = self.paths.tables / f"{ask.family}-{loaded.sha256[:12]}-{split}-{ask.count}.jsonl"
+        path = self.paths.tables / quality.file_name(ask, loaded.sha256, split)
         rows = quality.measure(lambda cell: self.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
 

@@ -99,6 +99,7 @@ def test_evaluate(run: Run) -> None:
     assert code == 0 and {"caption_accuracy", "frechet_distance", "nfe", "count", "precision", "recall"} <= set(result)
     assert result["nfe"] == 4 and result["count"] == 12 and 0 <= result["caption_accuracy"] <= 1
     assert math.isfinite(result["frechet_distance"])
+    assert "leave out --sampler" in run("evaluate", "diffusion", "--table", "--steps", "2")[2]
 
 
 def test_models(run: Run) -> None:

@@ -20,7 +20,7 @@ BATCH, SIZE, WARMUP, STEPS = 16, 32, 5, 40
 
 
 class Clocked(nn.Module):
-    """The UNet with an empty caption, noting when it is called."""
+    """The UNet with an empty caption, noting when it is called. Peers give their own times for its angle: that costs the same."""
     channels, out_dim, self_condition, random_or_learned_sinusoidal_cond = 3, 3, False, False      # what a peer asks for
 
     def __init__(self) -> None:
