@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 import psutil
 import torch
+
+from pipelines.precision import fast_bf16
 
 
 def threads() -> int:
@@ -31,23 +31,9 @@ def choose_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def at_precision(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
-    """A network's method in the precision of the device: bf16 matrix products on CUDA, fp32 elsewhere.
-
-    bf16 was no faster than fp32 on the CPUs that we measured. Answers are fp32 on every device.
-    """
-    if device.type != "cuda":
-        return net
-
-    def call(*arguments: Any) -> Any:
-        with torch.autocast("cuda", torch.bfloat16):
-            return net(*arguments)
-    return call
-
-
 def describe(device: torch.device) -> str:
-    """Short name for people: "cpu · 2 threads", "NVIDIA H200"."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    """Short name for people: "cpu · 2 threads · bf16", "NVIDIA H200 · bf16"."""
     count = threads()
-    return f"cpu · {count} thread{'s' * (count > 1)}" if device.type == "cpu" else device.type
+    name = (torch.cuda.get_device_name(device) if device.type == "cuda" else
+            f"cpu · {count} thread{'s' * (count > 1)}" if device.type == "cpu" else device.type)
+    return name + " · bf16" * fast_bf16(device)

@@ -54,16 +54,14 @@ class Residents:
 
         Networks that are `needed` by unfinished jobs stay. Raises WeightsError.
         """
-        from app.device import at_precision
-        from pipelines.protocol import NetKey
+        from pipelines.precision import keyed
         from weights.load import load
         with self._lock:
             fresh = entry.name not in self._loaded
             if fresh:
                 self._make_room(nets, needed)
                 digest, net = load(entry, device)
-                for method in registry.family(entry.metadata["family"]).methods:
-                    nets[NetKey(digest, method)] = at_precision(getattr(net, method), device)
+                nets.update(keyed(digest, net, registry.family(entry.metadata["family"]).methods, device))
                 self._loaded[entry.name] = Loaded(digest, net, entry)
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh

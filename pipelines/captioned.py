@@ -13,18 +13,19 @@ from pipelines.request import Request
 NULL_SHARE = 0.1                   # of training captions are dropped, so that the network also learns the null condition
 
 
-def read_captions(request: Request, weights: str, device: torch.device) -> Steps:
+def read_captions(request: Request, weights: str, device: torch.device, precise: bool = False) -> Steps:
     """(condition, null condition) of the request's rows, by one call of the text encoder."""
     rows = request.count
     captions = tokenizer().batch([request.prompt] * rows + [request.negative_prompt] * rows).to(device)
-    (states,) = yield (Call(NetKey(weights, "encode"), captions, None, {}),)
+    (states,) = yield (Call(NetKey(weights, "encode", precise), captions, None, {}),)
     return tuple({name: z[part] for name, z in states.items()} for part in (slice(rows), slice(rows, None)))
 
 
 def predictor(request: Request, weights: str, device: torch.device) -> Steps:
-    """The guided predictor of the network's "predict" for a request."""
-    cond, null = yield from read_captions(request, weights, device)
-    return guided(NetKey(weights, "predict"), cond, null, request.guidance_scale)
+    """The guided predictor of the network's "predict" for a request; precise for a solver that measures its own error."""
+    precise = hasattr(request.options, "rtol")
+    cond, null = yield from read_captions(request, weights, device, precise)
+    return guided(NetKey(weights, "predict", precise), cond, null, request.guidance_scale)
 
 
 def training_pair(batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ class NetKey:
     """Which function to evaluate: a method ("predict", "encode", "decode", ...) of the network with these weights."""
     weights: str                   # identity of the weights: SHA-256 of their file
     method: str
+    precise: bool = False          # in fp32 on every device: where a tolerance judges the answer and not an eye
 
 
 @dataclass(frozen=True)

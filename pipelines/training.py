@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch, batches
+from pipelines.precision import fast_bf16
 
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
 
@@ -59,7 +60,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=0.01)
     state = _resume(run, net, ema, optimizer)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=_fast_bf16(device))
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device))
     for part in net.children() if options.compile else ():
         part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
@@ -101,11 +102,6 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
         for name, p in net.named_parameters():
             p.copy_(ema[name])
     net.eval()
-
-
-def _fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 faster than float32: GPUs, and processors with AVX-512 BF16 or AMX."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
 
 
 def _learning_rate(options: TrainOptions, step: int, done: float) -> float:

@@ -31,8 +31,8 @@ class Transport:
 
 def _field(transport: Transport, request: Request, weights: str, device: torch.device) -> Steps:
     """The velocity along the path under the request's caption."""
-    cond, null = yield from read_captions(request, weights, device)
-    v_theta: Predict = guided(NetKey(weights, "predict"), cond, null, 1.0 if request.prompt else 0.0)
+    cond, null = yield from read_captions(request, weights, device, precise=True)
+    v_theta: Predict = guided(NetKey(weights, "predict", precise=True), cond, null, 1.0 if request.prompt else 0.0)
     return velocity(v_theta, transport.path)
 
 
@@ -51,9 +51,9 @@ def decode(transport: Transport, request: Request, weights: str, noise: Tensor, 
 
 def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor, probes: int, control: Control) -> Sampler:
     """log p of pictures, an `Outcome` of (B, 1), by Hutchinson's estimator with `probes` directions per picture."""
-    cond, null = yield from read_captions(request, weights, x0.device)
+    cond, null = yield from read_captions(request, weights, x0.device, precise=True)
     vectors = signs(RowNoise(request.seeds, tuple(x0.shape[1:]), x0.device), probes)
-    divergence = hutchinson(NetKey(weights, "predict_vjp"), cond if request.prompt else null, vectors)
+    divergence = hutchinson(NetKey(weights, "predict_vjp", precise=True), cond if request.prompt else null, vectors)
     return (yield from log_likelihood(transport.path, divergence, x0, transport.data, transport.noise, transport.prior_std, control))
 
 

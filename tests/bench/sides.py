@@ -48,7 +48,7 @@ def ours(folder: Path, fp32: bool = False) -> float:
     from pipelines.data.dataset import Batch
     from pipelines.numerics.schedules import NoiseSchedule
     if fp32:
-        training._fast_bf16 = lambda device: False
+        training.fast_bf16 = lambda device: False
     net, schedule = Clocked(), NoiseSchedule("cosine")
 
     def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:

@@ -18,7 +18,8 @@ from pipelines.engine import Engine
 from pipelines.metrics.judge import read
 from pipelines.nets.unet import UNetConfig
 from pipelines.options import options_of
-from pipelines.protocol import NetKey, Outcome, run_alone
+from pipelines.precision import keyed
+from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
 from tests.tiny import tiny, untrained
 
@@ -28,7 +29,7 @@ NETS = {family: tiny(family) for family in registry.NAMES}
 
 
 def nets_of(family: str, net: torch.nn.Module) -> dict:
-    return {NetKey("t", method): getattr(net, method) for method in registry.family(family).methods}
+    return keyed("t", net, registry.family(family).methods, CPU)
 
 
 def draw(request: Request, net: torch.nn.Module | None = None) -> Tensor:
@@ -78,9 +79,9 @@ def test_deterministic_and_alone_as_among_others(family: str, name: str) -> None
 
 
 def test_all_samplers_of_all_families_share_the_engine() -> None:
-    nets = {NetKey(family, method): getattr(net, method) for family, net in NETS.items()
-            for method in registry.family(family).methods}
-    engine = Engine(nets)
+    engine = Engine({})
+    for family, net in NETS.items():
+        engine.nets.update(keyed(family, net, registry.family(family).methods, CPU))
     requests = [request(family, name, count=2) for family, name in SAMPLERS]
     jobs = [engine.submit(registry.family(r.family).start(r, r.family, NETS[r.family], CPU)) for r in requests]
     for r, job in zip(requests, jobs, strict=True):

@@ -9,7 +9,8 @@ import torch
 from pipelines import registry
 from pipelines.engine import Engine
 from pipelines.numerics.ode import Control
-from pipelines.protocol import NetKey, Outcome, run_alone
+from pipelines.precision import keyed
+from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
 from pipelines.transport import between, decode, encode, likelihood
 from tests.tiny import tiny
@@ -21,7 +22,7 @@ CONTROL = Control(1e-5, 1e-5, 200)
 
 def setting(family: str, prompt: str = "a red star"):
     net = tiny(family)
-    nets = {NetKey("t", method): getattr(net, method) for method in registry.family(family).methods}
+    nets = keyed("t", net, registry.family(family).methods, torch.device("cpu"))
     name, spec = next(iter(registry.face(family).samplers.items()))
     transport = registry.family(family).transport
     assert transport is not None

@@ -1,0 +1,35 @@
+"""In which precision networks calculate: bfloat16 products where the device multiplies them faster, fp32 elsewhere."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipelines.protocol import Net, NetKey
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32: GPUs, and processors with AVX-512 BF16 or AMX."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+
+
+def fast(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """A network's method in the device's fast precision; its answers stay fp32, since networks end in it."""
+    if not fast_bf16(device):
+        return net
+
+    def call(*arguments: Any) -> Any:
+        with torch.autocast(device.type, torch.bfloat16):
+            return net(*arguments)
+    return call
+
+
+def keyed(weights: str, net: nn.Module, methods: Iterable[str], device: torch.device) -> dict[NetKey, Net]:
+    """A network's methods under the keys that calls name them by, each in both precisions."""
+    found: dict[NetKey, Net] = {}
+    for method in methods:
+        found[NetKey(weights, method)] = fast(getattr(net, method), device)
+        found[NetKey(weights, method, precise=True)] = getattr(net, method)
+    return found

@@ -1,0 +1,35 @@
+"""Which calls are answered in fp32 on every device, and that fast answers stay near them."""
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipelines import precision, registry
+from pipelines.precision import keyed
+from pipelines.protocol import NetKey, Preview
+from pipelines.request import Request
+from tests.tiny import tiny
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("family", "name"), [(f, s) for f in registry.NAMES for s in registry.face(f).samplers])
+def test_solvers_with_a_tolerance_ask_for_precise_answers(family: str, name: str) -> None:
+    spec, net = registry.face(family).samplers[name], tiny(family)
+    sampler = registry.family(family).start(Request(family, "t", name, spec.options(), "a red star", count=1), "t", net, CPU)
+    wish = next(sampler)
+    assert not isinstance(wish, Preview) and all(call.net.precise == spec.adaptive for call in wish)
+    wish = sampler.send(tuple(net.encode(call.x) for call in wish))
+    assert not isinstance(wish, Preview) and all(call.net.precise == spec.adaptive for call in wish)
+
+
+def test_fast_answers_are_fp32_numbers_near_the_precise_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
+    net = tiny("sde")
+    nets = keyed("t", net, ("encode", "predict"), CPU)
+    with torch.inference_mode():
+        tokens = torch.zeros(2, net.config.text.length, dtype=torch.int64)
+        z, phi, cond = torch.randn(2, 3, 32, 32), torch.full((2,), 0.7), net.encode(tokens)
+        fast, precise = (nets[NetKey("t", "predict", p)](z, phi, cond) for p in (False, True))
+        assert torch.equal(precise, net.predict(z, phi, cond))
+    assert fast.dtype == torch.float32 and 0 < (fast - precise).abs().max() < 0.05 * precise.abs().max()
