@@ -97,7 +97,7 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
     sub.add_argument("--model", help="name of the weights (see `models`)")
     sub.add_argument("--sampler", help="A,B,C" if grid else "see --help", required=grid)
     for o in options_of(Request):
-        sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name != "count" else None, help=o.help)
+        sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
     seen = {}
     for name in registry.NAMES:
         for spec in registry.face(name).samplers.values():

@@ -37,3 +37,9 @@ def describe(device: torch.device) -> str:
     name = (torch.cuda.get_device_name(device) if device.type == "cuda" else
             f"cpu · {count} thread{'s' * (count > 1)}" if device.type == "cpu" else device.type)
     return name + " · bf16" * fast_bf16(device)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Device, precision and versions, to be stored with what was drawn."""
+    return {"device": str(device), "precision": "bf16" if fast_bf16(device) else "fp32", "torch": torch.__version__,
+            "threads": str(threads())}

@@ -16,7 +16,7 @@ from pipelines.options import Option, OptionError
 COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=2, high=5000)
 
 
-def evaluate(backend: Backend, ask: Ask, model: str, split: str,
+def evaluate(backend: Backend, ask: Ask, split: str,
              progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Draw one picture for each of `ask.count` fixed captions of a split (half with one object, half with two) and judge them.
 
@@ -32,7 +32,7 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
     except OptionError as error:
         raise BadInput(str(error)) from None
     cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
-    first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1), model)
+    first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
     inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
 
     def listen(index: int) -> Callable[[Any, Any], None]:
@@ -64,7 +64,7 @@ def evaluate(backend: Backend, ask: Ask, model: str, split: str,
     precision, recall = precision_recall(real, fake)
     settings = settings_of(first)
     return {
-        "family": first.family, "model": model, "sampler": first.sampler, "steps": first.options.steps,
+        "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": first.options.steps,
         "guidance_scale": first.guidance_scale, "options": settings["options"], "split": split, "count": count,
         "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},

@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +90,22 @@ class Models:
                 meta, count, problem = {}, 0, str(error)
             if family is None or meta.get("family") == family:
                 size = entry.path.stat().st_size if entry.path.exists() else 0
+                usual = registry.face(meta["family"]).usual(meta["config"]) if meta.get("family") in registry.NAMES else {}
                 found.append(ModelView(entry.name, meta.get("family", ""), meta.get("title", entry.name), count,
-                                       entry.expected or "", entry.source, size, entry.card, problem))
+                                       entry.expected or "", entry.source, size, entry.card, usual, problem))
         return found
 
-    def entry(self, ask: Ask) -> Entry:
+    def resolved(self, ask: Ask) -> Ask:
+        """The request with its model named, and with what is usual for that model where it says nothing. Raises UserError."""
+        entry = self._entry(ask)
+        usual = registry.face(ask.family).usual(entry.metadata["config"])
+        options = ask.options
+        if usual and ask.sampler in (None, usual["sampler"]):
+            options = {"steps": usual["steps"]} | options
+        return replace(ask, model=entry.name, options=options, sampler=ask.sampler or usual.get("sampler"),
+                       guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
+
+    def _entry(self, ask: Ask) -> Entry:
         """The weights that a request names, or its family's first. Raises UserError."""
         face_of(ask.family)
         try:

@@ -44,9 +44,9 @@ class Bench:
         return made(self.request.options)
 
 
-def request(ask: Ask, model: str) -> Request:
+def request(ask: Ask) -> Request:
     """The checked request that stands for a picture; unlike for drawing, its prompt may be empty."""
-    return replace(make_request(replace(ask, prompt=ask.prompt.strip() or "-", count=1), model), prompt=ask.prompt.strip())
+    return replace(make_request(replace(ask, prompt=ask.prompt.strip() or "-", count=1)), prompt=ask.prompt.strip())
 
 
 def prepare(picture: Image.Image | None, size: int) -> np.ndarray:

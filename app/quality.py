@@ -19,11 +19,15 @@ FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "cap
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
 
 
-def file_name(ask: Ask, model_sha256: str, split: str) -> str:
-    """Of the table of a request: all that its cells share. Raises BadInput."""
+def check(ask: Ask) -> None:
+    """Raises BadInput if a table cannot do as it is asked."""
     if ask.sampler or ask.options:
         raise BadInput("A table measures every sampler with its own defaults; leave out --sampler and the samplers' options.")
-    guidance = make_request(replace(ask, prompt="-", count=1), "").guidance_scale
+
+
+def file_name(ask: Ask, model_sha256: str, split: str) -> str:
+    """Of the table of a request: all that its cells share."""
+    guidance = make_request(replace(ask, prompt="-", count=1)).guidance_scale
     return f"{ask.family}-{model_sha256[:12]}-{split}-{ask.count}-w{guidance:g}.jsonl"
 
 
@@ -55,7 +59,7 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
             progress(done, len(todo))
             if (sampler, budget) in known:
                 continue
-            options = ask.options | ({} if steps is None else {"steps": steps})
+            options: dict[str, Any] = {} if steps is None else {"steps": steps}
             result = evaluate(replace(ask, sampler=sampler, options=options)) | {"calls": budget}
             rows.append({fact: result[fact] for fact in FACTS})
             with path.open("a", encoding="utf-8") as file:

@@ -32,8 +32,8 @@ def family_info(name: str) -> FamilyInfo:
     return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way)
 
 
-def make_request(ask: Ask, model: str) -> Request:
-    """The checked request. Raises BadInput with a sentence for the first thing that is wrong."""
+def make_request(ask: Ask) -> Request:
+    """The checked request, for the model that is named in it. Raises BadInput with a sentence for the first thing that is wrong."""
     face = face_of(ask.family)
     sampler = ask.sampler or next(iter(face.samplers))
     if sampler not in face.samplers:
@@ -42,7 +42,7 @@ def make_request(ask: Ask, model: str) -> Request:
     try:
         plain = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given[o.name] is not None}
         return Request(
-            family=ask.family, model=model, sampler=sampler, options=build(face.samplers[sampler].options, ask.options),
+            family=ask.family, model=ask.model or "", sampler=sampler, options=build(face.samplers[sampler].options, ask.options),
             prompt=check_prompt(ask.prompt), negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False),
             **plain)
     except OptionError as error:
@@ -115,7 +115,7 @@ def parse_steps(text: str) -> list[int]:
     return list(dict.fromkeys(counts))
 
 
-def make_grid(ask: Ask, samplers: list[str], steps: str, model: str) -> list[list[Request]]:
+def make_grid(ask: Ask, samplers: list[str], steps: str) -> list[list[Request]]:
     """The requests of a grid, rows = samplers, columns = step counts. Raises BadInput."""
     if not samplers:
         raise BadInput("No sampler is chosen; choose at least one to compare.")
@@ -131,7 +131,7 @@ def make_grid(ask: Ask, samplers: list[str], steps: str, model: str) -> list[lis
         shared = {name: value for name, value in ask.options.items() if name in names and name != "steps"}
         grid.append([
             make_request(Ask(ask.family, ask.prompt, ask.negative_prompt, ask.model, sampler, shared | {"steps": count},
-                             ask.guidance_scale, ask.seed, ask.count), model) for count in counts])
+                             ask.guidance_scale, ask.seed, ask.count)) for count in counts])
     evaluations = sum(nfe_of(request) * request.count for row in grid for request in row)
     if evaluations > MAX_EVALUATIONS:
         raise BadInput(f"The grid would need {evaluations:,} network evaluations; at most {MAX_EVALUATIONS:,} are "

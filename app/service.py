@@ -86,12 +86,12 @@ class Service:
 
     def check(self, ask: Ask) -> Check:
         """Check a request without running it."""
-        request = make_request(ask, self._models.entry(ask).name)
+        request = make_request(self._models.resolved(ask))
         return self._check([request], settings_of(request))
 
     def check_compare(self, ask: Ask, samplers: list[str], steps: str) -> Check:
         """Check a grid without running it; calls include those of the converged reference."""
-        grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
+        grid = make_grid(self._models.resolved(ask), samplers, steps)
         cells = [request for row in grid for request in row]
         return self._check(cells, _grid_settings(grid))
 
@@ -105,13 +105,13 @@ class Service:
 
     def generate(self, ask: Ask) -> str:
         """Start drawing; returns the job's id at once."""
-        request = make_request(ask, self._models.entry(ask).name)
+        request = make_request(self._models.resolved(ask))
         job = JobState("generate", request.family, title_of(request), settings_of(request))
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
     def compare(self, ask: Ask, samplers: list[str], steps: str) -> str:
         """Start a grid, rows = samplers, columns = step counts; returns the job's id at once."""
-        grid = make_grid(ask, samplers, steps, self._models.entry(ask).name)
+        grid = make_grid(self._models.resolved(ask), samplers, steps)
         first, face = grid[0][0], face_of(ask.family)
         job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
                        _grid_settings(grid))
@@ -182,15 +182,16 @@ class Service:
 
     def evaluate(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Measure a model on the fixed captions of a split; nothing is kept in the gallery."""
-        entry = self._models.entry(ask)
-        loaded = self._load(entry.name)
-        return evaluate(self, ask, entry.name, split, progress) | registry.family(ask.family).figures(loaded.net) | {
+        ask = self._models.resolved(ask)
+        loaded = self._load(str(ask.model))
+        return evaluate(self, ask, split, progress) | registry.family(ask.family).figures(loaded.net) | {
             "model_sha256": loaded.sha256, "environment": self.environment()}
 
     def quality_table(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
-        loaded = self._load(self._models.entry(ask).name)
-        path = self.paths.tables / quality.file_name(ask, loaded.sha256, split)
+        quality.check(ask)
+        ask = self._models.resolved(ask)
+        path = self.paths.tables / quality.file_name(ask, self._load(str(ask.model)).sha256, split)
         rows = quality.measure(lambda cell: self.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
 
@@ -207,7 +208,7 @@ class Service:
         return own_picture.keep(self._bench(ask), picture, self._storage.sources)
 
     def _bench(self, ask: Ask) -> own_picture.Bench:
-        request = own_picture.request(ask, self._models.entry(ask).name)
+        request = own_picture.request(self._models.resolved(ask))
         loaded, engine = self._load(request.model), self.engine()
         return own_picture.Bench(request, loaded, engine.device, lambda sampler: engine.submit(sampler, priority=1))
 
@@ -294,10 +295,8 @@ class Service:
 
     def environment(self) -> dict[str, str]:
         """Device and versions, stored with every picture."""
-        import torch
-
-        from app.device import threads
-        return {"device": str(self.engine().device), "torch": torch.__version__, "threads": str(threads())}
+        from app.device import environment
+        return environment(self.engine().device)
 
     def chips(self) -> dict[str, Any]:
         """Device, memory and queue for the head of the page."""

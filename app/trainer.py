@@ -5,7 +5,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
     sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
+    sub.add_argument("--couples", type=int, default=10_000, help="with --coupling reflow: pictures that the model of --from draws first")
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
         raise BadInput(f"Minutes must be between 0 and 100,000; you asked for {args.minutes}.")
     if not 0 <= args.pairs <= 1:
         raise BadInput(f"The share of pictures with two things must be between 0 and 1; you asked for --pairs {args.pairs}.")
+    if args.couples < args.batch:
+        raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
     if args.batch < 1 or not 0 < args.lr < 1 or (args.steps is not None and args.steps < 1):
         raise BadInput("The batch and the steps must be at least 1 and the learning rate between 0 and 1; change "
                        "--batch, --steps or --lr.")
@@ -72,15 +75,17 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     torch.manual_seed(options.seed)
     chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
     net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
+    data = _own_data(net, args, family, folder, progress)
     loss = _staged(net, family, args.stage)
     last = None
-    for last in train(net, loss, options, folder, device, net.config.size):
+    for last in train(net, loss, options, folder, device, net.config.size, data):
         if last.step % 20 == 0:
             progress(int(last.seconds), int(60 * options.minutes),
                      f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
     weights, state = averaged(folder)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
+             "chosen": chosen | ({} if data is None else {"couples": args.couples}),
              "from": json.loads((folder / "network.json").read_text(encoding="utf-8")).get("from"), "options": asdict(options)}
     title = f"shapes · {sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"
     digest = save(folder / "model.safetensors", weights,
@@ -89,9 +94,12 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
 
 
-def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, nn.Module]]:
+def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, Any]]:
     """(family, network) of each model of --from. Raises BadInput."""
     if args.origin is None:
+        if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not (
+                paths.runs / str(args.name) / "checkpoint.safetensors").exists():
+            raise BadInput("This training learns from pictures that a trained model draws; name the model with --from MODEL.")
         return []
     import torch
 
@@ -103,9 +111,30 @@ def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> 
         found = [(entry.metadata["family"], load(entry, torch.device("cpu"))[1]) for entry in entries]
     except WeightsError as error:
         raise BadInput(str(error)) from error
-    if chosen and found[0][0] == args.family:
+    if found[0][0] == args.family and not set(chosen) <= set(_training(found[0][1])):
         raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
     return found
+
+
+def _training(net: Any) -> dict[str, Any]:
+    """The options of a network that concern its training only, so that another training may change them."""
+    return getattr(net.config, "training", {})
+
+
+def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path,
+              progress: Callable[[int, int, str], None]) -> Any:
+    """What the network learns from if it is not the data set: pictures drawn by the model that it begins as."""
+    from app.device import choose_device, threads
+    from pipelines.data.dataset import Shapes
+    config: Any = net.config
+    own = family.own_data(build(registry.face(args.family).network, _training(net))) if _training(net) else None
+    if own is None:
+        return None
+    shape = args.seed, config.size, args.pairs
+    if not (folder / "checkpoint.safetensors").exists():
+        for drawn in own.draw(net, folder / "couples", args.couples, Shapes("train", *shape), choose_device(), threads()):
+            progress(drawn, args.couples, "pictures drawn to learn from")
+    return own.data(folder / "couples", *shape)
 
 
 def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
@@ -129,12 +158,14 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
 
 
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
-             origins: list[tuple[str, nn.Module]]) -> nn.Module:
+             origins: list[tuple[str, Any]]) -> nn.Module:
     """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
     path = folder / "network.json"
     if not (folder / "checkpoint.safetensors").exists():
-        options = build(registry.face(args.family).network, chosen)
         own = bool(origins) and origins[0][0] == args.family
+        if own and chosen:
+            origins[0][1].config = replace(origins[0][1].config, training=_training(origins[0][1]) | chosen)
+        options = build(registry.face(args.family).network, _training(origins[0][1]) if own else chosen)
         net: Any = origins[0][1] if own else family.fresh(options)
         for _, origin in origins[own:]:
             _inherit(net, origin, args.origin)
@@ -169,9 +200,9 @@ def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
 
 def card(name: str, family: str, facts: dict[str, Any], digest: str) -> str:
     """The model card of a run."""
-    given = {name: facts[name] for name in ("from", "stage") if facts[name]} | facts["options"]
+    given = {name: facts[name] for name in ("from", "stage") if facts[name]} | facts["chosen"] | facts["options"]
     command = " ".join(f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')} {v}" for k, v in given.items()
-                       if k in {*DEFAULTS, "from", "stage"} and v is not None and v is not False)
+                       if k in {*DEFAULTS, "from", "stage", *facts["chosen"]} and v is not None and v is not False)
     return f"""# {name}
 
 Family `{family}`, trained on `{facts['dataset']}` (procedural, no licence attached), EMA weights in fp16.

@@ -157,6 +157,7 @@ class ModelView:
     source: str                              # bundled, run
     bytes: int
     card: str                                # Markdown
+    usual: dict[str, Any]                    # sampler, steps, guidance_scale, where they are not the family's defaults
     problem: str | None = None               # why it cannot be used
 
 

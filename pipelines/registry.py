@@ -1,7 +1,7 @@
 """The families. One folder and one line here, and a family has its tab, options, flags, axes, tests and gallery filter."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,8 @@ class Face:
     compared: tuple[str, ...]                # samplers that a comparison begins with
     two_way: bool = False                    # an ODE leads from pictures to noise and back: Family.transport
     stages: tuple[str, ...] = ()             # names of Family.stages
+    usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model
+    #                                          differs from the defaults: "sampler", "steps", "guidance_scale"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,13 @@ class Stage:
     """A part of a network that is trained before the rest, by an objective of its own."""
     loss: Callable[..., Any]                 # (net, batch, rng) -> loss
     prefix: str                              # of the names of its parameters; all others are held
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Pictures that a model draws itself for another to learn from."""
+    draw: Callable[..., Iterator[int]]       # (net, folder, count, scenes, device, cores) -> how many there are, as they come
+    data: Callable[..., Any]                 # (folder, seed, size, pairs) -> what `training.train` learns from
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Family:
     plane: Plane                             # the same in two dimensions, for the laboratory
     transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
     stages: Mapping[str, Stage] = field(default_factory=dict)             # to be trained before `loss` is, by name
+    own_data: Callable[[Any], OwnData | None] = lambda options: None      # network options -> what is drawn for them first
     figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
 

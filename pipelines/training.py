@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch, batches
+from pipelines.data.dataset import Batch, Shapes, feed
 from pipelines.precision import fast_bf16
 
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
@@ -49,8 +49,10 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          size: int) -> Iterator[Progress]:
+          size: int, data: Shapes | None = None) -> Iterator[Progress]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
+
+    data: what to learn from; None: pictures of `size` pixels, rendered as they are needed.
 
     Closing the iterator stops the run after saving. What a step draws depends on (seed, step) alone, so a resumed
     run sees the same data and noise as an uninterrupted one.
@@ -64,10 +66,9 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     for part in net.children() if options.compile else ():
         part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
-    data = batches("train", options.seed, size, options.batch, state["images"], options.workers,
-                   options.pairs)
+    data = data or Shapes("train", options.seed, size, options.pairs)
     try:
-        for batch in data:
+        for batch in feed(data, options.batch, state["images"], options.workers):
             done = (time.monotonic() - begin) / (60 * options.minutes)
             if options.steps is not None:
                 done = max(done, state["step"] / options.steps)

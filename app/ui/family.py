@@ -81,7 +81,8 @@ def describe(info: SamplerInfo | None) -> tuple[str, str]:
 def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
     """Build the tab; returns its controls."""
     name = info.name
-    models = [(m.title, m.name) for m in service.models(name)]
+    known = service.models(name)
+    models = [(m.title, m.name) for m in known]
     request = {o.name: o for o in info.request}
     union = {o.name: o for s in reversed(info.samplers) for o in s.options}        # the first sampler's defaults count
     union = {o.name: union[o.name] for s in info.samplers for o in s.options}
@@ -138,22 +139,32 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
                     canvas, message)
-    _wire(service, tab, chips, dice, generate, own)
+    _wire(service, tab, chips, dice, generate, own, {m.name: m.usual for m in known})
     return tab
 
 
-def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button, own: PicturePanel | None) -> None:
+def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button, own: PicturePanel | None,
+          usual: dict[str, dict[str, Any]]) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    usual = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
+    steps_of = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
     # In the browser, since an answer that comes late would overwrite what was typed meanwhile.
-    own_steps = f"(name, steps) => {{ const own = {json.dumps(usual)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
+    own_steps = f"(name, steps) => {{ const own = {json.dumps(steps_of)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
 
     def change_sampler(name: str) -> list[Any]:
         info = tab.sampler_info(name)
         own = {o.name for o in info.options} if info else set()
         return [*describe(info), *(gr.update(visible=option in own) for option in tab.options)]
+
+    def change_model(name: str) -> list[Any]:
+        """What is usual for the model; what the family's others begin with where it says nothing."""
+        own, first = usual.get(name, {}), tab.info.samplers[0].name
+        sampler = own.get("sampler", first)
+        weight = next(o.default for o in tab.info.request if o.name == "guidance_scale")
+        described, described_formula, *shown = change_sampler(sampler)
+        shown[list(tab.options).index("steps")] = gr.update(value=own.get("steps", steps_of[sampler]))
+        return [sampler, own.get("guidance_scale", weight), described, described_formula, *shown]
 
     def choose_prompt(event: gr.EventData) -> str:
         text = str(event._data.get("text", ""))
@@ -177,6 +188,9 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
 
     tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
+    if any(usual.values()):
+        tab.model.input(change_model, tab.model, [tab.sampler, tab.guidance, tab.summary, tab.formula, *tab.options.values()],
+                        **quick)
     chips.select(choose_prompt, None, tab.prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]

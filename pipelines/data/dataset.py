@@ -10,19 +10,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipelines.data.captions import item
-from pipelines.data.shapes import render
+from pipelines.data.shapes import Scene, render
 from pipelines.data.tokenizer import tokenizer
 
 
 @dataclass(frozen=True)
 class Batch:
-    """x0 (B, 3, H, H) in [-1, 1], tokens (B, L) int64, label (B,) int64 in 0..47."""
+    """x0 (B, 3, H, H) in [-1, 1], tokens (B, L) int64, label (B,) int64 in 0..47; for some data the noise that belongs to x0."""
     x0: Tensor
     tokens: Tensor
     label: Tensor
+    noise: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(self.x0.to(device, non_blocking=True), self.tokens.to(device), self.label.to(device))
+        return Batch(self.x0.to(device, non_blocking=True), self.tokens.to(device), self.label.to(device),
+                     None if self.noise is None else self.noise.to(device, non_blocking=True))
 
 
 def to_tensor(image: np.ndarray) -> Tensor:
@@ -44,10 +46,15 @@ class Shapes(Dataset):
     def __init__(self, split: str, seed: int, size: int, pairs: float) -> None:
         self.split, self.seed, self.size, self.pairs = split, seed, size, pairs
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+    def caption(self, index: int) -> tuple[Scene, Tensor]:
+        """A scene and its caption's tokens (L,)."""
         count = 1 + int(np.random.default_rng([self.seed, index]).random() < self.pairs)
         scene, caption, _ = item(self.split, self.seed, index, count)
-        return to_tensor(render(scene, self.size)), torch.tensor(tokenizer().encode(caption).ids), scene.label
+        return scene, torch.tensor(tokenizer().encode(caption).ids)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        scene, tokens = self.caption(index)
+        return to_tensor(render(scene, self.size)), tokens, torch.tensor(scene.label)
 
 
 def _indices(start: int, batch: int) -> Iterator[list[int]]:
@@ -56,9 +63,12 @@ def _indices(start: int, batch: int) -> Iterator[list[int]]:
         start += batch
 
 
-def batches(split: str, seed: int, size: int, batch: int, start: int = 0, workers: int = 0,
-            pairs: float = 0.5) -> Iterator[Batch]:
+def feed(dataset: Dataset, batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
     """Endless batches from item `start` on; the same items whatever the number of worker processes."""
-    loader = DataLoader(Shapes(split, seed, size, pairs), batch_sampler=_indices(start, batch), num_workers=workers)
-    for x0, tokens, label in loader:
-        yield Batch(x0, tokens, label)
+    for parts in DataLoader(dataset, batch_sampler=_indices(start, batch), num_workers=workers):
+        yield Batch(*parts)
+
+
+def batches(split: str, seed: int, size: int, batch: int, pairs: float = 0.5) -> Iterator[Batch]:
+    """Endless batches of a split."""
+    return feed(Shapes(split, seed, size, pairs), batch)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pipelines.flow.options import AdaptiveOptions, FlowOptions, NetworkOptions
 from pipelines.registry import About, Face, SamplerSpec, Term
@@ -47,5 +48,13 @@ _SPECS = (
                 "Dormand & Prince 1980", r"x_{t+h} = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE, AdaptiveOptions,
                 lambda options: 2 + 6 * options.steps, adaptive=True),
 )
+
+
+def _usual(config: dict[str, Any]) -> dict[str, Any]:
+    """A rectified model has learnt guidance along with the pictures and needs few steps."""
+    rectified = config["training"].get("coupling") == "reflow"
+    return {"sampler": "euler", "steps": 4, "guidance_scale": 1.0} if rectified else {}
+
+
 FACE = Face("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("euler", "midpoint", "rk4"), two_way=True)
+            NetworkOptions, ("euler", "midpoint", "rk4"), two_way=True, usual=_usual)

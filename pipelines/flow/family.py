@@ -13,12 +13,13 @@ from pipelines.flow import objective
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS
 from pipelines.flow.plane import PLANE
+from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.sampler import SAMPLERS
 from pipelines.nets.denoiser import Denoiser, DenoiserConfig
 from pipelines.numerics.gaussian import clipped_v, mixed, velocity
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Sampler
-from pipelines.registry import Family
+from pipelines.registry import Family, OwnData
 from pipelines.request import Request
 from pipelines.transport import Transport
 
@@ -38,7 +39,7 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     assert isinstance(net, Denoiser)
     options = NetworkOptions(**net.config.training)
     x1, tokens = training_pair(batch, rng)
-    return objective.loss(net, PATHS[options.path], x1, net.encode(tokens), rng, options.coupling, options.times)
+    return objective.loss(net, PATHS[options.path], x1, net.encode(tokens), rng, options.coupling, options.times, batch.noise)
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None) -> Sampler:
@@ -67,5 +68,11 @@ def transport(options: FlowOptions) -> Transport:
     return Transport(PATHS[options.path], 1.0, 0.0, 1.0)
 
 
+def own_data(options: NetworkOptions) -> OwnData | None:
+    """The couples of a rectified flow."""
+    return OwnData(draw_couples, Couples) if options.coupling == "reflow" else None
+
+
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,
-                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)
+                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport,
+                own_data=own_data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.options import OptionError, option
 
 PATHS = ("ot", "vp")
-COUPLINGS = ("independent", "minibatch-ot")
+COUPLINGS = ("independent", "minibatch-ot", "reflow")
 TIMES = ("uniform", "logit-normal")
 
 
@@ -41,7 +41,8 @@ class AdaptiveOptions(FlowOptions):
 class NetworkOptions:
     """What is fixed when a new network's training begins."""
     path: str = option("ot", "Path", "The path from noise to pictures that the network is trained on.", choices=PATHS)
-    coupling: str = option("independent", "Coupling", "Which noise goes with which picture: any, or within a batch the "
-                           "pairs that are nearest in sum (Pooladian et al. 2023; Tong et al. 2024).", choices=COUPLINGS)
+    coupling: str = option("independent", "Coupling", "Which noise goes with which picture: any; within a batch the "
+                           "pairs that are nearest in sum (Pooladian et al. 2023; Tong et al. 2024); or the picture that the "
+                           "model of --from flows it to (Liu et al. 2023).", choices=COUPLINGS)
     times: str = option("uniform", "Times", "How training draws its times: evenly, or more often in the middle "
                         "(Esser et al. 2024, section 3.1).", choices=TIMES)

@@ -204,6 +204,7 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     code, third, _ = run("train", "diffusion", "--name", "third", "--from", "test", "--steps", "1", "--batch", "4",
                          "--workers", "0", "--lr", "1e-8")
     assert code == 0 and third["images"] == 4
+    assert "name the model with --from" in run("train", "flow", "--coupling", "reflow", "--name", "straight")[2]
     assert "leave out --prediction" in run("train", "diffusion", "--from", "test", "--prediction", "v")[2]
     bundled = Path(first["path"]).parents[2] / "bundled"
     bundled.mkdir()

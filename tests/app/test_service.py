@@ -18,7 +18,7 @@ from app.service import Service
 from app.views import Ask, UserError
 from pipelines import registry
 from pipelines.data.tokenizer import tokenizer
-from tests.tiny import tiny_diffusion
+from tests.tiny import tiny, tiny_diffusion
 from weights.load import save
 
 
@@ -59,7 +59,8 @@ def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for k in (0, 1, 2, 3, 2, 0):
         view = service.wait(service.generate(Ask("diffusion", "a star", model=f"run{k}", options={"steps": 1}, count=1)))
         assert view.status == "done", view.error
-        assert len(service._residents.names()) <= 2 and len(service.engine().nets) <= 2 * len(registry.family("diffusion").methods)
+        assert len(service._residents.names()) <= 2
+        assert len(service.engine().nets) <= 2 * 2 * len(registry.family("diffusion").methods)      # each in both precisions
     service.close()
 
 
@@ -164,3 +165,18 @@ def test_formulas_carry_the_numbers_of_their_step(tmp_path: Path, family: str) -
         assert places, spec.name
         assert "\\" not in frame.formula
     service.close()
+
+
+def test_a_model_brings_its_usual_settings(tmp_path: Path) -> None:
+    """A rectified model draws with few steps and without guidance unless asked otherwise."""
+    net = tiny("flow")
+    config = net.config.to_dict() | {"training": net.config.training | {"coupling": "reflow"}}
+    (tmp_path / "runs" / "straight").mkdir(parents=True)
+    save(tmp_path / "runs" / "straight" / "model.safetensors", net.state_dict(), {"family": "flow", "title": "straight", "config": config})
+    known = module.Models(tmp_path / "runs")
+    plain = known.resolved(Ask("flow", "a star"))
+    assert (plain.model, plain.sampler, plain.guidance_scale, plain.options) == ("shapes-flow", None, None, {})
+    usual = known.resolved(Ask("flow", "a star", model="straight"))
+    assert (usual.sampler, usual.guidance_scale, usual.options) == ("euler", 1.0, {"steps": 4})
+    asked = known.resolved(Ask("flow", "a star", model="straight", sampler="heun", guidance_scale=2.0, options={"steps": 9}))
+    assert (asked.sampler, asked.guidance_scale, asked.options) == ("heun", 2.0, {"steps": 9})

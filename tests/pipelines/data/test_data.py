@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.data.captions import item, normalise, parse
-from pipelines.data.dataset import batches, to_pixels, to_tensor
+from pipelines.data.dataset import Shapes, feed, to_pixels, to_tensor
 from pipelines.data.shapes import (
     HELD_OUT_PAIRS,
     HELD_OUT_RELATIONS,
@@ -72,7 +72,7 @@ def test_a_render_is_the_same_scene_at_any_size() -> None:
 def test_pixels_and_tensors() -> None:
     image = render(item("train", 0, 0)[0])
     assert np.array_equal(to_pixels(to_tensor(image)), image)
-    first = next(batches("train", 0, 32, 4, start=8, pairs=1.0))
+    first = next(feed(Shapes("train", 0, 32, 1.0), 4, start=8))
     assert first.x0.shape == (4, 3, 32, 32) and first.tokens.shape == (4, LENGTH)
     assert first.label.tolist() == [item("train", 0, 8 + k, 2)[0].label for k in range(4)]
 

@@ -1,0 +1,81 @@
+"""Reflow: what is drawn is the first model's flow, it can be taken up again, and a straight field fits it best."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines import registry
+from pipelines.data.dataset import Shapes, feed
+from pipelines.flow import objective, reflow
+from pipelines.flow.options import FlowOptions, NetworkOptions
+from pipelines.flow.paths import PATHS
+from pipelines.precision import keyed
+from pipelines.protocol import run_alone
+from pipelines.request import Request
+from tests.tiny import tiny
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory):
+    folder: Path = tmp_path_factory.mktemp("couples")
+    net = tiny("flow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reflow, "CHUNK", 4)
+        scenes = Shapes("train", 3, 32, 0.5)
+        found = list(reflow.draw_couples(net, folder, 6, scenes, CPU, cores=1))
+    return net, folder, scenes, found
+
+
+def test_a_couple_is_what_the_flow_makes_of_its_noise(drawn) -> None:
+    net, folder, scenes, found = drawn
+    assert found == [4, 6]
+    couples = reflow.Couples(folder, 3, 32, 0.5)
+    x1, tokens, label, noise = couples[5]
+    scene, expected = scenes.caption(5)
+    assert torch.equal(tokens, expected) and int(label) == scene.label
+    from pipelines.data.captions import item
+    caption = item("train", 3, 5, len(scene.things))[1]
+    request = Request("flow", "t", "midpoint", FlowOptions(reflow.STEPS), caption, guidance_scale=reflow.GUIDANCE,
+                      seed=(reflow.FIRST_SEED + 5) % reflow.SEEDS, count=1)
+    with torch.inference_mode():
+        alone = run_alone(registry.family("flow").start(request, "t", net, CPU), keyed("t", net, ("encode", "predict"), CPU))[0]
+    assert (alone.clamp(-1, 1) - x1).abs().max() < 3 / 255
+    again = couples[5 + 6]                                              # over and over
+    assert torch.equal(again[0], x1) and torch.equal(again[3], noise)
+
+
+def test_drawing_goes_on_where_it_stopped(drawn) -> None:
+    net, folder, scenes, _ = drawn
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reflow, "CHUNK", 4)
+        assert list(reflow.draw_couples(net, folder, 6, scenes, CPU, cores=1)) == [4, 6]
+    assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_the_straight_field_of_the_couples_has_no_loss(drawn) -> None:
+    """Ways between couples that do not cross: the network that says v = x1 - eps is right everywhere on them."""
+    _, folder, _, _ = drawn
+    batch = next(feed(reflow.Couples(folder, 3, 32, 0.5), 2))
+    assert batch.noise is not None
+    x1, eps = batch.x0, batch.noise
+
+    class Straight:
+        def predict(self, z: Tensor, phi: Tensor, cond) -> Tensor:
+            return phi.cos()[:, None, None, None] * eps - phi.sin()[:, None, None, None] * x1      # v of the couple
+
+    rng = torch.Generator().manual_seed(0)
+    assert objective.loss(Straight(), PATHS["ot"], x1, {}, rng, "reflow", noise=eps) < 1e-6
+    assert objective.loss(Straight(), PATHS["ot"], x1, {}, rng) > 0.01                             # other noises
+
+
+def test_rectified_models_have_settings_of_their_own() -> None:
+    usual = registry.face("flow").usual
+    assert registry.family("flow").own_data(NetworkOptions(coupling="reflow")) is not None
+    assert registry.family("flow").own_data(NetworkOptions()) is None
+    assert usual({"training": {"coupling": "reflow"}})["guidance_scale"] == 1.0 and usual({"training": {}}) == {}
