@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Cond = Mapping[str, Tensor]        # named tensors, each with the leading row axis B
@@ -24,6 +25,12 @@ class NetKey:
     precise: bool = False          # in fp32 on every device: where a tolerance judges the answer and not an eye
 
 
+@dataclass(eq=False)
+class Cache:
+    """What a network remembers of a sampler's rows from call to call; the engine keeps it until the sampler ends."""
+    rows: int
+
+
 @dataclass(frozen=True)
 class Call:
     """One evaluation of a network; every tensor has a leading row axis B."""
@@ -31,6 +38,7 @@ class Call:
     x: Tensor                      # (B, ...) network input
     t: Tensor | None               # (B,) time, noise level or position; None where the network takes none
     cond: Cond                     # same structure for conditional and null rows, so that both batch together
+    cache: Cache | None = None     # of as many rows, for a network that remembers
 
     @property
     def rows(self) -> int:
@@ -66,17 +74,43 @@ Predict = Callable[..., Steps]     # (x, t, rows=None) -> the network's answer a
 Net = Callable[..., Answer]                       # called as net(x, t, cond), without t where it is None
 
 
-def evaluate(net: Net, call: Call) -> Answer:
-    """Evaluate one call."""
+MemoryShape = tuple[int, int, int, int, int]      # layers, 2 (keys and values), heads, positions, width of a head
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """A network that remembers, called as net(x, t, cond, slots, memory): rows' slots (B,) in a memory with an axis of slots
+    after the first two of `shape`."""
+    net: Callable[..., Answer]
+    shape: MemoryShape
+
+    def __call__(self, *arguments: Any) -> Answer:
+        return self.net(*arguments)
+
+
+def evaluate(net: Net, call: Call, memory: Tensor | None = None) -> Answer:
+    """Evaluate one call; `memory` is that of its cache, row k in slot k."""
+    if memory is not None:
+        return net(call.x, call.t, call.cond, torch.arange(call.rows, device=call.x.device), memory)
     return net(call.x, call.cond) if call.t is None else net(call.x, call.t, call.cond)
 
 
 def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Any:
     """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine."""
     answer: tuple | None = None
+    memories: dict[Cache, Tensor] = {}
+
+    def memory_of(call: Call) -> Tensor | None:
+        net = nets[call.net]
+        if call.cache is not None and call.cache not in memories:
+            assert isinstance(net, Remembering)
+            layers, kinds, *rest = net.shape
+            memories[call.cache] = torch.zeros(layers, kinds, call.cache.rows, *rest, device=call.x.device)
+        return None if call.cache is None else memories[call.cache]
+
     while True:
         try:
             wish = sampler.send(answer)
         except StopIteration as stop:
             return stop.value
-        answer = None if isinstance(wish, Preview) else tuple(evaluate(nets[call.net], call) for call in wish)
+        answer = None if isinstance(wish, Preview) else tuple(evaluate(nets[call.net], call, memory_of(call)) for call in wish)

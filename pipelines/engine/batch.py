@@ -20,7 +20,7 @@ def group_key(call: Call) -> tuple:
     """Calls with equal keys can share a batch: same network, dtypes, row shapes and condition structure."""
     def row(z: Tensor) -> tuple:
         return tuple(z.shape[1:]), z.dtype
-    return call.net, row(call.x), call.t is None, tuple(sorted((name, *row(z)) for name, z in call.cond.items()))
+    return call.net, row(call.x), call.t is None, call.cache is None, tuple(sorted((name, *row(z)) for name, z in call.cond.items()))
 
 
 @dataclass

@@ -11,89 +11,20 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import MutableMapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipelines.engine.batch import BUCKETS, Group, Piece, finite_rows, group_key, join, rows_of, stitch
+from pipelines.engine.cache import Slab
+from pipelines.engine.job import Event, Job, Listener, Stats
 from pipelines.engine.lanes import Lanes
-from pipelines.protocol import Answer, Net, NetKey, Preview, Sampler
+from pipelines.protocol import Answer, MemoryShape, Net, NetKey, Preview, Remembering, Sampler
 
 log = logging.getLogger(__name__)
-ENDS = ("done", "failed", "cancelled")
-Listener = Callable[["Job", "Event"], None]
-
-
-class EngineError(RuntimeError):
-    """A job failed; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened to a job: started, progress, preview, done, failed, cancelled."""
-    kind: str
-    preview: Preview | None = None
-    result: Tensor | None = None
-    error: str | None = None
-
-
-@dataclass
-class Stats:
-    """What a job (or the whole engine) has cost so far."""
-    calls: Counter = field(default_factory=Counter)      # method -> calls that samplers yielded
-    batches: int = 0                                     # network evaluations that took part, each for many rows
-    rows: int = 0
-    padded: int = 0                                      # rows computed for nothing, to fill a bucket
-    network: float = 0.0                                 # seconds in networks; a job's share is by its rows
-    sampler: float = 0.0                                 # seconds in the samplers' own arithmetic
-    busy: float = 0.0                                    # seconds in which the engine had work (engine only)
-
-    @property
-    def nfe(self) -> int:
-        """Network evaluations per image: the calls of the generative network, without encoding the caption and decoding."""
-        return sum(count for method, count in self.calls.items() if method not in ("encode", "decode"))
-
-
-class Job:
-    """A submitted sampler. Read `stats` and `events`; everything else is the engine's."""
-
-    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None) -> None:
-        self.number, self.sampler, self.priority = number, sampler, priority
-        self.stats = Stats()
-        self.status = "waiting"
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._listener = listener
-        self._parts: list[dict[int, Answer]] = []        # per call: first row -> answer
-        self._missing = 0                                # rows whose answers are still to come
-        self._step = 0
-
-    def emit(self, event: Event) -> None:
-        """Called by the engine."""
-        if self._listener is None:
-            self._events.put(event)
-        else:
-            self._listener(self, event)
-
-    def events(self) -> Iterator[Event]:
-        """All events in order; ends after done, failed or cancelled. For one reader, of a job without a listener."""
-        while True:
-            event = self._events.get()
-            yield event
-            if event.kind in ENDS:
-                return
-
-    def result(self) -> Tensor:
-        """Wait for the result. Raises EngineError if the job failed or was cancelled."""
-        for event in self.events():
-            if event.kind == "done":
-                assert event.result is not None
-                return event.result
-            if event.kind in ENDS:
-                raise EngineError(event.error or "The job was cancelled.")
-        raise AssertionError("unreachable")
 
 
 class Engine:
@@ -112,6 +43,7 @@ class Engine:
         self.buckets = (exact,) if exact else tuple(b for b in BUCKETS if b <= largest)
         self.stats = Stats()
         self._groups: OrderedDict[tuple, Group] = OrderedDict()
+        self._slabs: dict[MemoryShape, Slab] = {}
         self._jobs: dict[int, Job] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Job | None]] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
@@ -232,7 +164,12 @@ class Engine:
         """(answer, None); (None, None) when memory ran out; (None, sentence) for another error."""
         try:
             x, t, cond = join(pieces, size)
-            answer = self._lanes.evaluate(self.nets[net], x, t, cond)
+            arguments: tuple[Any, ...] = (x, cond) if t is None else (x, t, cond)
+            shared: tuple[Tensor, ...] = ()
+            if pieces[0].call.cache is not None:
+                slab, slots = self._remember(pieces, size)
+                arguments, shared = (*arguments, slots), (slab.memory,)
+            answer = self._lanes.evaluate(self.nets[net], arguments, shared)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)      # so that the time measured is the network's
             return answer, None
@@ -241,6 +178,23 @@ class Engine:
                 return None, None
             log.exception("network %s failed", net)
             return None, f"The network {net.method} stopped with an error: {error}"
+
+    def _remember(self, pieces: list[Piece], size: int) -> tuple[Slab, Tensor]:
+        """The memory of a network and the slots (size,) of the pieces' rows in it, taken at a cache's first call."""
+        net = self.nets[pieces[0].call.net]
+        assert isinstance(net, Remembering)
+        slab = self._slabs.get(net.shape)
+        if slab is None:
+            slab = self._slabs[net.shape] = Slab(net.shape, self.device)
+        slots = []
+        for piece in pieces:
+            cache = piece.call.cache
+            assert cache is not None
+            if cache not in piece.job._slots:
+                piece.job._slots[cache] = slab, slab.take(cache.rows)
+            slots.append(piece.job._slots[cache][1][piece.lo:piece.hi])
+        found = torch.cat(slots)
+        return slab, torch.cat([found, found[-1:].expand(size - len(found))])
 
     def _split(self, group: Group, pieces: list[Piece], rows: int) -> None:
         gc.collect()
@@ -287,6 +241,9 @@ class Engine:
                 del self._groups[key]                    # its weights were unloaded
         job.sampler.close()
         job._parts = []
+        for slab, slots in job._slots.values():
+            slab.free(slots)
+        job._slots = {}
         job.status = event.kind
         job.emit(event)
 

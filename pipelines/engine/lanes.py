@@ -22,14 +22,17 @@ class Lanes:
         self.cores = cores
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="lane") if cores > 1 else None
 
-    def evaluate(self, net: Net, x: Tensor, t: Tensor | None, cond: Cond) -> Answer:
-        """The network's answer for all rows (B, ...). Where cores outnumber rows, each row gets several."""
-        arguments = (x, cond) if t is None else (x, t, cond)
+    def evaluate(self, net: Net, arguments: tuple[Tensor | Cond, ...], shared: tuple[Tensor, ...] = ()) -> Answer:
+        """The network's answer for all rows of its arguments (B, ...); what is shared goes to every core whole.
+
+        Where cores outnumber rows, each row gets several.
+        """
         if self._pool is None:
-            return net(*arguments)
-        rows, lanes = len(x), min(len(x), self.cores)
+            return net(*arguments, *shared)
+        rows = len(arguments[0])
+        lanes = min(rows, self.cores)
         bounds = [rows * k // lanes for k in range(lanes + 1)]
-        waiting = [self._pool.submit(_part, net, self.cores // lanes, tuple(_rows(z, lo, hi) for z in arguments))
+        waiting = [self._pool.submit(_part, net, self.cores // lanes, (*(_rows(z, lo, hi) for z in arguments), *shared))
                    for lo, hi in zip(bounds, bounds[1:], strict=False)]
         return stitch([part.result() for part in waiting])
 

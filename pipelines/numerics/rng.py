@@ -20,6 +20,10 @@ class RowNoise:
         rows = [torch.randn(self.shape, generator=generator) for generator in self.generators]
         return torch.stack(rows).to(self.device)
 
+    def uniform(self, count: int) -> Tensor:
+        """The next numbers of every row, (B, count) float32 in [0, 1)."""
+        return torch.stack([torch.rand(count, generator=generator) for generator in self.generators]).to(self.device)
+
     def brownian(self, start: float, end: float) -> BrownianPaths:
         """A Brownian path per row over [start, end], fixed by the row's seed."""
         return BrownianPaths(self.seeds, self.shape, start, end, self.device)

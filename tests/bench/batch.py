@@ -23,7 +23,7 @@ def run() -> dict[str, Any]:
     _, loaded = load(next(e for e in entries() if e.metadata["family"] == "diffusion"), device)
     net: Any = loaded
     lanes = Lanes(threads() if device.type == "cpu" else 1)
-    ways: dict[str, Callable[..., Any]] = {"plain": net.predict, "shared": lambda *batch: lanes.evaluate(net.predict, *batch)}
+    ways: dict[str, Callable[..., Any]] = {"plain": net.predict, "shared": lambda *batch: lanes.evaluate(net.predict, batch)}
     times: dict[tuple[str, int], list[float]] = {(way, size): [] for way in ways for size in SIZES}
     with torch.inference_mode():
         cond = {size: net.encode(tokenizer().batch(["a red star"] * size).to(device)) for size in SIZES}

@@ -1,0 +1,42 @@
+"""From logits to a token: temperature, top-k, top-p (Holtzman et al. 2020), guidance, and a draw that belongs to each row."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NEVER = float("-inf")
+
+
+def guided_logits(given: Tensor, nothing: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance on logits (B, K): null + scale (conditional - null), in log-probabilities.
+
+    At scale 1 these are the model's own; the sum over tokens is left to the softmax that follows.
+    """
+    given, nothing = given.log_softmax(1), nothing.log_softmax(1)
+    return nothing + scale * (given - nothing)
+
+
+def restricted(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
+    """Log-probabilities (B, K) of what may be drawn; -inf for what may not.
+
+    temperature: 0 leaves the likeliest token alone. top_k: how many of the likeliest may be drawn, 0 for all. top_p: the
+    fewest tokens whose probabilities sum to at least this share; the likeliest is always among them.
+    """
+    if temperature == 0:
+        return torch.where(logits == logits.amax(1, keepdim=True), 0.0, NEVER)
+    logits = logits.float() / temperature
+    if 0 < top_k < logits.shape[1]:
+        logits = logits.masked_fill(logits < logits.topk(top_k, dim=1).values[:, -1:], NEVER)
+    if top_p < 1:
+        sorted_logits, order = logits.sort(dim=1, descending=True)
+        p = sorted_logits.softmax(1)
+        beyond = p.cumsum(1) - p >= top_p
+        beyond[:, 0] = False
+        logits = logits.masked_fill(torch.zeros_like(beyond).scatter(1, order, beyond), NEVER)
+    return logits.log_softmax(1)
+
+
+def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
+    """A token for each row of log-probabilities (B, K), by the Gumbel-max trick on uniform numbers (B, K) in (0, 1)."""
+    gumbel = -(-uniform.clamp(min=1e-20).log()).log()
+    return (log_p + gumbel).argmax(1)
