@@ -26,19 +26,28 @@ class Block(nn.Module):
         return x + self.layers(x)
 
 
+def encoder(widths: tuple[int, int], channels: int) -> nn.Sequential:
+    """Pictures (B, 3, H, H) to (B, channels, H/4, H/4); the first step folds 2x2 pixels into channels."""
+    fine, coarse = widths
+    return nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, fine, 3, padding=1), Block(fine),
+                         nn.Conv2d(fine, coarse, 3, stride=2, padding=1), Block(coarse), nn.Conv2d(coarse, channels, 1))
+
+
+def decoder(widths: tuple[int, int], channels: int) -> nn.Sequential:
+    """(B, channels, h, w) to pictures (B, 3, 4h, 4w)."""
+    fine, coarse = widths
+    return nn.Sequential(nn.Conv2d(channels, coarse, 3, padding=1), Block(coarse), Block(coarse),
+                         nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(coarse, fine, 3, padding=1), Block(fine),
+                         nn.Conv2d(fine, 12, 3, padding=1), nn.PixelShuffle(2))
+
+
 class Autoencoder(nn.Module):
-    """Encoder to mean and log-variance, decoder; the first and last step fold 2x2 pixels into channels."""
+    """Encoder to mean and log-variance, decoder."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
-        fine, coarse = config.widths
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(12, fine, 3, padding=1), Block(fine),
-            nn.Conv2d(fine, coarse, 3, stride=2, padding=1), Block(coarse), nn.Conv2d(coarse, 2 * config.channels, 1))
-        self.decoder = nn.Sequential(
-            nn.Conv2d(config.channels, coarse, 3, padding=1), Block(coarse), Block(coarse),
-            nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(coarse, fine, 3, padding=1), Block(fine),
-            nn.Conv2d(fine, 12, 3, padding=1), nn.PixelShuffle(2))
+        self.encoder = encoder(config.widths, 2 * config.channels)
+        self.decoder = decoder(config.widths, config.channels)
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, 3, H, H) in [-1, 1] -> mean and log-variance of q(z | x), each (B, 4, H/4, H/4)."""

@@ -1,0 +1,132 @@
+"""The prior is a distribution, and sampling draws from it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from scipy.stats import chisquare
+from torch import Tensor
+
+from pipelines.autoregressive import Drawn, TokenOptions, continued
+from pipelines.engine import Engine
+from pipelines.nets.transformer import TransformerConfig
+from pipelines.numerics.logits import guided_logits, restricted
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import NetKey, Remembering, Sampler, run_alone
+from pipelines.vqvae import objective
+from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
+
+KEY = NetKey("t", "read")
+CONFIG = VQVAEConfig(codes=3, width=4, widths=(8, 8), prior=TransformerConfig(4, 16, 2, 2), size=8)
+EVERY = torch.tensor(list(product(range(3), repeat=4)))              # all 81 sequences of codes
+
+
+@pytest.fixture(scope="module")
+def net() -> VQVAE:
+    torch.manual_seed(0)
+    net = VQVAE(CONFIG).eval()
+    for p in net.prior.parameters():
+        torch.nn.init.normal_(p, std=0.5) if p.dim() > 1 else None
+    return net
+
+
+def nothing(drawn: list[Drawn]) -> Iterator[Any]:
+    return iter(())
+
+
+def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: TokenOptions, given: Tensor | None = None) -> Sampler:
+    rows = len(seeds)
+    start, null = (net.start(torch.full((rows,), which)) for which in (label, LABELS))
+    given = torch.zeros(rows, 0, dtype=torch.int64) if given is None else given
+    return continued(KEY, start, null, scale, given, 4, RowNoise(seeds, (1,)), options, nothing)
+
+
+def nets(net: VQVAE) -> dict:
+    return {KEY: Remembering(net.read, CONFIG.prior.memory)}
+
+
+def exact(net: VQVAE, label: int, scale: float = 1.0, options: TokenOptions | None = None) -> Tensor:
+    """p of every sequence, by reading it as a whole: no memory, no sampler."""
+    options = options or TokenOptions()
+    with torch.inference_mode():
+        logits = [net.prior(torch.cat([net.start(torch.full((81,), which)), EVERY[:, :-1]], 1)) for which in (label, LABELS)]
+        log_p = torch.zeros(81)
+        for i in range(4):
+            given = guided_logits(logits[0][:, i], logits[1][:, i], scale)
+            log_p += restricted(given, options.temperature, options.top_k, options.top_p).gather(1, EVERY[:, i:i + 1])[:, 0]
+        return log_p.exp()
+
+
+def test_likelihoods_of_all_sequences_sum_to_one(net: VQVAE) -> None:
+    with torch.inference_mode():
+        log_p = objective.log_likelihood(net, EVERY.reshape(81, 2, 2), torch.full((81,), 5))
+    assert abs(float(log_p.exp().sum()) - 1) < 1e-5 and torch.allclose(log_p.exp(), exact(net, 5), atol=1e-6)
+    assert torch.allclose(objective.bits_per_code(log_p, 4), -log_p / 4 / 0.6931472)
+
+
+@pytest.mark.parametrize(("scale", "options"), [
+    (1.0, TokenOptions()), (0.0, TokenOptions()), (3.0, TokenOptions(temperature=1.5)), (1.0, TokenOptions(top_k=2)),
+    (2.0, TokenOptions(temperature=2.5, top_p=0.8))])
+def test_frequencies_are_the_probabilities(net: VQVAE, scale: float, options: TokenOptions) -> None:
+    with torch.inference_mode():
+        drawn = run_alone(sampling(net, 7, scale, tuple(range(6000)), options), nets(net))
+    counts = torch.bincount(drawn @ torch.tensor([27, 9, 3, 1]), minlength=81).double()
+    expected = 6000 * exact(net, 7, scale, options).double()
+    assert counts[expected == 0].sum() == 0
+    rare = expected < 5                                              # together, as the test asks for
+    observed, wanted = (torch.cat([z[~rare], z[rare].sum()[None]]) for z in (counts, expected))
+    keep = wanted > 0
+    wanted = wanted[keep] * observed.sum() / wanted.sum()
+    assert chisquare(observed[keep].numpy(), wanted.numpy()).pvalue > 0.001
+
+
+def test_greedy_takes_the_likeliest(net: VQVAE) -> None:
+    with torch.inference_mode():
+        found = run_alone(sampling(net, 3, 1.0, (1, 2), TokenOptions(temperature=0)), nets(net))
+        tokens = net.start(torch.tensor([3]))
+        for _ in range(4):
+            tokens = torch.cat([tokens, net.prior(tokens)[:, -1].argmax(1, keepdim=True)], 1)
+    assert torch.equal(found, tokens[:, 1:].expand(2, 4))
+
+
+def test_given_tokens_stay_and_rows_are_their_own(net: VQVAE) -> None:
+    given = torch.tensor([[2, 0], [1, 1], [0, 2]])
+    engine = Engine(nets(net), cores=2)
+    three = engine.submit(sampling(net, 9, 2.0, (4, 5, 6), TokenOptions(), given)).result()
+    alone = engine.submit(sampling(net, 9, 2.0, (5,), TokenOptions(), given[1:2])).result()
+    engine.close()
+    assert torch.equal(three[:, :2], given) and torch.equal(three[1:2], alone)
+
+
+def test_training_the_prior_lowers_its_objective(net: VQVAE) -> None:
+    """Sequences that repeat their label's number: after training the prior knows them."""
+    torch.manual_seed(0)
+    learner, rng = VQVAE(CONFIG).train(), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(learner.prior.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(200):
+        labels = torch.randint(3, (32,), generator=rng)
+        codes = labels[:, None].expand(32, 4).reshape(32, 2, 2)
+        loss = objective.prior(learner, codes, labels, rng)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    with torch.inference_mode():
+        p = objective.log_likelihood(learner.eval(), torch.full((1, 2, 2), 2), torch.tensor([2])).exp()
+    assert losses[0] > 0.9 and losses[-1] < 0.2 and p > 0.9
+
+
+def test_the_reconstruction_objective_by_its_terms() -> None:
+    torch.manual_seed(0)
+    net, x = VQVAE(CONFIG).eval(), torch.rand(2, 3, 8, 8) * 2 - 1
+    z_e = net.encoder(x)
+    z_q = net.quantizer.vectors(net.codes(x))
+    expected = (net.decoder(z_q) - x).square().mean() + 1.25 * (z_e - z_q).square().mean()
+    assert torch.allclose(objective.reconstruction(net, x, torch.Generator()), expected, atol=1e-6)
+    assert torch.allclose(net.decode(net.codes(x)), net.decoder(z_q), atol=1e-6)
+    unknown = net.decode(torch.full((1, 2, 2), -1))
+    assert torch.isfinite(unknown).all()
