@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipelines.nets.codes import CodeAutoencoder
 from pipelines.vqvae.network import LABELS, VQVAE
 
 BETA = 0.25                        # weight of the commitment, as in the paper
 NULL_SHARE = 0.1                   # of labels are dropped, so that the prior also knows codes of no label in particular
 
 
-def reconstruction(net: VQVAE, x: Tensor, rng: torch.Generator) -> Tensor:
+def reconstruction(net: CodeAutoencoder, x: Tensor, rng: torch.Generator) -> Tensor:
     """|| x - D(z_q) ||^2 + || sg[z_e] - e ||^2 + beta || z_e - sg[e] ||^2, means over all numbers; x (B, 3, H, H) in [-1, 1].
 
     The first term reaches the encoder straight through the quantization. rng says where unused codes go.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipelines.autoregressive import Drawn, TokenOptions, continued
 from pipelines.engine import Engine
+from pipelines.nets.codes import UNKNOWN, CodeAutoencoder, CodesConfig
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.numerics.logits import guided_logits, restricted
 from pipelines.numerics.rng import RowNoise
@@ -20,7 +21,7 @@ from pipelines.vqvae import objective
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 
 KEY = NetKey("t", "read")
-CONFIG = VQVAEConfig(codes=3, width=4, widths=(8, 8), prior=TransformerConfig(4, 16, 2, 2), size=8)
+CONFIG = VQVAEConfig(CodesConfig(3, 4, (8, 8)), TransformerConfig(4, 16, 2, 2), size=8)
 EVERY = torch.tensor(list(product(range(3), repeat=4)))              # all 81 sequences of codes
 
 
@@ -122,11 +123,10 @@ def test_training_the_prior_lowers_its_objective(net: VQVAE) -> None:
 
 def test_the_reconstruction_objective_by_its_terms() -> None:
     torch.manual_seed(0)
-    net, x = VQVAE(CONFIG).eval(), torch.rand(2, 3, 8, 8) * 2 - 1
+    net, x = CodeAutoencoder(CONFIG.codes).eval(), torch.rand(2, 3, 8, 8) * 2 - 1
     z_e = net.encoder(x)
     z_q = net.quantizer.vectors(net.codes(x))
     expected = (net.decoder(z_q) - x).square().mean() + 1.25 * (z_e - z_q).square().mean()
     assert torch.allclose(objective.reconstruction(net, x, torch.Generator()), expected, atol=1e-6)
     assert torch.allclose(net.decode(net.codes(x)), net.decoder(z_q), atol=1e-6)
-    unknown = net.decode(torch.full((1, 2, 2), -1))
-    assert torch.isfinite(unknown).all()
+    assert torch.isfinite(net.decode(torch.full((1, 2, 2), UNKNOWN))).all()

@@ -6,7 +6,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from pipelines.vqvae.quantizer import Quantizer, usage
+from pipelines.nets.quantizer import Quantizer, usage
 
 
 def outputs(seed: int = 0, rows: int = 4, width: int = 6, side: int = 5) -> torch.Tensor:
@@ -45,7 +45,7 @@ def test_by_hand() -> None:
     z = torch.tensor([0.2, 0.9]).reshape(1, 1, 1, 2).requires_grad_()
     found = quantizer(z)
     assert found.codes.flatten().tolist() == [0, 1] and found.z_q.flatten().tolist() == [0.0, 1.0]
-    assert math.isclose(float(found.commitment), (0.2**2 + 0.1**2) / 2, rel_tol=1e-6)
+    assert math.isclose(float(found.commitment.detach()), (0.2**2 + 0.1**2) / 2, rel_tol=1e-6)
     (found.z_q * torch.tensor([3.0, 5.0])).sum().backward()
     assert z.grad is not None and z.grad.flatten().tolist() == [3.0, 5.0] and quantizer.codebook.grad is None
 

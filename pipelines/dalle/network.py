@@ -1,0 +1,75 @@
+"""What the networks stand for: a picture as 64 tokens, and one transformer that reads a caption's tokens and goes on with the
+picture's (Ramesh et al. 2021).
+
+Tokens are numbered codes first, then the words' pieces, then a padding token for each position of the text.
+"""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.nets.codes import CodeAutoencoder, CodesConfig
+from pipelines.nets.dvae import DiscreteVAE
+from pipelines.nets.tokens import TokenModel
+from pipelines.nets.transformer import TransformerConfig
+from pipelines.protocol import Cond
+
+
+@dataclass(frozen=True)
+class DALLEConfig:
+    """Everything needed to build the networks again; stored in the weights file."""
+    codes: CodesConfig = field(default_factory=CodesConfig)
+    vocabulary: int = field(default_factory=lambda: tokenizer().vocabulary)      # of the text
+    text: int = LENGTH                                       # its fixed length; 256 in the paper
+    pad: int = field(default_factory=lambda: tokenizer().pad)
+    width: int = 128
+    layers: int = 6
+    heads: int = 4
+    size: int = 32
+    training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+
+    @property
+    def image(self) -> int:
+        """How many tokens a picture has."""
+        return (self.size // 4) ** 2
+
+    @property
+    def transformer(self) -> TransformerConfig:
+        return TransformerConfig(self.text + self.image, self.width, self.layers, self.heads)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DALLEConfig:
+        return cls(**values | {"codes": CodesConfig.from_dict(values["codes"])})
+
+
+class DALLE(nn.Module):
+    """The picture's codes, by vector quantization or by a discrete VAE, and the transformer over text and picture."""
+
+    def __init__(self, config: DALLEConfig) -> None:
+        super().__init__()
+        self.config = config
+        discrete = config.training.get("tokens") == "dvae"
+        self.autoencoder: Any = DiscreteVAE(config.codes) if discrete else CodeAutoencoder(config.codes)
+        tokens = config.codes.codes + config.vocabulary + config.text
+        self.model = TokenModel(config.transformer, tokens, tokens)
+
+    def words(self, tokens: Tensor) -> Tensor:
+        """The text's part of a sequence: tokens (B, L) of the tokenizer, each padding with its position's own number."""
+        codes, vocabulary = self.config.codes.codes, self.config.vocabulary
+        paddings = codes + vocabulary + torch.arange(tokens.shape[1], device=tokens.device)
+        return torch.where(tokens == self.config.pad, paddings, codes + tokens)
+
+    def decode(self, codes: Tensor, cond: Cond | None = None) -> Tensor:
+        """Pictures (B, 3, H, H), about in [-1, 1], of codes (B, h, w)."""
+        return self.autoencoder.decode(codes)
+
+    def read(self, tokens: Tensor, start: Tensor, cond: Cond, slots: Tensor, memory: Tensor) -> Tensor:
+        """Logits (B, K) of the picture's token after tokens (B, n); a word cannot follow where a picture's token must."""
+        return self.model.read(tokens, start, cond, slots, memory)[:, :self.config.codes.codes]

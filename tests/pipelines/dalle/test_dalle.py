@@ -1,0 +1,109 @@
+"""Padding, weights of the two parts, soft draws, and sampling that is what the transformer says."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pipelines.autoregressive import Drawn, TokenOptions, continued
+from pipelines.dalle import objective
+from pipelines.dalle.network import DALLE, DALLEConfig
+from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.nets import dvae
+from pipelines.nets.codes import CodesConfig
+from pipelines.nets.dvae import DiscreteVAE, gumbel_softmax
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import NetKey, Remembering, run_alone
+
+CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
+KEY = NetKey("t", "read")
+
+
+@pytest.fixture(scope="module")
+def net() -> DALLE:
+    torch.manual_seed(0)
+    net = DALLE(CONFIG).eval()
+    for p in net.model.parameters():
+        torch.nn.init.normal_(p, std=0.3) if p.dim() > 1 else None
+    return net
+
+
+def test_every_padding_has_a_token_of_its_own(net: DALLE) -> None:
+    tokens = tokenizer().batch(["a red star", ""])
+    words, base = net.words(tokens), 8 + tokenizer().vocabulary
+    for row, ids in zip(words.tolist(), tokens.tolist(), strict=True):
+        for position, (word, token) in enumerate(zip(row, ids, strict=True)):
+            assert word == (base + position if token == tokenizer().pad else 8 + token)
+    assert len(set(words[1].tolist())) == LENGTH and net.model.embed.num_embeddings == base + LENGTH
+
+
+def test_the_loss_by_its_parts(net: DALLE) -> None:
+    tokens, codes = tokenizer().batch(["a red star", "a blue ring"]), torch.randint(8, (2, 4, 4))
+    sequence = torch.cat([net.words(tokens), codes.flatten(1)], 1)
+    nll = F.cross_entropy(net.model(sequence)[:, :-1].transpose(1, 2), sequence[:, 1:], reduction="none")
+    text, image = nll[:, :LENGTH - 1].mean(), nll[:, LENGTH - 1:].mean()
+    assert torch.allclose(objective.loss(net, tokens, codes), text / 8 + image * 7 / 8, atol=1e-5)
+
+
+def test_drawn_tokens_are_the_likeliest_of_the_uncached_reading(net: DALLE) -> None:
+    tokens = tokenizer().batch(["a red star", "a large blue ring"])
+
+    def look(drawn: list[Drawn]) -> Iterator[Any]:
+        assert drawn[-1].top.shape == (2, 5) and torch.all(drawn[-1].top_p[:, :-1] >= drawn[-1].top_p[:, 1:])
+        return iter(())
+
+    def sampler():
+        words, null = net.words(tokens), net.words(tokenizer().batch(["", ""]))
+        return continued(KEY, words, null, 1.0, torch.zeros(2, 0, dtype=torch.int64), 16, RowNoise((0, 1), (1,)),
+                         TokenOptions(temperature=0), look)
+
+    with torch.inference_mode():
+        found = run_alone(sampler(), {KEY: Remembering(net.read, CONFIG.transformer.memory)})
+        sequence = net.words(tokens)
+        for _ in range(16):
+            sequence = torch.cat([sequence, net.model(sequence)[:, -1, :8].argmax(1, keepdim=True)], 1)
+        assert torch.equal(found, sequence[:, LENGTH:])
+        assert (objective.log_likelihood(net, tokens, found.reshape(2, 4, 4)) < 0).all()
+
+
+def test_likelihoods_sum_to_one_over_a_pictures_last_token(net: DALLE) -> None:
+    tokens, codes = tokenizer().batch(["a red star"] * 8), torch.randint(8, (1, 16)).repeat(8, 1)
+    codes[:, -1] = torch.arange(8)
+    with torch.inference_mode():
+        log_p = objective.log_likelihood(net, tokens, codes.reshape(8, 4, 4))
+        logits = net.model(torch.cat([net.words(tokens[:1]), codes[:1, :15]], 1))[0, LENGTH - 1:-1, :8].log_softmax(1)
+    before = logits.gather(1, codes[0, :15, None]).sum()
+    assert torch.allclose(torch.logsumexp(log_p, 0), before, atol=1e-4)
+
+
+def test_gumbel_softmax_at_low_temperature_is_argmax() -> None:
+    logits = torch.randn(2, 8, 4, 4)
+    uniform = torch.rand(2, 8, 4, 4)
+    hard = gumbel_softmax(logits, 1e-4, uniform)
+    gumbel = -(-uniform.log()).log()
+    assert torch.allclose(hard, F.one_hot((logits + gumbel).argmax(1), 8).movedim(-1, 1).float(), atol=1e-4)
+    many = gumbel_softmax(logits[:1].expand(4000, -1, -1, -1), 0.05, torch.rand(4000, 8, 4, 4)).round().mean(0)
+    assert (many - logits[0].softmax(0)).abs().max() < 0.05
+    soft = gumbel_softmax(logits, 1.0, uniform)
+    assert torch.allclose(soft.sum(1), torch.ones(2, 4, 4), atol=1e-5)
+
+
+def test_the_discrete_vae_learns() -> None:
+    torch.manual_seed(0)
+    net, rng = DiscreteVAE(CodesConfig(8, 4, (8, 8))).train(), torch.Generator().manual_seed(0)
+    colours = torch.tensor([[0.9, -0.9, -0.9], [-0.9, 0.9, -0.9], [-0.9, -0.9, 0.9], [0.9, 0.9, 0.9]])
+    x = colours[torch.arange(8) % 4][:, :, None, None].expand(8, 3, 16, 16).contiguous()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-3)
+    losses = []
+    for step in range(150):
+        value = dvae.loss(net, x, rng, temperature=max(0.3, 1 - step / 150), kl_weight=0.01)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    with torch.inference_mode():
+        error = (net.decode(net.codes(x)) - x).square().mean()
+    assert losses[-1] < 0.3 * losses[0] and error < 0.1
