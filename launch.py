@@ -181,7 +181,8 @@ def main(arguments: list) -> int:
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             os.chdir(str(ROOT))
             return run([python, "-m", "ruff", "check", "."]) or run([python, "-m", "mypy"])
-        python = environment(use_venv, ["requirements.txt"])
+        # Benchmarks measure beside other libraries, which are those that the tests check against.
+        python = environment(use_venv, ["requirements.txt"] + ["requirements-dev.txt"] * (command == "bench"))
     except SetupError as error:
         say(str(error))
         return 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Body
@@ -10,6 +11,9 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from app.service import Service
 from app.views import JobView, UserError
+from pipelines import registry
+
+ROOT = Path(__file__).parents[1]
 
 IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
                  "Cache-Control": "private, max-age=31536000, immutable"}
@@ -67,9 +71,9 @@ def routes(service: Service) -> APIRouter:
                 seed: int = Body(0), fan: bool = Body(False)) -> Any:
         return answer(lambda: service.lab.run(name, sampler, options, count, seed, fan))
 
-    @router.get("/api/lab/{name}/contours")
-    def lab_contours(name: str) -> Any:
-        return answer(lambda: service.lab.contours(name))
+    @router.post("/api/lab/{name}/contours")
+    def lab_contours(name: str, options: dict[str, Any] = Body(embed=True)) -> Any:            # noqa: B008
+        return answer(lambda: service.lab.contours(name, options))
 
     @router.get("/api/examples/{family}")
     def examples(family: str) -> Any:
@@ -102,6 +106,13 @@ def routes(service: Service) -> APIRouter:
     def image(image_id: str) -> Any:
         return answer(lambda: FileResponse(service.gallery.file(image_id), media_type="image/png", headers=IMAGE_HEADERS))
 
+    @router.get("/source/{path:path}")
+    def source(path: str) -> Any:
+        """A file that the page explains; no other file is given out."""
+        if path not in explained():
+            return JSONResponse({"error": "Only the files that the page speaks of are shown here."}, 404)
+        return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
+
     @router.get("/export/{grid_id}.{ending}")
     def export(grid_id: str, ending: str) -> Any:
         make = {"png": service.gallery.export_png, "csv": service.gallery.export_csv}.get(ending)
@@ -114,6 +125,13 @@ def routes(service: Service) -> APIRouter:
         return answer(work)
 
     return router
+
+
+def explained() -> frozenset[str]:
+    """The files that the families' panels name."""
+    faces = [registry.face(name) for name in registry.NAMES]
+    terms = [term for face in faces for term in (face.about.network, face.about.objective, face.about.sampling, *face.about.more)]
+    return frozenset([term.file for term in terms] + [spec.file for face in faces for spec in face.samplers.values()])
 
 
 def _brief(view: JobView) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.pictures import data_urls
-from app.recording import Recorded
+from app.recording import MAX_FRAMES, Recorded
 from app.views import CellView, JobView, Shot, UserError
 
 RUNNING = ("waiting", "loading", "running")
@@ -40,6 +40,7 @@ class JobState:
     calls: int = 0
     ms_per_call: float | None = None
     frames: list[Recorded] = dataclass_field(default_factory=list)
+    stride: int = 1                # between the recorded steps
     last: Recorded | None = None
     shots: tuple[Shot, ...] = ()
     rows: tuple[str, ...] = ()
@@ -71,13 +72,23 @@ class JobState:
             self.version += 1
 
     def record(self, frame: Recorded) -> None:
-        """Show a step, and keep it for the scrubber if it is wanted there."""
+        """Show a step, and keep it for the scrubber: all of them, or every second, fourth, ... of many.
+
+        How many there will be is not known before, since an adaptive solver stops where it is exact enough.
+        """
         with self.lock:
-            if frame.wanted:
+            if (frame.step - 1) % self.stride == 0:
                 self.frames.append(frame)
+            if len(self.frames) > MAX_FRAMES:
+                self.frames, self.stride = self.frames[::2], 2 * self.stride
             self.last = frame
             self.step, self.total, self.calls = frame.step, frame.total, frame.calls
             self.version += 1
+
+    @property
+    def kept(self) -> list[Recorded]:
+        """The recorded steps, the last one always among them."""
+        return self.frames + ([self.last] if self.last is not None and (not self.frames or self.frames[-1] is not self.last) else [])
 
     def view(self) -> JobView:
         """A snapshot; previews are encoded only while the job runs, and only when someone looks."""
@@ -93,7 +104,7 @@ class JobState:
                 ms_per_call=self.ms_per_call, seconds=seconds, seconds_left=left, note=self.note, error=self.error,
                 x_t=data_urls(last.x_t) if last else (), x0=data_urls(last.x0) if last else (),
                 t=last.t if last else None, sigma=last.sigma if last else None, shots=self.shots,
-                frames=len(self.frames), rows=self.rows, columns=self.columns, cells=cells, grid_id=self.grid_id)
+                frames=len(self.kept), rows=self.rows, columns=self.columns, cells=cells, grid_id=self.grid_id)
 
 
 class JobTable:

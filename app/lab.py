@@ -99,14 +99,17 @@ class Lab:
         return {"t": times, "frames": [_flat(ways[k][1]) for k in kept] + [_flat(final)], "calls": calls,
                 "arrows": [_flat(plane.field(net, _grid(ARROWS), t, chosen).detach()) for t in times], "grid": _flat(_grid(ARROWS))}
 
-    def contours(self, name: str, side: int = 48) -> dict[str, Any]:
-        """log p on a grid over the window, row by row from its lower left corner; UserError where the family defines none."""
+    def contours(self, name: str, options: dict[str, Any], side: int = 48) -> dict[str, Any]:
+        """log p on a grid over the window, row by row from its lower left corner, along the process or path of the options."""
         from pipelines.protocol import run_alone
         model, net = self._ready(name)
-        log_density = registry.family(model.family).plane.log_density
-        if log_density is None:
-            raise UserError("Discrete diffusion defines a bound of the likelihood only; look at the SDE or the flow tab.")
-        log_p = run_alone(log_density(_grid(side)), net.nets).x[:, 0]
+        spec = next(iter(face_of(model.family).samplers.values()))
+        known = {o.name for o in options_of(spec.options)}
+        try:
+            chosen = build(spec.options, {n: v for n, v in options.items() if n in known and n != "steps"})
+        except OptionError as error:
+            raise BadInput(str(error)) from None
+        log_p = run_alone(registry.family(model.family).plane.log_density(_grid(side), chosen), net.nets).x[:, 0]
         mass = float(log_p.exp().sum()) * (2 * SPAN / (side - 1)) ** 2
         return {"side": side, "log_p": [round(v, 3) for v in log_p.clamp(min=-30).tolist()], "mass": mass}
 

@@ -60,20 +60,26 @@ def prepare(picture: Image.Image | None, size: int) -> np.ndarray:
 
 def examine(bench: Bench, picture: Image.Image | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
+    import torch
+
     from pipelines.data.dataset import to_pixels, to_tensor
-    from pipelines.numerics.likelihood import bits_per_dim
+    from pipelines.numerics.likelihood import LEVELS, bits_per_dim
     from pipelines.transport import decode, encode, likelihood
     begin, pixels = time.monotonic(), prepare(picture, bench.loaded.size)
     x0, control = to_tensor(pixels)[None].to(bench.device), _control()
     sha = bench.loaded.sha256
-    log_p = _result(bench, likelihood(bench.transport, bench.request, sha, x0, PROBES, control))
+    # A density at exact grey levels has no meaning in bits; spread over each level's width it bounds what a picture of 256
+    # levels costs (Theis et al. 2016, section 3.1).
+    spread = (torch.rand(x0.shape, generator=torch.Generator().manual_seed(0)) - 0.5).to(x0) / LEVELS
+    log_p = _result(bench, likelihood(bench.transport, bench.request, sha, x0 + spread, PROBES, control))
     noise = _result(bench, encode(bench.transport, bench.request, sha, x0, control))
-    back = to_pixels(_result(bench, decode(bench.transport, bench.request, sha, noise.x, control)).x)[0]
+    returned = _result(bench, decode(bench.transport, bench.request, sha, noise.x, control))
+    back = to_pixels(returned.x)[0]
     difference = int(np.abs(back.astype(int) - pixels.astype(int)).max())
     bits = float(bits_per_dim(log_p.x[:, 0], x0[0].numel()))
     shown = to_pixels(noise.x / 3)[0]                                      # three standard deviations fill the range
     return Examined(bits, float(log_p.x), log_p.nfe[0], noise.nfe[0], time.monotonic() - begin, data_url(pixels), data_url(shown),
-                    data_url(back), float(noise.x.std()), difference, log_p.notes[0] or noise.notes[0])
+                    data_url(back), float(noise.x.std()), difference, log_p.notes[0] or noise.notes[0] or returned.notes[0])
 
 
 def keep(bench: Bench, picture: Image.Image | None, sources: Shelf) -> str:
@@ -101,17 +107,23 @@ def source_of(request: Request, sources: Shelf, size: int, device: Any) -> dict[
 
 
 def morph(bench: Bench, first: Image.Image | None, second: Image.Image | None, count: int = 9) -> tuple[str, ...]:
-    """Pictures on the way from one to another through their noises, as data URLs; the ends are the pictures themselves."""
+    """Pictures on the way from one to another through their noises, as data URLs; the ends are drawn from their noises too.
+
+    Raises UserError if an ODE was stopped before it was exact enough.
+    """
     import torch
 
     from pipelines.data.dataset import to_pixels, to_tensor
     from pipelines.transport import between, decode, encode
     x0 = torch.stack([to_tensor(prepare(picture, bench.loaded.size)) for picture in (first, second)]).to(bench.device)
     two, row = replace(bench.request, count=2), replace(bench.request, count=count)
-    noise = _result(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control())).x
-    way = between(noise[0], noise[1], torch.linspace(0, 1, count))
-    pictures = _result(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control())).x
-    return tuple(data_url(p) for p in to_pixels(pictures))
+    noise = _result(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control()))
+    way = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
+    pictures = _result(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control()))
+    note = next((n for n in (*noise.notes, *pictures.notes) if n), None)
+    if note:
+        raise UserError(note)
+    return tuple(data_url(p) for p in to_pixels(pictures.x))
 
 
 def _control() -> Any:

@@ -6,7 +6,6 @@ import json
 import zipfile
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,21 +37,11 @@ class Recorded:
     field: np.ndarray | None = None                                          # (B, H, W) uint8: size of the network's field
     pixels: np.ndarray | None = None                                         # (B, K) float: x_t at a few pixels
 
-    @property
-    def wanted(self) -> bool:
-        """Whether it is one of at most MAX_FRAMES evenly spread steps."""
-        return self.total <= MAX_FRAMES or self.step in _spread(self.total)
-
     def of(self, k: int) -> Recorded:
         """The step of picture k alone."""
         part = slice(k, k + 1)
         return replace(self, x_t=self.x_t[part], x0=self.x0[part], numbers={name: v[part] for name, v in self.numbers.items()},
                        field=None if self.field is None else self.field[part], pixels=None if self.pixels is None else self.pixels[part])
-
-
-@lru_cache(64)
-def _spread(total: int) -> frozenset[int]:
-    return frozenset(round(1 + k * (total - 1) / (MAX_FRAMES - 1)) for k in range(MAX_FRAMES))
 
 
 @dataclass(frozen=True)
@@ -113,13 +102,15 @@ class Recordings:
     def find(self, name: str) -> Recording:
         """Raises UserError if there is none."""
         job = self._jobs.get(name)
+        if job is not None and job.kind != "generate":
+            raise UserError("A comparison records no steps; draw one of its pictures in the family's tab to look inside.")
         if job is None:
             try:
                 return unpack(self._storage.processes.get(name))
             except StorageError as error:
                 raise UserError("The recording of that run is no longer kept; run it again to look inside.") from error
         with job.lock:
-            steps = tuple(job.frames)
+            steps = tuple(job.kept)
         return Recording(steps, registry.face(job.family).samplers[job.settings["sampler"]].formula)
 
     def keep(self, job_id: str) -> int:

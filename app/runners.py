@@ -48,7 +48,7 @@ class Drawn:
 
 class Backend(Protocol):
     """What a runner needs of the service."""
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None) -> Any: ...
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False) -> Any: ...
     def cancel(self, engine_job: Any) -> None: ...
     def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot: ...
@@ -81,7 +81,7 @@ def _said(job: JobState, drawn: Drawn) -> str:
 
 def generate(job: JobState, request: Request, backend: Backend) -> None:
     """Draw the pictures of one request."""
-    engine_job = backend.submit(request, priority=1)
+    engine_job = backend.submit(request, priority=1, look=True)
     job.on_stop = lambda: backend.cancel(engine_job)
     if job.stopped:
         job.on_stop()
@@ -125,7 +125,7 @@ def compare(job: JobState, grid: list[list[Request]], backend: Backend) -> None:
     target_job = None
 
     def submit(index: int, request: Request) -> Any:
-        return backend.submit(request, 0, lambda engine_job, event: inbox.put((index, engine_job, event)))
+        return backend.submit(request, 0, lambda engine_job, event: inbox.put((index, engine_job, event)), look=index >= 0)
 
     def fill() -> None:
         room = max(1, WINDOW_ROWS // grid[0][0].count)

@@ -214,12 +214,11 @@ class Service:
 
     # What the runners need (runners.Backend)
 
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None) -> Job:
-        loaded = self._load(request.model)
-        assert self._engine is not None
-        source = own_picture.source_of(request, self._storage.sources, loaded.size, self._engine.device)
-        sampler = registry.family(request.family).start(request, loaded.sha256, loaded.net, self._engine.device, **source)
-        return self._engine.submit(sampler, priority=priority, listener=listener)
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False) -> Job:
+        loaded, family, device = self._load(request.model), registry.family(request.family), self.engine().device
+        more = own_picture.source_of(request, self._storage.sources, loaded.size, device) | ({"look": look} if family.looks else {})
+        sampler = family.start(request, loaded.sha256, loaded.net, device, **more)
+        return self.engine().submit(sampler, priority=priority, listener=listener)
 
     def cancel(self, engine_job: Job) -> None:
         if self._engine is not None:

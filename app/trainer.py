@@ -83,11 +83,14 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
             progress(int(last.seconds), int(60 * options.minutes),
                      f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
     weights, state = averaged(folder)
+    begun = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
              "chosen": chosen | ({} if data is None else {"couples": args.couples}),
-             "from": json.loads((folder / "network.json").read_text(encoding="utf-8")).get("from"), "options": asdict(options)}
-    title = f"shapes · {sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"
+             "from": begun.get("from"), "options": asdict(options)}
+    choices = options_of(registry.face(args.family).network)
+    special = [str(begun["options"][o.name]) for o in choices if begun["options"][o.name] != o.default]
+    title = " · ".join(["shapes", *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
     digest = save(folder / "model.safetensors", weights,
                   {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
     (folder / "model.md").write_text(card(name, args.family, facts, digest), encoding="utf-8")

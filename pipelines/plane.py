@@ -30,7 +30,7 @@ class Plane:
     loss: Callable[[PlaneNet, Tensor, torch.Generator], Tensor]
     start: Callable[[str, Any, Tensor, CloudNoise], Sampler]      # (sampler, options, white noise (B, 2), noise)
     field: Callable[[PlaneNet, Tensor, float, Any], Tensor]       # (network, points, t, options) -> arrows (B, 2)
-    log_density: Callable[[Tensor], Steps] | None                 # points -> an Outcome of log p (B, 1); None: not defined
+    log_density: Callable[[Tensor, Any], Steps]                   # (points, options) -> an Outcome of log p (B, 1)
     noise_at: float                                               # time of pure noise
     data_at: float                                                # time of data
 
@@ -96,9 +96,9 @@ class CloudNoise:
         """(B, 2)."""
         return torch.randn(len(self.seeds), 2, generator=self.generators[0])
 
-    def brownian(self, start: float, end: float) -> CloudPaths:
+    def brownian(self, start: float, end: float, finest: float | None = None) -> CloudPaths:
         """Brownian paths of all points, fixed by the seed."""
-        return CloudPaths(BrownianPaths(self.seeds[:1], (len(self.seeds), 2), start, end, self.device))
+        return CloudPaths(BrownianPaths(self.seeds[:1], (len(self.seeds), 2), start, end, self.device, finest))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class About:
     network: Term
     objective: Term
     sampling: Term
+    more: tuple[Term, ...] = ()              # what is particular to the family
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Family:
     transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
     stages: Mapping[str, Stage] = field(default_factory=dict)             # to be trained before `loss` is, by name
     own_data: Callable[[Any], OwnData | None] = lambda options: None      # network options -> what is drawn for them first
+    looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
     figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
 

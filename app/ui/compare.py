@@ -18,6 +18,7 @@ STEPS = "5, 10, 20"
 class CompareTab:
     """The controls that other tabs fill."""
     family: gr.Dropdown
+    model: gr.Dropdown
     prompt: gr.Textbox
     samplers: gr.Dropdown
     steps: gr.Textbox
@@ -26,13 +27,13 @@ class CompareTab:
     count: gr.Number
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
-        """Updates for `received()`: prompt, guidance and seed of a picture."""
+        """Updates for `received()`: model, prompt, guidance and seed of a picture."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
-        return [settings["family"], settings["prompt"], settings["guidance_scale"], settings["seed"]]
+        return [settings["family"], settings["model"], settings["prompt"], settings["guidance_scale"], settings["seed"]]
 
     def received(self) -> list[Any]:
-        return [self.family, self.prompt, self.guidance, self.seed]
+        return [self.family, self.model, self.prompt, self.guidance, self.seed]
 
 
 def summary(check: Check, cells: int) -> str:
@@ -50,6 +51,10 @@ def compare_tab(service: Service) -> CompareTab:
         with gr.Row(elem_classes="sx-line"):
             family = gr.Dropdown([(f.title, f.name) for f in families], value=first.name, label="Family", min_width=110,
                                  scale=0, elem_id="compare-family")
+            known = {f.name: service.models(f.name) for f in families}
+            usual = {m.name: m.usual for models in known.values() for m in models}
+            model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
+                                else None, label="Model", min_width=150, scale=0, elem_id="compare-model")
             prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                                 elem_id="compare-prompt")
             guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",
@@ -66,34 +71,40 @@ def compare_tab(service: Service) -> CompareTab:
                             elem_classes="sx-generate")
         message = sentence("compare-message")
         grid = drawn("compare", json.dumps({"job": None}), elem_id="compare-grid")
-    tab = CompareTab(family, prompt, samplers, steps, guidance, seed, count)
-    inputs: list[Any] = [family, prompt, samplers, steps, guidance, seed, count]
+    tab = CompareTab(family, model, prompt, samplers, steps, guidance, seed, count)
+    inputs: list[Any] = [family, model, prompt, samplers, steps, guidance, seed, count]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    def ask(family: str, prompt: str, guidance: Any, seed: Any, count: Any) -> Ask:
-        return Ask(family, prompt or "", guidance_scale=guidance, seed=seed, count=count)
+    def ask(family: str, model: str, prompt: str, guidance: Any, seed: Any, count: Any) -> Ask:
+        return Ask(family, prompt or "", model=model, guidance_scale=guidance, seed=seed, count=count)
 
-    def check(family: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any, count: Any) -> str:
+    def check(family: str, model: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any, count: Any) -> str:
         try:
-            found = service.check_compare(ask(family, prompt, guidance, seed, count), samplers or [], steps)
+            found = service.check_compare(ask(family, model, prompt, guidance, seed, count), samplers or [], steps)
         except UserError as error:
             return json.dumps({"error": str(error)})
         cells = len(found.settings["samplers"]) * len(found.settings["columns"])
         return json.dumps({"note": " ".join([summary(found, cells), *found.notes])})
 
-    def start(family: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any,
+    def start(family: str, model: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any,
               count: Any) -> tuple[Any, Any]:
         try:
-            job = service.compare(ask(family, prompt, guidance, seed, count), samplers or [], steps)
+            job = service.compare(ask(family, model, prompt, guidance, seed, count), samplers or [], steps)
         except UserError as error:
             return gr.skip(), json.dumps({"error": str(error)})
         return json.dumps({"job": job}), gr.skip()
 
-    def change_family(name: str) -> Any:
-        found = next(f for f in families if f.name == name)
-        return gr.Dropdown([(s.title, s.name) for s in found.samplers], value=list(found.compared))
+    def change_family(name: str, chosen: str) -> Any:
+        found, names = next(f for f in families if f.name == name), [m.name for m in known[name]]
+        own = chosen if chosen in names else names[0] if names else None           # it may have come with the family
+        return (gr.Dropdown([(m.title, m.name) for m in known[name]], value=own),
+                gr.Dropdown([(s.title, s.name) for s in found.samplers], value=list(found.compared)))
 
-    family.change(change_family, family, samplers, **quick)              # which changes the samplers, and they are checked
+    def change_model(name: str) -> float:
+        return usual.get(name, {}).get("guidance_scale", request["guidance_scale"].default)
+
+    model.input(change_model, model, guidance, **quick)
+    family.change(change_family, [family, model], [model, samplers], **quick)      # changes samplers, which are checked
     for control in inputs[1:]:
         control.change(check, inputs, message, trigger_mode="always_last", **quick)
     run.click(start, inputs, [grid, message], **quick)

@@ -75,7 +75,12 @@ def describe(info: SamplerInfo | None) -> tuple[str, str]:
     if info is None:
         return "", ""
     formula = rf"\begin{{gathered}} {info.formula} \end{{gathered}}"
-    return info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · `{info.file}`"
+    return info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · {source_link(info.file)}"
+
+
+def source_link(file: str) -> str:
+    """A Markdown link to a file of ours, which the server shows as text."""
+    return f"[{file}](/source/{file})"
 
 
 def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
@@ -91,6 +96,8 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
     with gr.Tab(info.title, id=name, elem_id=f"{name}-tab", elem_classes="sx-family"), gr.Row(elem_classes="sx-columns"):
         with gr.Column(min_width=300, scale=0, elem_classes="sx-controls"):
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id=f"{name}-model")
+            with gr.Accordion("About this model", open=False, elem_id=f"{name}-card"):
+                card = gr.Markdown(known[0].card if known else "", elem_classes="sx-about")
             prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
             chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
             sampler = gr.Dropdown([(s.title, s.name) for s in info.samplers], value=first.name, label="Sampler",
@@ -134,12 +141,14 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             own = picture_panel(info)
             with gr.Tab("How it works"):
                 about = info.about
-                gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n`{term.file}`"
-                                        for term in (about.network, about.objective, about.sampling)),
+                gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n{source_link(term.file)}"
+                                        for term in (about.network, about.objective, about.sampling, *about.more)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
                     canvas, message)
     _wire(service, tab, chips, dice, generate, own, {m.name: m.usual for m in known})
+    model.change(lambda chosen: next((m.card for m in known if m.name == chosen), ""), model, card, queue=False,
+                 show_progress="hidden", api_visibility="private")
     return tab
 
 

@@ -29,6 +29,14 @@ ABOUT = About(
         r"\begin{aligned} \hat\epsilon &= \epsilon_\theta(x_t, t, \varnothing) + w\left[\epsilon_\theta(x_t, t, c) - "
         r"\epsilon_\theta(x_t, t, \varnothing)\right] \\ \hat x_0 &= \frac{x_t - \sqrt{1-\bar\alpha_t}\;"
         r"\hat\epsilon}{\sqrt{\bar\alpha_t}} \end{aligned}", "pipelines/diffusion/sampler.py"),
+    more=(
+        Term("Latent diffusion",
+             "The second model works on latents: an autoencoder turns a picture of 3 × 64 × 64 into $z$ of 4 × 16 × 16, so that the same "
+             "network draws 64 × 64 pictures at the cost of 32 × 32 ones, and a decoder $D$ turns the result back, one more call. The "
+             "autoencoder was trained first, for reconstruction, with a little pressure towards unit variance (Rombach et al. 2022).",
+             r"\begin{aligned} z_0 &= E(x_0),\quad \hat x_0 = D(\hat z_0) \\ L_{AE} &= \|x - D(z)\|_1 + \lambda\,"
+             r"KL\left(q(z \mid x) \,\|\, \mathcal N(0, I)\right) \end{aligned}", "pipelines/nets/autoencoder.py"),
+    ),
 )
 
 _SIGMA = r"\sigma = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t},\quad x = x_t/\sqrt{\bar\alpha_t}"

@@ -27,6 +27,25 @@ ABOUT = About(
         "Draw noise and follow the field with any solver of ordinary differential equations. Nothing is random after the first "
         "draw. The straighter the paths, the fewer steps are needed.",
         r"x_1 = x_0 + \int_0^1 v_\theta(x_t, t, c)\,dt", "pipelines/flow/sampler.py"),
+    more=(
+        Term("The two paths",
+             "Given a picture, the path is a Gaussian that shrinks around it: $\\mu_t = \\alpha(t) x_1$ with spread $\\sigma(t)$. Optimal "
+             "transport goes along straight lines; the other path is that of VP diffusion, its time turned round.",
+             r"\begin{aligned} \text{OT: } \alpha &= t,\; \sigma = 1 - (1 - \sigma_{min})\,t \\ \text{VP: } \alpha &= "
+             r"e^{-\frac12 T(1 - t)},\; \sigma = \sqrt{1 - \alpha^2},\; T(s) = \textstyle\int_0^s \beta \end{aligned}",
+             "pipelines/flow/paths.py"),
+        Term("Which noise goes with which picture",
+             "Any, in the paper. Within a batch one can pair those that are nearest in sum, minibatch optimal transport (Pooladian et "
+             "al. 2023; Tong et al. 2024), so that paths cross less. The rectified model learnt the pairs that the first model makes: "
+             "its own noises and the pictures they flow to (reflow, Liu et al. 2023), guidance included. Its ways are nearly straight, "
+             "so four steps of one call each are enough.",
+             r"(\epsilon, x_1) = \left(\epsilon,\; \epsilon + \int_0^1 v_{first}(x_t, t, c)\,dt\right)", "pipelines/flow/reflow.py"),
+        Term("Likelihood, and back to noise",
+             "Followed backwards the field carries a picture to its noise, and its divergence says how the density changes on the way "
+             "(Chen et al. 2018), estimated with random signs $e$.",
+             r"\log p(x_1) = \log p(x_0) - \int_0^1 \nabla\cdot v\;dt,\quad \nabla\cdot v = \mathbb{E}\,e^\top \nabla v\; e",
+             "pipelines/numerics/likelihood.py"),
+    ),
 )
 _ODE = "pipelines/numerics/ode.py"
 

@@ -18,6 +18,8 @@ def loss(net: Net, path: Path, x1: Tensor, cond: Cond, rng: torch.Generator, cou
     Regressing on u_t(. | x1) of one picture has the same gradient as regressing on the velocity of all of them, which
     nobody knows.
     """
+    if coupling == "reflow" and noise is None:
+        raise ValueError("Reflow learns from couples of noise and picture; give the noise that belongs to each picture.")
     t = (torch.sigmoid(torch.randn(len(x1), generator=rng)) if times == "logit-normal"
          else torch.rand(len(x1), generator=rng)).to(x1.device)
     eps = torch.randn(x1.shape, generator=rng).to(x1.device) if noise is None else noise

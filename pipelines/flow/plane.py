@@ -30,8 +30,8 @@ def field(net: PlaneNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:
     return network_velocity(net, PATHS[options.path], x, torch.full((len(x),), t), {})
 
 
-def log_density(x: Tensor) -> Steps:
-    return (yield from log_likelihood(PATHS["ot"], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, (RK4, 16)))
+def log_density(x: Tensor, options: FlowOptions) -> Steps:
+    return (yield from log_likelihood(PATHS[options.path], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, (RK4, 16)))
 
 
 PLANE = Plane(loss, start, field, log_density, noise_at=0.0, data_at=1.0)

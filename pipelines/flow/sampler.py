@@ -41,11 +41,13 @@ def look(path: Path, steps: int) -> Look:
         start, last, length = way or (x, x, torch.zeros(len(x), device=x.device))
         length = length + (x - last).flatten(1).norm(dim=1)
         way[:] = start, x, length
-        straight = torch.where(length > 0, (x - start).flatten(1).norm(dim=1) / length.clamp(min=1e-12), 1.0)
+        ahead = per_row(h, x) * slope                                  # the step that is about to be made counts too
+        whole = length + ahead.flatten(1).norm(dim=1)
+        straight = torch.where(whole > 0, (x + ahead - start).flatten(1).norm(dim=1) / whole.clamp(min=1e-12), 1.0)
         numbers = {"t": t, "h": h, r"\alpha(t)": path.alpha(t), r"\sigma(t)": path.sigma(t),
                    r"\|v_\theta\|": slope.flatten(1).norm(dim=1), "straightness": straight}
         alpha = path.alpha(t[:1]).clamp(min=1e-6)
-        return Preview(z, x1, step, steps, float(t[0]), float(path.sigma(t[:1]) / alpha), numbers, slope)
+        return Preview(x, x1, step, steps, float(t[0]), float(path.sigma(t[:1]) / alpha), numbers, slope)
     return preview
 
 

@@ -91,7 +91,8 @@ def adaptive(field: Predict, x: Tensor, start: float, end: float, control: Contr
         last = h[rows] >= left * (1 - 1e-6)
         size = torch.where(last, left, h[rows])
         if look is not None:
-            yield look(int(steps.max()) + 1, x, t, direction * torch.minimum(h, (end - t).abs()), slope)
+            # Copies, since what is shown is kept, while the rows here are written in place.
+            yield look(int(steps.max()) + 1, x.clone(), t.clone(), direction * torch.minimum(h, (end - t).abs()), slope.clone())
         x_row, slope_row, signed = x[rows], slope[rows], direction * size
         slopes = yield from _stages(DOPRI5, field, x_row, t[rows], signed, slope_row, rows)
         x_next = x_row + per_row(signed, x_row) * _weighted(DOPRI5.b, slopes)

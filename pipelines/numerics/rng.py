@@ -4,6 +4,8 @@ So neither the device nor the other rows of a batch change a picture.
 """
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -24,9 +26,9 @@ class RowNoise:
         """The next numbers of every row, (B, count) float32 in [0, 1)."""
         return torch.stack([torch.rand(count, generator=generator) for generator in self.generators]).to(self.device)
 
-    def brownian(self, start: float, end: float) -> BrownianPaths:
-        """A Brownian path per row over [start, end], fixed by the row's seed."""
-        return BrownianPaths(self.seeds, self.shape, start, end, self.device)
+    def brownian(self, start: float, end: float, finest: float | None = None) -> BrownianPaths:
+        """A Brownian path per row over [start, end], fixed by the row's seed; finest: the shortest step that will be asked for."""
+        return BrownianPaths(self.seeds, self.shape, start, end, self.device, finest)
 
 
 class BrownianPaths:
@@ -34,21 +36,25 @@ class BrownianPaths:
 
     Ten and a hundred steps of an SDE solver then follow the same path, and what differs between their pictures is
     discretisation error and not other noise. The halfway tree of torchsde makes a value depend on the seed and the
-    times alone, not on the order of the questions; it needs times on a dyadic grid, of 2^14 intervals here.
+    times alone, not on the order of the questions; it needs times on a dyadic grid, of 2^14 intervals or so many more
+    that none of the steps falls into one. A finer grid halves the same path further.
     """
 
-    GRID = 2**14
+    COARSEST, FINEST = 14, 23                # as powers of two; beyond, times are no longer exact in fp32
 
     def __init__(self, seeds: tuple[int, ...], shape: tuple[int, ...], start: float, end: float,
-                 device: torch.device) -> None:
+                 device: torch.device, finest: float | None = None) -> None:
         from torchsde import BrownianInterval
-        self.start, self.scale, self.device = start, self.GRID / (end - start), device
+        needed = math.ceil(math.log2(2 * (end - start) / finest)) if finest else self.COARSEST
+        grid = 2 ** min(max(needed, self.COARSEST), self.FINEST)
+        self.start, self.scale, self.device = start, grid / (end - start), device
         self.paths = [
-            BrownianInterval(0.0, float(self.GRID), size=shape, entropy=seed, tol=1.0, halfway_tree=True)
+            BrownianInterval(0.0, float(grid), size=shape, entropy=seed, tol=1.0, halfway_tree=True)
             for seed in seeds]
 
     def increment(self, a: float, b: float) -> Tensor:
-        """(W(b) - W(a)) / sqrt(|b - a|) of every row, (B, *shape): standard normal. a and b lie in the range."""
+        """(W(b) - W(a)) / sqrt(|b - a|) of every row, (B, *shape): standard normal. a and b lie in the range, a grid interval apart
+        at least."""
         low, high = sorted(round((time - self.start) * self.scale) for time in (a, b))
         high = max(high, low + 1)
         sign = 1.0 if b > a else -1.0

@@ -30,6 +30,24 @@ ABOUT = About(
         "be run forwards too, from a picture to its noise.",
         r"\begin{aligned} dx &= \left[f - g^2 s_\theta\right]dt + g\,d\bar w \\ dx &= \left[f - \tfrac12 g^2 s_\theta\right]dt "
         r"\end{aligned}", "pipelines/sde/sampler.py"),
+    more=(
+        Term("The three processes",
+             "Variance preserving (VP) shrinks the picture while noise comes in; sub-VP does the same with less noise; variance "
+             "exploding (VE) leaves the picture alone and adds ever more noise. They differ in $\\alpha$ and $\\sigma$ alone, "
+             "$x_t = \\alpha(t) x_0 + \\sigma(t) z$, so one network serves all three.",
+             r"\begin{aligned} \text{VP: } f &= -\tfrac12\beta x,\; g = \sqrt{\beta} \\ \text{sub-VP: } f &= -\tfrac12\beta x,\; g = "
+             r"\sqrt{\beta\,(1 - e^{-2\int_0^t \beta})} \\ \text{VE: } f &= 0,\; g = \sigma\sqrt{2\ln(\sigma_{max}/\sigma_{min})} "
+             r"\end{aligned}", "pipelines/sde/processes.py"),
+        Term("The weights of the objective",
+             "With $\\lambda = \\sigma(t)^2$ every noise level counts alike, which gives the best pictures; with $\\lambda = g(t)^2$ the "
+             "loss bounds the likelihood (Song, Durkan, Murray & Ermon 2021).",
+             r"\lambda(t) = \sigma(t)^2 \quad\text{or}\quad \lambda(t) = g(t)^2", "pipelines/sde/objective.py"),
+        Term("Likelihood, and back to noise",
+             "The ODE carries a picture to its noise and changes its log-density by its divergence on the way, here from $t = 0.001$. "
+             "The divergence is estimated with random signs $e$ (Hutchinson 1990).",
+             r"\log p(x_0) = \log p(x_1) + \int_0^1 \nabla\cdot u\;dt,\quad \nabla\cdot u = \mathbb{E}\,e^\top \nabla u\; e",
+             "pipelines/numerics/likelihood.py"),
+    ),
 )
 _HERE, _ODE = "pipelines/sde/sampler.py", "pipelines/numerics/ode.py"
 _SLOPE = r"k = f - \tfrac12 g^2 s_\theta,\quad h = s - t \\ "
@@ -57,11 +75,13 @@ _SPECS = (
                 _HERE, SDEOptions, _times(1)),
     SamplerSpec("predictor_corrector", "Predictor–corrector", "Reverse diffusion, then Langevin steps that repair its error at the "
                 "new noise level.", "Song et al. 2021, Algorithms 1, 4, 5",
-                r"x \leftarrow x + e\,s_\theta + \sqrt{2e}\;z \\ e = 2a^2\left(r\,\|z\| / \|s_\theta\|\right)^2",
+                r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z \\ x_s \leftarrow x_s + e\,s' + \sqrt{2e}\;z' \\ s' = s_\theta(x_s, s) \\ "
+                r"e = 2a^2\left(r\,\min(\|z'\| / \|s'\|,\, 2\sigma(s))\right)^2",
                 _HERE, CorrectorOptions, _corrected),
     SamplerSpec("heun_sde", "Stochastic Heun", "Averages drift and noise strength over both ends of a step; two calls a step.",
                 "Kloeden & Platen 1992, section 15.1",
-                r"x_s = x_t + \tfrac12\left(k_t + k_s\right)(t - s) \\ {}+ \tfrac12 (g_t + g_s)\sqrt{t - s}\;z", _HERE, SDEOptions,
+                r"k = g^2 s_\theta - f \\ x_s = x_t + \tfrac12\left(k_t + k_s\right)(t - s) \\ {}+ \tfrac12 (g_t + g_s)\sqrt{t - s}\;z",
+                _HERE, SDEOptions,
                 lambda options: 2 * options.steps - options.denoise),
     SamplerSpec("ode_euler", "ODE · Euler", "The plainest solver of the probability-flow ODE; one call a step.",
                 "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + h\,k_t", _ODE, ODEOptions, _times(1)),

@@ -34,8 +34,8 @@ def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
     return sigma * score(net, process, scale * x, at, {})
 
 
-def log_density(x: Tensor) -> Steps:
-    process = PROCESSES["vp"]
+def log_density(x: Tensor, options: SDEOptions) -> Steps:
+    process = PROCESSES[options.process]
     return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_DATA, 1.0, process.prior_std, (RK4, 24)))
 
 

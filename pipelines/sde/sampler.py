@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pipelines.numerics.gaussian import denoised
 from pipelines.numerics.ode import EULER, HEUN, RK4, Control, Look, Tableau, adaptive, fixed
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.rng import BrownianPaths, RowNoise
 from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Outcome, Predict, Preview, Sampler, Steps
 from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, SDEOptions
@@ -34,7 +34,7 @@ def score_of(v_theta: Predict, process: Process) -> Predict:
 
 def euler_maruyama(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """x_s = x_t - [f - g^2 s_theta] (t - s) + g sqrt(t - s) z."""
-    w = noise.brownian(0.0, 1.0)
+    w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
@@ -47,7 +47,7 @@ def euler_maruyama(s_theta: Predict, x: Tensor, noise: RowNoise, process: Proces
 
 def reverse_diffusion(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """x_s = (2 - a) x_t + G^2 s_theta + G z, where x_t = a x_s + G z is the forward step (Song et al. 2021, eq. 46)."""
-    w = noise.brownian(0.0, 1.0)
+    w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
@@ -61,7 +61,7 @@ def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
 
     x <- x + e s_theta + sqrt(2 e) z with e = 2 a^2 (r |z| / |s_theta|)^2; the norms are those of a row.
     """
-    w = noise.brownian(0.0, 1.0)
+    w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
@@ -81,7 +81,7 @@ def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
 def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """x_s ~ p(x_s | x_t, x0), a Gaussian, with the estimate of x0 put in (Ho et al. 2020, eq. 7; Song et al. 2021,
     Appendix F, for any process with a linear drift)."""
-    w = noise.brownian(0.0, 1.0)
+    w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
@@ -97,7 +97,7 @@ def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, op
 def heun_sde(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """Heun's method for the reverse SDE: drift and g averaged over both ends of a step, one Brownian increment
     (Kloeden & Platen 1992, section 15.1; the noise is additive). A last step without noise is Euler's."""
-    w = noise.brownian(0.0, 1.0)
+    w = _brownian(noise, options)
 
     def slope(x: Tensor, t: Tensor, score: Tensor) -> Tensor:
         return -(process.f(x, t) - per_row(process.g(t), x) ** 2 * score)
@@ -141,6 +141,11 @@ def times(options: SDEOptions) -> list[float]:
     """N + 1 times from t_start to t_end, evenly spaced in t^(1/rho) (as Karras et al. 2022, eq. 5, space noise levels)."""
     begin, end = (t ** (1 / options.rho) for t in (options.t_start, options.t_end))
     return [(begin + k / options.steps * (end - begin)) ** options.rho for k in range(options.steps)] + [options.t_end]
+
+
+def _brownian(noise: RowNoise, options: SDEOptions) -> BrownianPaths:
+    """The paths that drive the reverse SDE, fine enough for its shortest step."""
+    return noise.brownian(0.0, 1.0, min(t - s for t, s in pairwise(times(options))))
 
 
 def _steps(options: SDEOptions, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:

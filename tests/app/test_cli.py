@@ -137,6 +137,15 @@ def test_bad_input_is_one_sentence(run: Run, arguments: list[str], sentence: str
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("family", ["sde", "flow"])
+def test_bad_tolerances_are_one_sentence(run: Run, family: str) -> None:
+    sampler = {"sde": "ode_rk45", "flow": "rk45"}[family]
+    for flag in ("--rtol", "--atol"):
+        for value in ("-1e-3", "0", "nan"):
+            code, _, error = run("sample", family, "--prompt", "a", "--sampler", sampler, f"{flag}={value}")
+            assert code == 2 and "tolerance must be" in error and f"you asked for {value}" in error and error.count("\n") == 1
+
+
 def test_unknown_family_and_bad_grids(run: Run) -> None:
     assert "There is no family 'magic'; there are diffusion" in run("sample", "magic", "--prompt", "a")[2]
     for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-1000(+1)", "at most 900"), ("", "could not")):

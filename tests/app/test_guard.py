@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.api import routes
+from app.api import ROOT, explained, routes
 from app.guard import TRIES, Guard
 from app.paths import Paths
 from app.server import free_port, serve
@@ -49,6 +49,15 @@ def test_pictures_by_id_alone(service: Service) -> None:
         assert answer.status_code in (400, 404) and "Traceback" not in answer.text
     assert page.get("/api/job/unknown").status_code == 404
     assert page.post("/api/delete", json={"ids": ["unknown"]}).json() == {"count": 0}
+
+
+def test_only_files_that_the_page_explains_are_shown(service: Service) -> None:
+    page = client(service)
+    assert {"pipelines/flow/reflow.py", "pipelines/sde/sampler.py"} <= explained() and all((ROOT / path).is_file() for path in explained())
+    answer = page.get("/source/pipelines/flow/sampler.py")
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain") and "def runge_kutta" in answer.text
+    for path in ("app/service.py", "pipelines/../app/service.py", "%2e%2e/%2e%2e/etc/passwd", "pipelines/flow/", "/etc/passwd"):
+        assert page.get(f"/source/{path}").status_code == 404
 
 
 def test_a_password_is_asked_for_and_guessing_is_throttled(service: Service) -> None:

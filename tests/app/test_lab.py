@@ -9,6 +9,7 @@ from app import lab as module
 from app.lab import Lab
 from app.views import BadInput, UserError
 from pipelines import registry
+from pipelines.options import options_of
 
 
 @pytest.fixture
@@ -41,15 +42,19 @@ def test_an_ode_draws_one_line_from_one_start_and_an_sde_a_fan(lab: Lab) -> None
         assert (max(ends[::2]) - min(ends[::2]) > 0.05) == spread
 
 
-def test_contours_are_those_of_a_density(lab: Lab) -> None:
-    model = lab.train("flow", "moons")
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_contours_are_those_of_a_density(lab: Lab, family: str) -> None:
+    """Along every process or path; what is drawn integrates to one."""
+    model = lab.train(family, "moons")
     lab.wait(model, 60)
-    found = lab.contours(model)
-    assert len(found["log_p"]) == 48 * 48 and found["mass"] == pytest.approx(1, abs=0.15)
-    discrete = lab.train("diffusion", "moons")
-    lab.wait(discrete, 60)
-    with pytest.raises(UserError, match="bound of the likelihood"):
-        lab.contours(discrete)
+    options = {o.name: o.choices for s in registry.face(family).samplers.values() for o in options_of(s.options)}
+    name = next((n for n in ("process", "path") if n in options), None)
+    for value in options[name] if name else (None,):
+        found = lab.contours(model, {name: value} if name else {})
+        assert len(found["log_p"]) == 48 * 48 and found["mass"] == pytest.approx(1, abs=0.15), value
+    if name:
+        with pytest.raises(BadInput, match="must be one of"):
+            lab.contours(model, {name: "odd"})
 
 
 def test_wrong_input_gets_a_sentence(lab: Lab) -> None:

@@ -133,7 +133,8 @@ def test_a_process_is_kept_with_its_pictures(tmp_path: Path) -> None:
     service = Service(Paths(tmp_path))
     view = service.wait(service.generate(Ask("sde", "a red star", options={"steps": 100}, sampler="euler_maruyama", count=2)))
     live = service.recordings.find(view.id)
-    assert len(live.steps) == MAX_FRAMES and not service.gallery.picture(view.shots[1].id).process
+    assert MAX_FRAMES / 2 < len(live.steps) <= MAX_FRAMES and live.steps[-1].step == 100
+    assert not service.gallery.picture(view.shots[1].id).process
     assert service.recordings.keep(view.id) == 2
     assert service.gallery.picture(view.shots[1].id).process
     kept = service.recordings.find(view.shots[1].id)

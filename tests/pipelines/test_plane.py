@@ -48,16 +48,15 @@ def test_every_sampler_finds_the_eight_gaussians(family: str, learnt: dict[str, 
     assert off(torch.randn(800, 2)) > 0.3
 
 
-@pytest.mark.parametrize("family", ["sde", "flow"])
+@pytest.mark.parametrize("family", registry.NAMES)
 def test_the_likelihood_integrates_to_one_and_is_high_where_data_is(family: str, learnt: dict[str, PlaneNet]) -> None:
-    log_density = registry.family(family).plane.log_density
-    assert log_density is not None
+    log_density, options = registry.family(family).plane.log_density, next(iter(registry.face(family).samplers.values())).options()
     line = torch.linspace(-1.5, 1.5, 60)
     grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2)
-    log_p = run_alone(log_density(grid), learnt[family].nets).x[:, 0]
+    log_p = run_alone(log_density(grid, options), learnt[family].nets).x[:, 0]
     assert log_p.exp().sum().item() * (3 / 59) ** 2 == pytest.approx(1, abs=0.1)
     data = sample_density("gaussians", 500, np.random.default_rng(1))
-    assert run_alone(log_density(data), learnt[family].nets).x.mean() > log_p.mean() + 3
+    assert run_alone(log_density(data, options), learnt[family].nets).x.mean() > log_p.mean() + 3
 
 
 @pytest.mark.parametrize("family", registry.NAMES)

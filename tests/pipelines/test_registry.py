@@ -17,7 +17,7 @@ from pipelines.data.tokenizer import tokenizer
 from pipelines.engine import Engine
 from pipelines.metrics.judge import read
 from pipelines.nets.unet import UNetConfig
-from pipelines.options import options_of
+from pipelines.options import build, options_of
 from pipelines.precision import keyed
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
@@ -88,6 +88,23 @@ def test_all_samplers_of_all_families_share_the_engine() -> None:
         result = job.result()
         assert ((result.x if isinstance(result, Outcome) else result) - draw(r)).abs().max() < 2 / 255
     engine.close()
+
+
+@pytest.mark.parametrize(("family", "choice"), [
+    (family, (o.name, value)) for family in registry.NAMES for o in options_of(registry.face(family).network) for value in o.choices])
+def test_every_choice_of_training_has_a_loss_and_gradients(family: str, choice: tuple[str, str]) -> None:
+    torch.manual_seed(0)
+    options = build(registry.face(family).network, dict([choice]))
+    net = registry.family(family).fresh(options).train()
+    size = net.config.size
+    tokens = tokenizer().batch(["a red star", "a blue ring above a green cross"])
+    noise = torch.randn(2, 3, size, size) if choice == ("coupling", "reflow") else None
+    batch = Batch(torch.rand(2, 3, size, size) * 2 - 1, tokens, torch.zeros(2, dtype=torch.long), noise)
+    for loss in [registry.family(family).loss, *(stage.loss for stage in registry.family(family).stages.values()
+                                                 if getattr(net, "autoencoder", None) is not None)]:
+        value = loss(net, batch, torch.Generator().manual_seed(0))
+        value.backward()
+        assert torch.isfinite(value) and all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
 @pytest.mark.parametrize("family", registry.NAMES)

@@ -62,7 +62,7 @@ sx.kinds.canvas = (root, props, trigger) => {
       view.x0.forEach((url, k) => { tiles[k].image.src = url; });
       if (view.x0.length) {
         at = null;
-        shown = {x_t: view.x_t, x0: view.x0, numbers: {"t": view.t.toFixed(0), "σ": view.sigma.toPrecision(3)}, live: true,
+        shown = {x_t: view.x_t, x0: view.x0, numbers: {"t": view.t.toFixed(view.t >= 10 ? 0 : 3), "σ": view.sigma < 1e4 ? view.sigma.toPrecision(3) : "∞"}, live: true,
                  step: view.step, total: view.total, calls: view.calls};
         redraw();
       }

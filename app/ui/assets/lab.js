@@ -11,7 +11,7 @@ sx.kinds.lab = (root, props) => {
   const sampler = sx.el("select", {"aria-label": "Sampler of the laboratory", onchange: () => run()},
     ...props.samplers.map(([title, name]) => sx.el("option", {value: name}, title)));
   const steps = sx.el("input", {type: "number", min: 1, max: 300, value: 30, "aria-label": "Steps of the laboratory", onchange: () => run()});
-  const choice = props.choice && sx.el("select", {"aria-label": `${props.choice[1]} of the laboratory`, onchange: () => run()},
+  const choice = props.choice && sx.el("select", {"aria-label": `${props.choice[1]} of the laboratory`, onchange: () => { run(); contours(); }},
     ...props.choice[2].map((name) => sx.el("option", {value: name}, name)));
   const trainer = sx.el("button", {class: "sx-small", type: "button", onclick: () => train()}, "Train");
   const toggle = (label, title, change) => {
@@ -120,7 +120,7 @@ sx.kinds.lab = (root, props) => {
   const contours = async () => {
     level = null;
     if (!contour.checked || !id) { draw(); return; }
-    try { level = await sx.get(`/api/lab/${id}/contours`); }
+    try { level = await sx.post(`/api/lab/${id}/contours`, {options: choice ? {[props.choice[0]]: choice.value} : {}}); }
     catch (error) { contour.checked = false; say(error.message, true); }
     draw();
   };

@@ -14,7 +14,7 @@ from pipelines.diffusion.options import DDIMOptions, NetworkOptions
 from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig, loss, psnr
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.protocol import Call, NetKey, Preview
+from pipelines.protocol import Call, NetKey, Preview, run_alone
 from pipelines.request import Request
 from tests.tiny import TEXT
 
@@ -84,6 +84,25 @@ def test_the_sampler_decodes_and_its_previews_are_pictures() -> None:
     assert result.shape == (2, 3, 64, 64)
     assert calls.count(NetKey(key, "decode")) == 4 and calls.count(NetKey(key, "predict")) == 6
     assert all(p.x_t.shape == (2, 3, 16, 16) and p.x0.shape == (2, 3, 64, 64) for p in previews)
+
+
+def test_nothing_is_decoded_for_previews_that_nobody_sees() -> None:
+    net = tiny_latent()
+    request = Request("diffusion", "tiny", "ddim", DDIMOptions(steps=3), "a red star", count=1)
+    asked: list[str] = []
+
+    def counted(method: str):
+        def call(*arguments):
+            asked.append(method)
+            return getattr(net, method)(*arguments)
+        return call
+
+    nets = {NetKey("t", method): counted(method) for method in family.FAMILY.methods}
+    with torch.inference_mode():
+        quiet = run_alone(family.start(request, "t", net, torch.device("cpu"), look=False), nets)
+        once = asked.count("decode")
+        seen = run_alone(family.start(request, "t", net, torch.device("cpu")), nets)
+    assert once == 1 and asked.count("decode") == 5 and torch.equal(quiet, seen)
 
 
 def test_colours_tell_channels_apart() -> None:

@@ -93,7 +93,8 @@ def test_calls_are_the_declared_ones(name: str) -> None:
 
 
 def test_path_and_solver_equal_the_flow_matching_package() -> None:
-    from flow_matching.path import CondOTProbPath
+    from flow_matching.path import AffineProbPath, CondOTProbPath
+    from flow_matching.path.scheduler import VPScheduler
     from flow_matching.solver import ODESolver
     rng = torch.Generator().manual_seed(0)
     x1, eps, t = torch.randn(8, 5, generator=rng), torch.randn(8, 5, generator=rng), torch.rand(8, generator=rng)
@@ -101,10 +102,14 @@ def test_path_and_solver_equal_the_flow_matching_package() -> None:
     path = OT(sigma_min=0.0)
     assert torch.allclose(path.sample(x1, eps, t), theirs.x_t, atol=1e-6)
     assert torch.allclose(path.velocity(x1, eps, t), theirs.dx_t, atol=1e-6)
-    for method in ("euler", "midpoint"):
+    vp = PATHS["vp"]
+    theirs = AffineProbPath(VPScheduler(vp.beta_min, vp.beta_max)).sample(x_0=eps, x_1=x1, t=(1 - vp.cut) * t)       # type: ignore[attr-defined]
+    assert torch.allclose(vp.sample(x1, eps, t), theirs.x_t, atol=1e-5)
+    assert torch.allclose(vp.velocity(x1, eps, t), (1 - vp.cut) * theirs.dx_t, rtol=1e-3, atol=1e-4)           # type: ignore[attr-defined]
+    for method, theirs_method in (("euler", "euler"), ("midpoint", "midpoint"), ("heun", "heun2")):
         ours, x, _ = draw(method, FlowOptions(20), rows=2, shape=(6,))
         solver = ODESolver(velocity_model=lambda x, t: network_velocity(DATA, PATHS["ot"], x, t.expand(len(x)), {}))
-        ended = solver.sample(x_init=x, method=method, step_size=1 / 20)
+        ended = solver.sample(x_init=x, method=theirs_method, step_size=1 / 20)
         assert (ours - ended).abs().max() < 1e-4
 
 

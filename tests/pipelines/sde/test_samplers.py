@@ -71,15 +71,17 @@ def test_strong_order_is_one_on_the_same_brownian_path(name: str, least: float) 
     assert slope(errors) > least, errors
 
 
+# With additive noise, as here, Ito and Stratonovich are the same equation; torchsde has Heun for the latter.
+@pytest.mark.parametrize(("name", "method", "kind"), [("euler_maruyama", "euler", "ito"), ("heun_sde", "heun", "stratonovich")])
 @pytest.mark.parametrize("process", PROCESSES)
-def test_euler_maruyama_equals_torchsde_on_the_same_path(process: str) -> None:
+def test_solvers_equal_torchsdes_on_the_same_path(process: str, name: str, method: str, kind: str) -> None:
     import torchsde
     options, p, rows = SDEOptions(64, process, 0.125, denoise=False), PROCESSES[process], 2
-    ours, x, _ = draw("euler_maruyama", options, rows=rows, shape=(4,))
+    ours, x, _ = draw(name, options, rows=rows, shape=(4,))
     paths = RowNoise(tuple(range(rows)), (4,)).brownian(0.0, 1.0)
 
     class Reverse:
-        noise_type, sde_type = "diagonal", "ito"
+        noise_type, sde_type = "diagonal", kind
 
         def f(self, tau: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
             t = (1 - tau).expand(len(x))
@@ -96,7 +98,7 @@ def test_euler_maruyama_equals_torchsde_on_the_same_path(process: str) -> None:
             return paths.increment(1 - float(a), 1 - float(b)) * (float(b) - float(a)) ** 0.5
 
     with torch.no_grad():
-        theirs = torchsde.sdeint(Reverse(), x, torch.tensor([0.0, 0.875]), bm=Backwards(), method="euler", dt=0.875 / 64)[-1]
+        theirs = torchsde.sdeint(Reverse(), x, torch.tensor([0.0, 0.875]), bm=Backwards(), method=method, dt=0.875 / 64)[-1]
     assert (ours - theirs).abs().max() < 2e-4 * float(p.prior_std)
 
 
