@@ -4,14 +4,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from app.paths import open_paths
+from app.terminal import bar, copy, folder, picture, show
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
 from pipelines.options import options_of
@@ -21,6 +22,8 @@ EXAMPLES = """examples:
   launch.py                                           open the playground in the browser
   launch.py sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
   launch.py compare diffusion --prompt "a green cross" --sampler ddim,heun,dpmpp_2m --steps 5,10,20 --out grid.png
+  launch.py sample flow --prompt "a green star" --picture own.png --t-start 0.5 --out out
+  launch.py examine sde own.png --prompt "a red star"
   launch.py evaluate diffusion --steps 50 --count 480 --json
   launch.py train diffusion --dataset shapes --minutes 30
   launch.py models verify
@@ -52,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
     sample = add("sample", "draw pictures", _sample)
     _request_flags(sample)
     sample.add_argument("--out", metavar="DIR", help="copy the pictures here")
+    sample.add_argument("--picture", metavar="FILE", help="start from this picture instead of noise; --t-start says "
+                        "how much of it stays")
+
+    examine = add("examine", "how likely a picture is under a model, and whether it survives the way to noise and back", _examine)
+    examine.add_argument("family", metavar="FAMILY", help=", ".join(name for name in registry.NAMES if registry.face(name).two_way))
+    examine.add_argument("picture", metavar="FILE")
+    examine.add_argument("--prompt", default="", help="its caption; may be left out")
+    examine.add_argument("--model", help="name of the weights (see `models`)")
 
     compare = add("compare", "draw a grid of samplers by step counts", _compare)
     _request_flags(compare, grid=True)
@@ -124,20 +135,12 @@ def _service(args: argparse.Namespace) -> Any:
     return Service(open_paths(args.data))
 
 
-def _bar(done: int, total: int, text: str = "") -> None:
-    """A progress bar on standard error, only on a terminal."""
-    if sys.stderr.isatty() and total:
-        filled = 30 * done // total
-        end = "\n" if done >= total else ""
-        print(f"\r{'█' * filled}{'░' * (30 - filled)} {done}/{total} {text}", end=end, file=sys.stderr, flush=True)
-
-
 def _wait(service: Any, job_id: str) -> Any:
     """Follow a job to its end. Raises UserError if it failed."""
     try:
         while True:
             view = service.wait(job_id, 0.1)
-            _bar(view.step, view.total, view.note)
+            bar(view.step, view.total, view.note)
             if view.status not in ("waiting", "loading", "running"):
                 break
     except KeyboardInterrupt:
@@ -154,17 +157,29 @@ def _wait(service: Any, job_id: str) -> Any:
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        out = _folder(args.out)
-        view = _wait(service, service.generate(_ask(args, count=4)))
+        out, ask = folder(args.out), _ask(args, count=4)
+        if args.picture:
+            source = service.keep_source(replace(ask, options={}), picture(args.picture))      # options may ask for the source
+            ask = replace(ask, options=ask.options | {"source": source})
+        view = _wait(service, service.generate(ask))
         images = []
         for shot in view.shots:
             path = Path(shot.path)
             if out is not None:
-                path = _copy(path, out / f"{args.family}-{shot.seed}-{shot.id[:8]}.png")
+                path = copy(path, out / f"{args.family}-{shot.seed}-{shot.id[:8]}.png")
             options = shot.settings["options"]
             images.append({"path": str(path), "seed": shot.seed, "nfe": shot.nfe, "seconds": shot.seconds,
                            "steps": options.get("steps"), "note": shot.note, **shot.settings})
         return {"images": images}
+    finally:
+        service.close()
+
+
+def _examine(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        found = asdict(service.examine(Ask(args.family, args.prompt, model=args.model), picture(args.picture)))
+        return {name: value for name, value in found.items() if name not in ("picture", "noise", "back")}      # pictures, for the page
     finally:
         service.close()
 
@@ -176,10 +191,10 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
         steps = ask.options.pop("steps")
         out = Path(args.out) if args.out else None
         if out is not None:
-            _folder(str(out.parent))
+            folder(str(out.parent))
         view = _wait(service, service.compare(ask, [name.strip() for name in args.sampler.split(",")], steps))
         if out is not None:
-            _copy(service.gallery.export_png(view.grid_id), out)
+            copy(service.gallery.export_png(view.grid_id), out)
         cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"]["steps"], "status": cell.status,
                   "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note,
                   "error": cell.error, "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
@@ -192,15 +207,15 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
         if args.table:
-            return service.quality_table(_ask(args, count=480), args.split, lambda done, total: _bar(done, total, "cells"))
-        return service.evaluate(_ask(args, count=480), args.split, lambda done, total: _bar(done, total, "captions"))
+            return service.quality_table(_ask(args, count=480), args.split, lambda done, total: bar(done, total, "cells"))
+        return service.evaluate(_ask(args, count=480), args.split, lambda done, total: bar(done, total, "captions"))
     finally:
         service.close()
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
     from app.trainer import run
-    return run(args, open_paths(args.data), _bar)
+    return run(args, open_paths(args.data), bar)
 
 
 def _models(args: argparse.Namespace) -> dict[str, Any]:
@@ -245,42 +260,6 @@ def _serve(args: argparse.Namespace) -> None:
     serve(open_paths(args.data), args.host, args.port, open_browser=not args.no_browser, password=args.password)
 
 
-def _folder(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder {folder} cannot be made ({error.strerror}); choose another with --out.") from error
-    return folder
-
-
-def _copy(source: Path, target: Path) -> Path:
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise UserError(f"{target} could not be written ({error.strerror}); the original is kept at {source}.") from error
-    return target
-
-
-def _print(result: dict[str, Any], indent: str = "") -> None:
-    """A result for people."""
-    for key, value in result.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            for entry in value:
-                print(indent + "  ".join(f"{k} {_short(v)}" for k, v in entry.items() if v not in (None, "", [], {})))
-        elif isinstance(value, dict):
-            print(f"{indent}{key}")
-            _print(value, indent + "  ")
-        else:
-            print(f"{indent}{key}: {_short(value)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Exit codes: 0, 1 (it failed), 2 (bad arguments)."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
@@ -298,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     if result is not None:
         with suppress(BrokenPipeError):
-            print(json.dumps(result)) if args.json else _print(result)
+            print(json.dumps(result)) if args.json else show(result)
     return 0
 
 

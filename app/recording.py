@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,12 +36,14 @@ class Recorded:
     numbers: dict[str, tuple[float, ...]] = dataclass_field(default_factory=dict)      # of the step's formula, for each picture
     field: np.ndarray | None = None                                          # (B, H, W) uint8: size of the network's field
     pixels: np.ndarray | None = None                                         # (B, K) float: x_t at a few pixels
+    slopes: np.ndarray | None = None                                         # (B, K) float: the network's field there
 
     def of(self, k: int) -> Recorded:
         """The step of picture k alone."""
         part = slice(k, k + 1)
+        more: dict[str, Any] = {name: None if (z := getattr(self, name)) is None else z[part] for name in ("field", "pixels", "slopes")}
         return replace(self, x_t=self.x_t[part], x0=self.x0[part], numbers={name: v[part] for name, v in self.numbers.items()},
-                       field=None if self.field is None else self.field[part], pixels=None if self.pixels is None else self.pixels[part])
+                       **more)
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Recording:
     def ways(self) -> Ways:
         """How a few pixels of each picture moved through the recorded steps."""
         pixels = [f.pixels for f in self.steps if f.pixels is not None]
-        values = np.stack(pixels) if pixels else np.zeros((0, 0, 0))             # (frames, B, K)
-        return Ways(tuple(f.t for f in self.steps), values.transpose(1, 2, 0).round(3).tolist())
+        slopes = [f.slopes for f in self.steps if f.slopes is not None]
+
+        def by_picture(found: list[np.ndarray]) -> list[list[list[float]]]:
+            return (np.stack(found) if found else np.zeros((0, 0, 0))).transpose(1, 2, 0).round(3).tolist()     # from (frames, B, K)
+
+        return Ways(tuple(f.t for f in self.steps), by_picture(pixels), by_picture(slopes))
 
     def pack(self, k: int) -> bytes:
         """The steps of picture k as a compressed file; `unpack` is the inverse."""
@@ -71,7 +77,7 @@ class Recording:
         facts = [{"step": f.step, "total": f.total, "t": f.t, "sigma": f.sigma, "calls": f.calls, "numbers": f.numbers} for f in steps]
         text = json.dumps({"formula": self.formula, "steps": facts}).encode()
         arrays = {"facts": np.frombuffer(text, np.uint8)}
-        for name in ("x_t", "x0", "field", "pixels"):
+        for name in ("x_t", "x0", "field", "pixels", "slopes"):
             if steps and all(getattr(f, name) is not None for f in steps):
                 arrays[name] = np.stack([getattr(f, name) for f in steps])
         buffer = io.BytesIO()

@@ -32,10 +32,14 @@ def recorded(p: Any, calls: int) -> Recorded:
     if p.field is not None:
         size = p.field.float().square().sum(1).sqrt()                                            # (B, H, W)
         size = (255 * size / size.amax((1, 2), keepdim=True).clamp(min=1e-12)).byte().cpu().numpy()
-    flat = p.x_t[:, 0].float().flatten(1)
-    places = [round((k + 0.5) * flat.shape[1] / PIXELS) for k in range(PIXELS)]
-    return Recorded(p.step, p.total, p.t, p.sigma, calls, pixels_of(p.x_t), pixels_of(p.x0), numbers, size,
-                    flat[:, places].cpu().numpy())
+    count = p.x_t[0, 0].numel()
+    places = [round((k + 0.5) * count / PIXELS) for k in range(PIXELS)]
+
+    def at_places(z: Any) -> np.ndarray:
+        return z[:, 0].float().flatten(1)[:, places].cpu().numpy()
+
+    return Recorded(p.step, p.total, p.t, p.sigma, calls, pixels_of(p.x_t), pixels_of(p.x0), numbers, size, at_places(p.x_t),
+                    None if p.field is None else at_places(p.field))
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Ways:
     """A few pixels of each picture on their way through the recorded steps, for the plot beneath the scrubber."""
     t: tuple[float, ...]
     values: list[list[list[float]]]          # picture, pixel, step
+    slopes: list[list[list[float]]]          # likewise, the network's field there; empty if it was not recorded
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def compare_tab(service: Service) -> CompareTab:
             known = {f.name: service.models(f.name) for f in families}
             usual = {m.name: m.usual for models in known.values() for m in models}
             model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
-                                else None, label="Model", min_width=150, scale=0, elem_id="compare-model")
+                                else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
             prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                                 elem_id="compare-prompt")
             guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",

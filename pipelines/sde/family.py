@@ -51,7 +51,8 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if request.options.clip:
         v_theta = clipped_v(v_theta)
     process, noise = PROCESSES[request.options.process], RowNoise(request.seeds, net.config.shape, device)
-    z = noise.normal()
+    first = request.options.start_seed
+    z = noise.normal() if first < 0 else RowNoise((first,) * request.count, net.config.shape, device).normal()
     x = process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
     return (yield from SAMPLERS[request.sampler](score_of(v_theta, process), x, noise, process, request.options))
 
@@ -60,7 +61,8 @@ def reference(request: Request) -> Request:
     """The same picture by 100 steps of Heun's method on the probability-flow ODE, where the deterministic solvers go."""
     o = request.options
     return replace(request, sampler="ode_heun", options=ODEOptions(
-        steps=100, process=o.process, t_end=o.t_end, clip=o.clip, t_start=o.t_start, source=o.source))
+        steps=100, process=o.process, t_end=o.t_end, clip=o.clip, t_start=o.t_start, start_seed=o.start_seed,
+        source=o.source))
 
 
 def transport(options: SDEOptions) -> Transport:

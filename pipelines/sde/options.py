@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.options import OptionError, option
+from pipelines.request import MAX_SEED
 
 PROCESSES = ("vp", "subvp", "ve")
 OBJECTIVES = ("variance", "likelihood", "sliced")
@@ -26,6 +27,9 @@ class SDEOptions:
     clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.")
     t_start: float = option(1.0, "Start time", "Where the reverse time starts: 1 is pure noise; less keeps more of the picture "
                             "that it starts from.", symbol="t₀", low=0.15, high=1)
+    start_seed: int = option(-1, "Start seed", "Seed of the noise that every picture starts from, while its own seed drives what comes "
+                             "after: an SDE then fans out from one point, an ODE always draws the same. -1: each its own.",
+                             symbol="x₁", low=-1, high=MAX_SEED)
     source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
                          "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
 

@@ -146,6 +146,21 @@ def test_bad_tolerances_are_one_sentence(run: Run, family: str) -> None:
             assert code == 2 and "tolerance must be" in error and f"you asked for {value}" in error and error.count("\n") == 1
 
 
+def test_a_picture_of_ones_own(run: Run, tmp_path: Path) -> None:
+    from PIL import Image
+    own, text = tmp_path / "own.png", tmp_path / "text.png"
+    Image.new("RGB", (40, 30), (220, 38, 38)).save(own)
+    text.write_text("not a picture")
+    common = ["sample", "flow", "--prompt", "a red star", "--sampler", "euler", "--steps", "2", "--count", "1"]
+    code, result, _ = run(*common, "--picture", str(own), "--t-start", "0.8")
+    assert code == 0 and len(result["images"][0]["options"]["source"]) == 64
+    assert "could not be read as a picture" in run(*common, "--picture", str(text), "--t-start", "0.8")[2]
+    assert "cannot start from a picture" in run("sample", "diffusion", "--prompt", "a", "--picture", str(own))[2]
+    code, found, _ = run("examine", "flow", str(own))
+    assert code == 0 and math.isfinite(found["bits_per_dim"]) and found["noise_std"] > 0 and found["difference"] <= 16
+    assert "no ODE that leads" in run("examine", "diffusion", str(own))[2]
+
+
 def test_unknown_family_and_bad_grids(run: Run) -> None:
     assert "There is no family 'magic'; there are diffusion" in run("sample", "magic", "--prompt", "a")[2]
     for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-1000(+1)", "at most 900"), ("", "could not")):

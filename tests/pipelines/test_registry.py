@@ -49,7 +49,7 @@ def test_a_face_says_everything(family: str) -> None:
     face = registry.face(family)
     assert face.name == family and face.samplers and face.accent.startswith("#")
     root = Path(__file__).parents[2]
-    for text in (face.about.network, face.about.objective, face.about.sampling, *face.samplers.values()):
+    for text in (face.about.network, face.about.objective, face.about.sampling, *face.about.more, *face.samplers.values()):
         assert (root / text.file).is_file(), text.file
         assert text.formula
     for spec in face.samplers.values():

@@ -26,7 +26,7 @@ sx.kinds.compare = (root) => {
   };
   const at = (r, c) => view.cells.find((cell) => cell.row === r && cell.column === c);
   const pictures = (cell) => cell.shots.length ? cell.shots.map((s) => s.url) : cell.preview;
-  const facts = (cell) => cell.nfe == null ? cell.status : `${cell.nfe} calls · ${sx.seconds(cell.seconds)}`;
+  const facts = (cell) => cell.nfe == null ? cell.status : `${cell.nfe} call${cell.nfe === 1 ? "" : "s"} · ${sx.seconds(cell.seconds)}`;
   const paint = (cell) => {
     const node = nodes.get(`${cell.row},${cell.column}`);
     node.className = `sx-cell sx-${cell.status}`;

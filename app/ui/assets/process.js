@@ -15,7 +15,10 @@ sx.kinds.process = (root, props) => {
   const formula = sx.el("div", {class: "sx-step-formula", title: "The formula of this step with its numbers"});
   const hint = sx.el("p", {class: "sx-quiet"}, "State, estimate and the network's answer appear here while a run goes on, and under the scrubber afterwards.");
   const plot = sx.svg("svg", {viewBox: "0 0 300 110", class: "sx-plot", role: "img", "aria-label": "Way of a few pixels through the steps"});
-  const ways = sx.el("figure", {class: "sx-ways", hidden: true}, sx.el("figcaption", {}, "Way of 13 pixels, from noise to picture"), plot);
+  // Noise that fans out from one start shows when a pixel of all pictures is drawn instead of the pixels of one.
+  const which = sx.el("select", {"aria-label": "What the lines are", onchange: () => latest && draw(...latest)},
+    sx.el("option", {value: "pixels"}, "Way of 13 pixels, from noise to picture"), sx.el("option", {value: "pictures"}, "Way of one pixel in all pictures"));
+  const ways = sx.el("figure", {class: "sx-ways", hidden: true}, sx.el("figcaption", {}, which), plot);
   root.replaceChildren(sx.el("div", {class: "sx-three"}, left, right, third), hint, formula, numbers, ways);
   const glyphs = {"\\bar\\alpha": "ᾱ", "\\alpha": "α", "\\sigma": "σ", "\\beta": "β", "\\theta": "θ", "\\lambda": "λ", "\\|": "‖"};
   const plain = (name) => {
@@ -23,15 +26,21 @@ sx.kinds.process = (root, props) => {
     for (const [tex, glyph] of Object.entries(glyphs)) text = text.replaceAll(tex, glyph);
     return text.replaceAll("_θ", "θ").replace("^2", "²").replaceAll("_t", "ₜ").replaceAll("_s", "ₛ").replaceAll("_", "");
   };
-  let paths = null, of = null;
+  let paths = null, of = null, latest = null;
+  const MIDDLE = 6;
   const draw = (index, step) => {
-    const lines = paths && paths.values[index];
+    latest = [index, step];
+    const chosen = (all) => which.value === "pictures" ? all.map((picture) => picture[MIDDLE]) : all[index];
+    const lines = paths && paths.values.length ? chosen(paths.values) : null;
     ways.hidden = !lines || lines[0].length < 2;
     if (ways.hidden) return;
+    const slopes = props.family === "flow" && paths.slopes.length ? chosen(paths.slopes) : null;       // velocities: the way's own tangents
+    const reach = 2.5 * (paths.t[Math.min(step + 1, paths.t.length - 1)] - paths.t[Math.min(step, paths.t.length - 2)]);
     const n = lines[0].length, top = Math.max(1.5, ...lines.flat().map(Math.abs));
     const x = (k) => 4 + 292 * k / (n - 1), y = (v) => 55 - 50 * v / top;
     plot.replaceChildren(sx.svg("line", {x1: 4, x2: 296, y1: 55, y2: 55, class: "sx-axis"}),
       ...lines.map((line) => sx.svg("polyline", {points: line.map((v, k) => `${x(k).toFixed(1)},${y(v).toFixed(1)}`).join(" "), class: "sx-way"})),
+      ...(slopes || []).map((s, i) => sx.svg("line", {x1: x(step), y1: y(lines[i][step]), x2: x(step + 2.5), y2: y(lines[i][step] + reach * s[step]), class: "sx-arrow"})),
       sx.svg("line", {x1: x(step), x2: x(step), y1: 2, y2: 108, class: "sx-cursor"}));
   };
   // Our own MathML, with a place [k] for the step's k-th number; only the text of those places is changed.

@@ -1,0 +1,69 @@
+"""What the command line prints, and the files that it is given and writes."""
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.views import BadInput, UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def bar(done: int, total: int, text: str = "") -> None:
+    """A progress bar on standard error, only on a terminal."""
+    if sys.stderr.isatty() and total:
+        filled = 30 * done // total
+        end = "\n" if done >= total else ""
+        print(f"\r{'█' * filled}{'░' * (30 - filled)} {done}/{total} {text}", end=end, file=sys.stderr, flush=True)
+
+
+def folder(name: str | None) -> Path | None:
+    """The folder, made if it is not there yet; None for none. Raises UserError."""
+    if name is None:
+        return None
+    path = Path(name)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {path} cannot be made ({error.strerror}); choose another with --out.") from error
+    return path
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Copy a file; returns the target. Raises UserError."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise UserError(f"{target} could not be written ({error.strerror}); the original is kept at {source}.") from error
+    return target
+
+
+def show(result: dict[str, Any], indent: str = "") -> None:
+    """A result for people."""
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for entry in value:
+                print(indent + "  ".join(f"{k} {_short(v)}" for k, v in entry.items() if v not in (None, "", [], {})))
+        elif isinstance(value, dict):
+            print(f"{indent}{key}")
+            show(value, indent + "  ")
+        else:
+            print(f"{indent}{key}: {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def picture(name: str) -> Image:
+    """The picture in a file. Raises BadInput."""
+    from PIL import Image
+    try:
+        with Image.open(name) as found:
+            found.load()
+            return found
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{name} could not be read as a picture ({error}); give a PNG, JPEG or WebP file.") from error
