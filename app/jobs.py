@@ -18,6 +18,7 @@ from app.views import CellView, JobView, Shot, UserError
 RUNNING = ("waiting", "loading", "running")
 MAX_WAITING = 32                   # unfinished jobs that are accepted
 KEPT = 50                          # finished jobs that can still be looked at
+MAX_RECORDED = 256 * 2**20         # bytes of recorded steps of all of them
 
 
 @dataclass
@@ -86,6 +87,16 @@ class JobState:
             self.version += 1
 
     @property
+    def recorded_bytes(self) -> int:
+        return sum(frame.bytes for frame in self.frames)
+
+    def forget(self) -> None:
+        """Let go of the recorded steps of a finished job; its pictures stay."""
+        with self.lock:
+            self.frames, self.last = [], None
+            self.version += 1
+
+    @property
     def kept(self) -> list[Recorded]:
         """The recorded steps, the last one always among them."""
         return self.frames + ([self.last] if self.last is not None and (not self.frames or self.frames[-1] is not self.last) else [])
@@ -125,6 +136,11 @@ class JobTable:
             finished = [j.id for j in self._jobs.values() if j.status not in RUNNING]
             for old in finished[:-KEPT]:
                 del self._jobs[old]
+            room = MAX_RECORDED
+            for old in finished[-KEPT:][::-1]:                             # the latest keep their steps
+                room -= self._jobs[old].recorded_bytes
+                if room < 0:
+                    self._jobs[old].forget()
 
     def get(self, job_id: str) -> JobState | None:
         return self._jobs.get(job_id)

@@ -38,6 +38,11 @@ class Recorded:
     pixels: np.ndarray | None = None                                         # (B, K) float: x_t at a few pixels
     slopes: np.ndarray | None = None                                         # (B, K) float: the network's field there
 
+    @property
+    def bytes(self) -> int:
+        """How much memory its arrays take."""
+        return sum(z.nbytes for z in (self.x_t, self.x0, self.field, self.pixels, self.slopes) if z is not None)
+
     def of(self, k: int) -> Recorded:
         """The step of picture k alone."""
         part = slice(k, k + 1)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.service import Service
 from app.ui.components import drawn, sentence
-from app.views import Ask, Check, UserError
+from app.views import Ask, Check, FamilyInfo, ModelView, UserError
 
 STEPS = "5, 10, 20"
 
@@ -17,6 +17,8 @@ STEPS = "5, 10, 20"
 @dataclass
 class CompareTab:
     """The controls that other tabs fill."""
+    families: dict[str, FamilyInfo]
+    known: dict[str, list[ModelView]]
     family: gr.Dropdown
     model: gr.Dropdown
     prompt: gr.Textbox
@@ -30,10 +32,17 @@ class CompareTab:
         """Updates for `received()`: model, prompt, guidance and seed of a picture."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
-        return [settings["family"], settings["model"], settings["prompt"], settings["guidance_scale"], settings["seed"]]
+        family = settings["family"]
+        return [family, *self.belonging(family, settings["model"]), settings["prompt"], settings["guidance_scale"], settings["seed"]]
+
+    def belonging(self, family: str, model: str | None = None) -> tuple[Any, Any]:
+        """The choices of model and samplers of a family; its first model if none is named."""
+        info, models = self.families[family], self.known[family]
+        return (gr.Dropdown([(m.title, m.name) for m in models], value=model or (models[0].name if models else None)),
+                gr.Dropdown([(s.title, s.name) for s in info.samplers], value=list(info.compared)))
 
     def received(self) -> list[Any]:
-        return [self.family, self.model, self.prompt, self.guidance, self.seed]
+        return [self.family, self.model, self.samplers, self.prompt, self.guidance, self.seed]
 
 
 def summary(check: Check, cells: int) -> str:
@@ -71,7 +80,7 @@ def compare_tab(service: Service) -> CompareTab:
                             elem_classes="sx-generate")
         message = sentence("compare-message")
         grid = drawn("compare", json.dumps({"job": None}), elem_id="compare-grid")
-    tab = CompareTab(family, model, prompt, samplers, steps, guidance, seed, count)
+    tab = CompareTab({f.name: f for f in families}, known, family, model, prompt, samplers, steps, guidance, seed, count)
     inputs: list[Any] = [family, model, prompt, samplers, steps, guidance, seed, count]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -94,18 +103,13 @@ def compare_tab(service: Service) -> CompareTab:
             return gr.skip(), json.dumps({"error": str(error)})
         return json.dumps({"job": job}), gr.skip()
 
-    def change_family(name: str, chosen: str) -> Any:
-        found, names = next(f for f in families if f.name == name), [m.name for m in known[name]]
-        own = chosen if chosen in names else names[0] if names else None           # it may have come with the family
-        return (gr.Dropdown([(m.title, m.name) for m in known[name]], value=own),
-                gr.Dropdown([(s.title, s.name) for s in found.samplers], value=list(found.compared)))
-
     def change_model(name: str) -> float:
         return usual.get(name, {}).get("guidance_scale", request["guidance_scale"].default)
 
     model.input(change_model, model, guidance, **quick)
-    family.change(change_family, [family, model], [model, samplers], **quick)      # changes samplers, which are checked
+    # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
+    family.input(tab.belonging, family, [model, samplers], preprocess=False, **quick)
     for control in inputs[1:]:
-        control.change(check, inputs, message, trigger_mode="always_last", **quick)
+        control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
     run.click(start, inputs, [grid, message], **quick)
     return tab

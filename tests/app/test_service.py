@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app import jobs
 from app import models as module
 from app.paths import Paths
 from app.recording import MAX_FRAMES
@@ -126,6 +127,18 @@ def test_drawing_from_a_picture_keeps_it_and_can_be_repeated(tmp_path: Path, fam
     assert lost.status == "failed" and "is not here" in (lost.error or "")
     with pytest.raises(UserError, match="cannot start from a picture"):
         service.keep_source(Ask("diffusion", ""), source)
+    service.close()
+
+
+def test_old_recordings_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(Paths(tmp_path))
+    ask = Ask("diffusion", "a red star", options={"steps": 3}, count=1)
+    first = service.wait(service.generate(ask))
+    monkeypatch.setattr(jobs, "MAX_RECORDED", 1.5 * sum(step.bytes for step in service.recordings.find(first.id).steps))
+    second = service.wait(service.generate(ask))
+    third = service.wait(service.generate(ask))
+    left = [len(service.recordings.find(view.id).steps) for view in (first, second, third)]
+    assert left == [0, 3, 3] and first.shots[0].id != third.shots[0].id
     service.close()
 
 

@@ -95,6 +95,71 @@ def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> 
     expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls", timeout=60_000)
 
 
+def test_the_laboratory_compares_two_samplers_and_shows_the_likelihood(open_page: Opener) -> None:
+    page = open_page()
+    inside(page, "diffusion", "2-D")
+    lab = page.locator("#diffusion-lab")
+    lab.locator("[data-density=gaussians]").click()
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"DDIM · 30 calls"), timeout=60_000)
+    lab.get_by_label("Sampler of the laboratory").select_option("ddpm")
+    expect(lab.get_by_role("status")).to_contain_text("dark: DDIM")
+    with page.expect_response(lambda answer: answer.url.endswith("/contours")) as found:
+        lab.get_by_text("likelihood").click()
+    assert found.value.ok
+
+
+def test_a_model_brings_its_settings_here_and_to_compare(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Flow")
+    choose(page, "flow-model", "shapes · rectified · 3.0 M")
+    expect(page.locator("#flow-steps input")).to_have_value("4")
+    expect(page.locator("#flow-guidance input[type=number]")).to_have_value("1")
+    fill(page, "flow-count", 1)
+    page.click("#flow-generate")
+    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("Euler · 4 steps · 4 calls", timeout=60_000)
+    page.locator("#flow-card button").click()
+    expect(page.locator("#flow-card")).to_contain_text("Reflow (Liu et al. 2023)")
+    page.locator("#flow-canvas").get_by_role("button", name="Compare").click()
+    expect(page.locator("#compare-model input")).to_have_value("shapes · rectified · 3.0 M")
+    expect(page.locator("#compare-guidance input[type=number]")).to_have_value("1")
+    expect(page.locator("#compare-message")).to_contain_text("9 cells")
+    page.wait_for_timeout(500)                                             # what one control changes must not undo another
+    expect(page.locator("#compare-model input")).to_have_value("shapes · rectified · 3.0 M")
+
+
+def test_formulas_lead_to_their_files(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Flow")
+    inside(page, "flow", "How it works")
+    link = page.get_by_role("link", name="pipelines/flow/reflow.py").locator("visible=true")
+    address = link.get_attribute("href")
+    assert address is not None
+    answer = page.request.get(page.url.rstrip("/") + address)
+    assert answer.ok and "def draw_couples" in answer.text()
+
+
+def test_a_process_is_played_kept_and_played_again_in_the_gallery(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "SDE")
+    fill(page, "sde-steps", 5)
+    fill(page, "sde-count", 2)
+    page.click("#sde-generate")
+    canvas = page.locator("#sde-canvas")
+    expect(canvas.locator(".sx-tools a").first).to_be_attached(timeout=60_000)
+    canvas.locator("input[type=range]").fill("1")
+    canvas.get_by_role("button", name="Play").click()
+    expect(page.locator("#sde-process dl")).to_contain_text("5 of 5", timeout=10_000)
+    page.get_by_label("What the lines are").locator("visible=true").select_option("pictures")
+    expect(page.locator("#sde-process polyline")).to_have_count(2)
+    canvas.get_by_role("button", name="Keep").click()
+    expect(canvas.get_by_role("button", name="Kept")).to_be_visible()
+    tab(page, "Gallery")
+    page.locator("#gallery-view .sx-thumb").first.click()
+    kept = page.locator("#gallery-view .sx-kept")
+    kept.get_by_label("Step of the kept process").fill("2")
+    expect(kept).to_contain_text("step 2/5")
+
+
 def test_likelihood_and_way_of_an_uploaded_picture(open_page: Opener) -> None:
     page = open_page()
     tab(page, "Flow")

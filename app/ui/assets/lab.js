@@ -30,7 +30,7 @@ sx.kinds.lab = (root, props) => {
     sx.el("div", {class: "sx-row"}, arrowsLabel, contourLabel, fanLabel), status);
   arrows.checked = true;
 
-  let density = "moons", id = null, data = [], found = null, level = null, drawn = [], playing = 0, drawing = false, turn = 0;
+  let density = "moons", id = null, data = [], found = null, before = null, level = null, drawn = [], playing = 0, drawing = false, turn = 0;
   const say = (text, bad = false) => { status.textContent = text; status.classList.toggle("sx-error", bad); };
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const dots = (flat, size, style, alpha) => {
@@ -69,6 +69,10 @@ sx.kinds.lab = (root, props) => {
     if (contour.checked && level) segments();
     if (!found) return;
     const k = Number(time.value), frame = found.frames[k];
+    if (before) {                                                          // the run before, from the same starts, as far on its way
+      const other = before.frames[Math.round(k * (before.frames.length - 1) / Math.max(1, found.frames.length - 1))];
+      dots(other, 3, colour("--text"), 0.35);
+    }
     if (arrows.checked) {
       const field = found.arrows[k], longest = Math.max(1e-9, ...field.map((v, i) => i % 2 ? 0 : Math.hypot(v, field[i + 1])));
       ink.strokeStyle = colour("--quiet"); ink.lineWidth = 1; ink.globalAlpha = 0.8;
@@ -109,10 +113,12 @@ sx.kinds.lab = (root, props) => {
       const options = {steps: Number(steps.value), ...(choice ? {[props.choice[0]]: choice.value} : {})};
       const answer = await sx.post(`/api/lab/${id}/run`, {sampler: sampler.value, options, count: fan.checked ? 60 : 400, seed: 0, fan: fan.checked});
       if (mine !== turn) return;
-      found = answer;
+      const name = sampler.selectedOptions[0].text;
+      before = found && found.name !== name && found.fan === fan.checked ? found : null;
+      found = {...answer, name, fan: fan.checked};
       time.max = found.frames.length - 1; time.disabled = play.disabled = false;
       if (!quiet) {
-        say(`${sampler.selectedOptions[0].text} · ${found.calls} calls · ${(performance.now() - begun).toFixed(0)} ms`);
+        say(`${name} · ${found.calls} calls · ${(performance.now() - begun).toFixed(0)} ms${before ? ` · dark: ${before.name}` : ""}`);
         time.value = 0; start();
       } else { time.value = time.max; draw(); }
     } catch (error) { say(error.message, true); }
@@ -126,7 +132,7 @@ sx.kinds.lab = (root, props) => {
   };
   const train = async () => {
     halt();
-    found = level = null; time.disabled = play.disabled = true;
+    found = before = level = null; time.disabled = play.disabled = true;
     chips.forEach((chip) => chip.setAttribute("aria-pressed", chip.dataset.density === density));
     trainer.disabled = true;
     try {
