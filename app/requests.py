@@ -29,7 +29,8 @@ def family_info(name: str) -> FamilyInfo:
     face = face_of(name)
     samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
                      for s in face.samplers.values())
-    return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way)
+    return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way,
+                      face.field, face.estimate, face.tangent)
 
 
 def make_request(ask: Ask) -> Request:

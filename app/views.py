@@ -146,6 +146,9 @@ class FamilyInfo:
     about: Any                               # pipelines.registry.About: network, objective, sampling, files
     compared: tuple[str, ...] = ()           # samplers that a comparison begins with
     two_way: bool = False                    # an ODE leads from pictures to noise and back
+    field: str = ""                          # names of what is looked at inside: the network's answer,
+    estimate: str = ""                       # the estimate of the picture,
+    tangent: bool = False                    # and whether the answer is the direction of the way
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,17 @@ def option(default: Any, label: str, help: str, **more: Any) -> Any:
     return field(default=default, metadata={"option": {"label": label, "help": help, **more}})
 
 
+@dataclass(frozen=True)
+class Tolerances:
+    """Options of a solver that chooses its own steps; to be mixed into a family's own, whose number of steps it caps."""
+    steps: int = option(60, "Steps at most", "A picture that needs more than these is stopped and marked; each attempted "
+                        "step costs six calls.", symbol="N", low=1, high=1000)
+    rtol: float = option(1e-3, "Relative tolerance", "Error that a step may make, as a share of the value.", symbol="rtol",
+                         low=1e-8, high=1)
+    atol: float = option(1e-3, "Absolute tolerance", "Error that a step may make where values are small.", symbol="atol",
+                         low=1e-8, high=1)
+
+
 def options_of(cls: type) -> tuple[Option, ...]:
     """The options of a dataclass, in order."""
     hints = get_type_hints(cls)

@@ -29,6 +29,11 @@ class SamplerSpec:
     adaptive: bool = False                   # nfe is then the most that a picture may take
 
 
+def calls_a_step(count: int) -> Callable[[Any], int]:
+    """The cost of a solver that evaluates the network so many times a step."""
+    return lambda options: count * options.steps
+
+
 @dataclass(frozen=True)
 class Term:
     """A paragraph of the "How it works" panel with its formula."""
@@ -58,6 +63,9 @@ class Face:
     about: About
     network: type                            # frozen dataclass: options of a new network
     compared: tuple[str, ...]                # samplers that a comparison begins with
+    field: str = ""                          # what the network answers, as the page writes it: "|v| velocity"
+    estimate: str = "x̂0"                     # the estimate of the finished picture
+    tangent: bool = False                    # the answer is the direction of the way
     two_way: bool = False                    # an ODE leads from pictures to noise and back: Family.transport
     stages: tuple[str, ...] = ()             # names of Family.stages
     usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model

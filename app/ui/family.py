@@ -16,6 +16,7 @@ from app.views import Ask, FamilyInfo, SamplerInfo, UserError
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
+KINDS = ("process", "path")        # the option that changes which equation is solved; in the laboratory no other matters
 PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
 
 
@@ -135,8 +136,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 drawn("process", elem_id=f"{name}-process", family=name)
                 formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
             with gr.Tab("2-D", elem_id=f"{name}-plane"):
-                # The option that changes what is solved (process, path) stands beside the sampler; the others do not matter there.
-                choice = next(([o.name, o.label, o.choices] for o in union.values() if o.name in ("process", "path")), None)
+                choice = next(([o.name, o.label, o.choices] for o in union.values() if o.name in KINDS), None)
                 drawn("lab", family=name, samplers=[[s.title, s.name] for s in info.samplers], choice=choice, elem_id=f"{name}-lab")
             own = picture_panel(info)
             with gr.Tab("How it works"):
@@ -206,4 +206,9 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     generate.click(run, controls, shown, **quick)
     if own is not None:
         own.edit.click(edit, [own.first, own.start, *controls], shown, **quick)
-        own.wire(service, lambda model: Ask(tab.info.name, "", model=model, sampler=tab.info.samplers[0].name), tab.model)
+        kind = next(name for name in KINDS if name in tab.options)
+
+        def ask(model: str, chosen: str) -> Ask:
+            return Ask(tab.info.name, "", model=model, sampler=tab.info.samplers[0].name, options={kind: chosen})
+
+        own.wire(service, ask, [tab.model, tab.options[kind]])

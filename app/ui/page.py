@@ -18,7 +18,8 @@ def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
     with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         infos = service.families()
-        drawn("head", elem_id="head", titles={info.name: info.title for info in infos})
+        drawn("head", elem_id="head", titles={info.name: info.title for info in infos},
+              inside={info.name: {"field": info.field, "estimate": info.estimate, "tangent": info.tangent} for info in infos})
         with gr.Tabs(elem_id="tabs") as tabs:
             families = [family_tab(service, info) for info in infos]
             compare = compare_tab(service)

@@ -24,23 +24,23 @@ class PicturePanel:
     edit: gr.Button
     shown: gr.HTML
 
-    def wire(self, service: Service, ask: Callable[[str], Ask], model: gr.Dropdown) -> None:
-        """`ask` makes a request of the tab from a model's name."""
-        def measure(picture: Any, caption: str, name: str) -> str:
+    def wire(self, service: Service, ask: Callable[..., Ask], controls: list[Any]) -> None:
+        """`ask` makes a request of the tab from the values of `controls`."""
+        def measure(picture: Any, caption: str, *values: Any) -> str:
             try:
-                return json.dumps({"examined": asdict(service.examine(replace(ask(name), prompt=caption or ""), picture))})
+                return json.dumps({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
             except UserError as error:
                 return json.dumps({"error": str(error)})
 
-        def morph(first: Any, second: Any, caption: str, name: str) -> str:
+        def morph(first: Any, second: Any, caption: str, *values: Any) -> str:
             try:
-                return json.dumps({"way": service.morph(replace(ask(name), prompt=caption or ""), first, second)})
+                return json.dumps({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
             except UserError as error:
                 return json.dumps({"error": str(error)})
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
-        self.measure.click(measure, [self.first, self.caption, model], self.shown, **quiet)
-        self.morph.click(morph, [self.first, self.second, self.caption, model], self.shown, **quiet)
+        self.measure.click(measure, [self.first, self.caption, *controls], self.shown, **quiet)
+        self.morph.click(morph, [self.first, self.second, self.caption, *controls], self.shown, **quiet)
 
 
 def picture_panel(info: FamilyInfo) -> PicturePanel | None:

@@ -95,4 +95,4 @@ _SPECS = (
 )
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
             {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions, ("ddim", "dpmpp_2m", "heun"),
-            stages=("autoencoder",))
+            field="|ε̂| noise", stages=("autoencoder",))

@@ -1,11 +1,10 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pipelines.flow.options import AdaptiveOptions, FlowOptions, NetworkOptions
-from pipelines.registry import About, Face, SamplerSpec, Term
+from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
 
 ABOUT = About(
     network=Term(
@@ -50,19 +49,17 @@ ABOUT = About(
 _ODE = "pipelines/numerics/ode.py"
 
 
-def _times(factor: int) -> Callable[[FlowOptions], int]:
-    return lambda options: factor * options.steps
-
-
 _SPECS = (
     SamplerSpec("midpoint", "Midpoint", "Second order: looks half a step ahead; two calls a step.", "Runge 1895",
-                r"x_{t+h} = x_t + h\,v_\theta\!\left(x_t + \tfrac h2 v_\theta,\; t + \tfrac h2\right)", _ODE, FlowOptions, _times(2)),
+                r"x_{t+h} = x_t + h\,v_\theta\!\left(x_t + \tfrac h2 v_\theta,\; t + \tfrac h2\right)", _ODE, FlowOptions,
+                calls_a_step(2)),
     SamplerSpec("euler", "Euler", "The plainest solver; one call a step, and on straight paths hardly worse than others.",
-                "Euler 1768", r"x_{t+h} = x_t + h\,v_\theta(x_t, t)", _ODE, FlowOptions, _times(1)),
+                "Euler 1768", r"x_{t+h} = x_t + h\,v_\theta(x_t, t)", _ODE, FlowOptions, calls_a_step(1)),
     SamplerSpec("heun", "Heun", "Second order: averages the slopes at both ends; two calls a step.", "Heun 1900",
-                r"x_{t+h} = x_t + \tfrac h2\left(k_1 + k_2\right) \\ k_2 = v_\theta(x_t + h\,k_1, t + h)", _ODE, FlowOptions, _times(2)),
+                r"x_{t+h} = x_t + \tfrac h2\left(k_1 + k_2\right) \\ k_2 = v_\theta(x_t + h\,k_1, t + h)", _ODE, FlowOptions,
+                calls_a_step(2)),
     SamplerSpec("rk4", "RK4", "Fourth order; four calls a step.", "Kutta 1901",
-                r"x_{t+h} = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, FlowOptions, _times(4)),
+                r"x_{t+h} = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, FlowOptions, calls_a_step(4)),
     SamplerSpec("rk45", "RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
                 "Dormand & Prince 1980", r"x_{t+h} = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE, AdaptiveOptions,
                 lambda options: 2 + 6 * options.steps, adaptive=True),
@@ -76,4 +73,5 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
 
 
 FACE = Face("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("euler", "midpoint", "rk4"), two_way=True, usual=_usual)
+            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", tangent=True, two_way=True,
+            usual=_usual)

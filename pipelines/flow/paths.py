@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.schedules import LinearBeta, per_row
 
 
 class Path:
@@ -61,33 +61,24 @@ class OT(Path):
 
 
 @dataclass(frozen=True)
-class VP(Path):
-    """Variance-preserving diffusion, its time turned round (eq. 18), beta from 0.1 to 20.
+class VP(LinearBeta, Path):
+    """Variance-preserving diffusion, its time turned round (eq. 18).
 
     Its velocity has no limit at t = 1, so times are moved into [0, 1 - cut]: t is read as (1 - cut) t.
     """
-    beta_min: float = 0.1
-    beta_max: float = 20.0
     cut: float = 1e-3
 
     def _s(self, t: Tensor) -> Tensor:
         return 1 - (1 - self.cut) * t
 
-    def _beta(self, t: Tensor) -> Tensor:
-        return self.beta_min + self._s(t) * (self.beta_max - self.beta_min)
-
-    def _log_alpha(self, t: Tensor) -> Tensor:
-        s = self._s(t)
-        return -0.25 * s**2 * (self.beta_max - self.beta_min) - 0.5 * s * self.beta_min
-
     def alpha(self, t: Tensor) -> Tensor:
-        return self._log_alpha(t).exp()
+        return LinearBeta.alpha(self, self._s(t))
 
     def sigma(self, t: Tensor) -> Tensor:
-        return (-torch.expm1(2 * self._log_alpha(t))).sqrt()
+        return LinearBeta.sigma(self, self._s(t))
 
     def d_alpha(self, t: Tensor) -> Tensor:
-        return 0.5 * (1 - self.cut) * self._beta(t) * self.alpha(t)
+        return 0.5 * (1 - self.cut) * self.beta(self._s(t)) * self.alpha(t)
 
     def d_sigma(self, t: Tensor) -> Tensor:
         return -self.d_alpha(t) * self.alpha(t) / self.sigma(t)

@@ -91,3 +91,23 @@ def timesteps(steps: int, T: int, spacing: str) -> list[int]:
     if spacing == "trailing":
         return [round(T - i * T / steps) - 1 for i in range(steps)]
     return [round(float(t)) for t in torch.linspace(T - 1, 0, steps, dtype=torch.float64)] if steps > 1 else [T - 1]
+
+
+@dataclass(frozen=True)
+class LinearBeta:
+    """Variance-preserving diffusion in continuous time: beta(t) rises linearly over t in [0, 1] (Song et al. 2021, eq. 32)."""
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+
+    def beta(self, t: Tensor) -> Tensor:
+        return self.beta_min + t * (self.beta_max - self.beta_min)
+
+    def log_alpha(self, t: Tensor) -> Tensor:
+        """Minus half the integral of beta from 0 to t."""
+        return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return self.log_alpha(t).exp()
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return (-torch.expm1(2 * self.log_alpha(t))).sqrt()           # sqrt(1 - alpha^2), exact for small t

@@ -1,9 +1,7 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pipelines.registry import About, Face, SamplerSpec, Term
+from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
 from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
 
 ABOUT = About(
@@ -53,26 +51,22 @@ _HERE, _ODE = "pipelines/sde/sampler.py", "pipelines/numerics/ode.py"
 _SLOPE = r"k = f - \tfrac12 g^2 s_\theta,\quad h = s - t \\ "
 
 
-def _times(factor: int) -> Callable[[SDEOptions], int]:
-    return lambda options: factor * options.steps
-
-
 def _corrected(options: CorrectorOptions) -> int:
     return options.steps + (options.steps - 1) * options.corrector_steps
 
 
 _SPECS = (
     SamplerSpec("ode_heun", "ODE · Heun", "Deterministic and of second order; two calls a step, good from 10 steps on.",
-                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + \tfrac h2\left(k_t + k_s\right)", _ODE, ODEOptions, _times(2)),
+                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + \tfrac h2\left(k_t + k_s\right)", _ODE, ODEOptions, calls_a_step(2)),
     SamplerSpec("reverse_diffusion", "Reverse diffusion", "Undoes the forward step exactly in its linear part; wants about 100 "
-                "steps.", "Song et al. 2021, eq. 46", r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z", _HERE, SDEOptions, _times(1)),
+                "steps.", "Song et al. 2021, eq. 46", r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z", _HERE, SDEOptions, calls_a_step(1)),
     SamplerSpec("euler_maruyama", "Euler–Maruyama", "The plainest solver of the reverse SDE; wants many steps.",
                 "Song et al. 2021, Appendix D; Maruyama 1955",
-                r"x_s = x_t - \left[f - g^2 s_\theta\right](t - s) \\ {}+ g\sqrt{t - s}\;z", _HERE, SDEOptions, _times(1)),
+                r"x_s = x_t - \left[f - g^2 s_\theta\right](t - s) \\ {}+ g\sqrt{t - s}\;z", _HERE, SDEOptions, calls_a_step(1)),
     SamplerSpec("ancestral", "Ancestral", "Draws each step from the Gaussian that the estimate of the picture implies.",
                 "Song et al. 2021, Appendix F",
                 r"x_s \sim p(x_s \mid x_t, \hat x_0) \\ \hat x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)",
-                _HERE, SDEOptions, _times(1)),
+                _HERE, SDEOptions, calls_a_step(1)),
     SamplerSpec("predictor_corrector", "Predictor–corrector", "Reverse diffusion, then Langevin steps that repair its error at the "
                 "new noise level.", "Song et al. 2021, Algorithms 1, 4, 5",
                 r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z \\ x_s \leftarrow x_s + e\,s' + \sqrt{2e}\;z' \\ s' = s_\theta(x_s, s) \\ "
@@ -84,12 +78,12 @@ _SPECS = (
                 _HERE, SDEOptions,
                 lambda options: 2 * options.steps - options.denoise),
     SamplerSpec("ode_euler", "ODE · Euler", "The plainest solver of the probability-flow ODE; one call a step.",
-                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + h\,k_t", _ODE, ODEOptions, _times(1)),
+                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + h\,k_t", _ODE, ODEOptions, calls_a_step(1)),
     SamplerSpec("ode_rk4", "ODE · RK4", "Fourth order; four calls a step.", "Kutta 1901",
-                rf"{_SLOPE} x_s = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, ODEOptions, _times(4)),
+                rf"{_SLOPE} x_s = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, ODEOptions, calls_a_step(4)),
     SamplerSpec("ode_rk45", "ODE · RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
                 "Dormand & Prince 1980", rf"{_SLOPE} x_s = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE,
                 AdaptiveOptions, lambda options: 2 + 6 * options.steps, adaptive=True),
 )
 FACE = Face("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), two_way=True)
+            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", two_way=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, option
+from pipelines.options import OptionError, Tolerances, option
 from pipelines.request import MAX_SEED
 
 PROCESSES = ("vp", "subvp", "ve")
@@ -55,13 +55,8 @@ class ODEOptions(SDEOptions):
 
 
 @dataclass(frozen=True)
-class AdaptiveOptions(SDEOptions):
-    steps: int = option(60, "Steps at most", "A picture that needs more than these is stopped and marked; each attempted "
-                        "step costs six calls.", symbol="N", low=1, high=1000)
-    rtol: float = option(1e-3, "Relative tolerance", "Error that a step may make, as a share of the value.", symbol="rtol",
-                         low=1e-8, high=1)
-    atol: float = option(1e-3, "Absolute tolerance", "Error that a step may make where values are small.", symbol="atol",
-                         low=1e-8, high=1)
+class AdaptiveOptions(Tolerances, SDEOptions):
+    """Those of a solver that chooses its own steps."""
 
 
 @dataclass(frozen=True)

@@ -11,33 +11,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.schedules import LinearBeta, per_row
 
 
 @dataclass(frozen=True)
-class VP:
+class VP(LinearBeta):
     """Variance preserving: f = -beta x / 2, g = sqrt(beta), beta from 0.1 to 20 (eq. 11)."""
-    beta_min: float = 0.1
-    beta_max: float = 20.0
-
-    def beta(self, t: Tensor) -> Tensor:
-        return self.beta_min + t * (self.beta_max - self.beta_min)
-
-    def _log_alpha(self, t: Tensor) -> Tensor:
-        """Minus half the integral of beta from 0 to t."""
-        return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
 
     def f(self, x: Tensor, t: Tensor) -> Tensor:
         return -0.5 * per_row(self.beta(t), x) * x
 
     def g(self, t: Tensor) -> Tensor:
         return self.beta(t).sqrt()
-
-    def alpha(self, t: Tensor) -> Tensor:
-        return self._log_alpha(t).exp()
-
-    def sigma(self, t: Tensor) -> Tensor:
-        return (-torch.expm1(2 * self._log_alpha(t))).sqrt()          # sqrt(1 - alpha^2), exact for small t
 
     def d_alpha(self, t: Tensor) -> Tensor:
         return -0.5 * self.beta(t) * self.alpha(t)
@@ -55,10 +40,10 @@ class SubVP(VP):
     """The sub-VP process: the drift of VP, g^2 = beta (1 - alpha^4), and so sigma = 1 - alpha^2 (eq. 12)."""
 
     def g(self, t: Tensor) -> Tensor:
-        return (self.beta(t) * -torch.expm1(4 * self._log_alpha(t))).sqrt()
+        return (self.beta(t) * -torch.expm1(4 * self.log_alpha(t))).sqrt()
 
     def sigma(self, t: Tensor) -> Tensor:
-        return -torch.expm1(2 * self._log_alpha(t))
+        return -torch.expm1(2 * self.log_alpha(t))
 
     def d_sigma(self, t: Tensor) -> Tensor:
         return self.beta(t) * self.alpha(t) ** 2

@@ -1,6 +1,7 @@
 // The head of the page: name, live chips, the queue's drawer, theme, help.
 sx.kinds.head = (root, props) => {
   sx.titles = props.titles;
+  sx.inside = props.inside;
   const device = sx.el("span", {class: "sx-pill", title: "Device of the networks and memory of the program"}, "…");
   const queue = sx.el("button", {class: "sx-pill", type: "button", "aria-expanded": "false", id: "queue-chip"}, "idle");
   const themes = sx.el("button", {class: "sx-pill", type: "button", "aria-label": "Light or dark", title: "Light or dark"}, "◐");

@@ -6,8 +6,7 @@ sx.kinds.process = (root, props) => {
     const image = sx.el("img", {alt: label, class: "sx-inside-image", src: empty});
     return [image, sx.el("figure", {title}, sx.el("figcaption", {}, label), image)];
   };
-  const field = {diffusion: "|ε̂| noise", sde: "|s| score", flow: "|v| velocity"}[props.family] || "|field|";
-  const estimate = props.family === "flow" ? "x̂1" : "x̂0";
+  const {field, estimate, tangent} = sx.inside[props.family];
   const [x_t, left] = picture("x_t", "The state at this step, scaled to be seen");
   const [x0, right] = picture(estimate, "The network's estimate of the finished picture");
   const [size, third] = picture(field, "How large the network's answer is at each pixel; white is the largest");
@@ -34,7 +33,7 @@ sx.kinds.process = (root, props) => {
     const lines = paths && paths.values.length ? chosen(paths.values) : null;
     ways.hidden = !lines || lines[0].length < 2;
     if (ways.hidden) return;
-    const slopes = props.family === "flow" && paths.slopes.length ? chosen(paths.slopes) : null;       // velocities: the way's own tangents
+    const slopes = tangent && paths.slopes.length ? chosen(paths.slopes) : null;
     const reach = 2.5 * (paths.t[Math.min(step + 1, paths.t.length - 1)] - paths.t[Math.min(step, paths.t.length - 2)]);
     const n = lines[0].length, top = Math.max(1.5, ...lines.flat().map(Math.abs));
     const x = (k) => 4 + 292 * k / (n - 1), y = (v) => 55 - 50 * v / top;
