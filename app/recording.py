@@ -103,7 +103,6 @@ def unpack(data: bytes) -> Recording:
         raise UserError("The recorded process of this picture is damaged; draw the picture again to record it anew.") from error
 
 
-
 class Recordings:
     """Recordings by the id of a job of this session, or of a picture with which one was kept."""
 

@@ -29,7 +29,7 @@ class CompareTab:
     count: gr.Number
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
-        """Updates for `received()`: model, prompt, guidance and seed of a picture."""
+        """Updates for `received()`: family with its model and samplers, prompt, guidance and seed of a picture."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
         family = settings["family"]

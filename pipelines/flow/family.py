@@ -1,8 +1,7 @@
 """The flow family (Lipman et al. 2023) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,23 +14,13 @@ from pipelines.flow.paths import PATHS
 from pipelines.flow.plane import PLANE
 from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.sampler import SAMPLERS
-from pipelines.nets.denoiser import Denoiser, DenoiserConfig
+from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v, mixed, velocity
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Sampler
 from pipelines.registry import Family, OwnData
 from pipelines.request import Request
 from pipelines.transport import Transport
-
-
-def build(config: dict[str, Any]) -> Denoiser:
-    """The network of a stored configuration, weights not yet loaded."""
-    return Denoiser(DenoiserConfig.from_dict(config))
-
-
-def fresh(options: NetworkOptions) -> Denoiser:
-    """A new network that has learnt nothing yet."""
-    return Denoiser(DenoiserConfig(training=asdict(options)))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:

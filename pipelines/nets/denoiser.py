@@ -57,6 +57,16 @@ class Denoiser(nn.Module):
         return vjp(self.predict, z, phi, cond)
 
 
+def build(config: dict[str, Any]) -> Denoiser:
+    """The network of a stored configuration, weights not yet loaded."""
+    return Denoiser(DenoiserConfig.from_dict(config))
+
+
+def fresh(options: Any) -> Denoiser:
+    """A new network that has learnt nothing yet, to be trained as a family's network options say."""
+    return Denoiser(DenoiserConfig(training=asdict(options)))
+
+
 def vjp(predict: Any, z: Tensor, phi: Tensor, cond: Cond) -> dict[str, Tensor]:
     """Value and vector-Jacobian product of a network, also where the caller is in inference mode."""
     with torch.inference_mode(False), torch.enable_grad():

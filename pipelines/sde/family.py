@@ -1,15 +1,14 @@
 """The SDE family (Song et al. 2021) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
-from pipelines.nets.denoiser import Denoiser, DenoiserConfig
+from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v, mixed
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Sampler
@@ -21,16 +20,6 @@ from pipelines.sde.plane import PLANE
 from pipelines.sde.processes import PROCESSES
 from pipelines.sde.sampler import SAMPLERS, score_of
 from pipelines.transport import Transport
-
-
-def build(config: dict[str, Any]) -> Denoiser:
-    """The network of a stored configuration, weights not yet loaded."""
-    return Denoiser(DenoiserConfig.from_dict(config))
-
-
-def fresh(options: NetworkOptions) -> Denoiser:
-    """A new network that has learnt nothing yet."""
-    return Denoiser(DenoiserConfig(training=asdict(options)))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:

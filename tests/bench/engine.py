@@ -92,6 +92,7 @@ def run() -> dict[str, Any]:
             took, (drawn, jobs) = timed(lambda side=side: side(requests))
             seconds[name].append(took)
             pictures[name] = torch.cat(drawn)
+        # Of the side that ran last, ours.
         outside.append(1 - (engine.stats.network - network) / (engine.stats.busy - busy))
     nfe = sum(job.stats.nfe for job in jobs)
     rates = {key[0].weights: {size: round(rate) for size, rate in sorted(group.rate.items())}
