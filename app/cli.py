@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.paths import open_paths
+from app.requests import axis_of, face_of
 from app.terminal import bar, copy, folder, picture, show
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     examine.add_argument("--prompt", default="", help="its caption; may be left out")
     examine.add_argument("--model", help="name of the weights (see `models`)")
 
-    compare = add("compare", "draw a grid of samplers by step counts", _compare)
+    compare = add("compare", "draw a grid of samplers by step counts (temperatures, truncations)", _compare)
     _request_flags(compare, grid=True)
     compare.add_argument("--out", metavar="GRID.png", help="write the labelled grid here")
 
@@ -109,14 +110,13 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
     sub.add_argument("--sampler", help="A,B,C" if grid else "see --help", required=grid)
     for o in options_of(Request):
         sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
-    seen = {}
+    seen, axes = {}, {registry.face(name).axis for name in registry.NAMES}
     for name in registry.NAMES:
         for spec in registry.face(name).samplers.values():
             seen.update({o.name: o for o in options_of(spec.options)})
     for o in seen.values():
-        default = "" if o.name == "steps" and grid else f" (default {o.default})"
-        sub.add_argument(f"--{_flag(o.name)}", dest=f"option_{o.name}", required=grid and o.name == "steps",
-                         help=o.help.replace("%", "%%") + default,
+        default = " Several, as a list." if grid and o.name in axes else f" (default {o.default})"
+        sub.add_argument(f"--{_flag(o.name)}", dest=f"option_{o.name}", help=o.help.replace("%", "%%") + default,
                          metavar="|".join(o.choices) if o.choices else o.type.__name__)
 
 
@@ -188,15 +188,19 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
         ask = _ask(args, count=1)
-        steps = ask.options.pop("steps")
+        axis = axis_of(face_of(ask.family))
+        values = ask.options.pop(axis.name, None)
+        if values is None:
+            raise BadInput(f"A grid of {args.family} varies {axis.label.lower()} from column to column; name the values with "
+                           f"--{_flag(axis.name)} {registry.face(args.family).columns.replace(' ', '')}.")
         out = Path(args.out) if args.out else None
         if out is not None:
             folder(str(out.parent))
-        view = _wait(service, service.compare(ask, [name.strip() for name in args.sampler.split(",")], steps))
+        view = _wait(service, service.compare(ask, [name.strip() for name in args.sampler.split(",")], values))
         if out is not None:
             copy(service.gallery.export_png(view.grid_id), out)
-        cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"]["steps"], "status": cell.status,
-                  "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note,
+        cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"].get("steps"),
+                  "column": view.columns[cell.column], "status": cell.status, "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note,
                   "error": cell.error, "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
         return {"cells": cells, "grid": str(out) if out else None, "grid_id": view.grid_id}
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.requests import make_request, settings_of
+from app.requests import face_of, make_request, settings_of, steps_of
 from app.runners import Backend, drawn_of
 from app.views import Ask, BadInput, UserError
 from pipelines.options import Option, OptionError
@@ -22,7 +22,7 @@ def evaluate(backend: Backend, ask: Ask, split: str,
 
     The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
     """
-    from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions
+    from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, label_accuracy
     from pipelines.metrics.features import features, load_features
     from pipelines.metrics.frechet import frechet_distance, reference_features
     from pipelines.metrics.manifold import precision_recall
@@ -57,14 +57,15 @@ def evaluate(backend: Backend, ask: Ask, split: str,
             progress(ended, count)
     pictures = np.stack([image for image in images if image is not None])
     one = count - count // 2
-    accuracy = {name: caption_accuracy(pictures[part], [claim for _, _, claim in cases[part]])
+    judge = label_accuracy if face_of(ask.family).label_only else caption_accuracy
+    accuracy = {name: judge(pictures[part], [claim for _, _, claim in cases[part]])
                 for name, part in (("all", slice(None)), ("one", slice(one)), ("two", slice(one, None)))}
     space = load_features()
     fake, real = features(space, pictures), reference_features(space, split)
     precision, recall = precision_recall(real, fake)
     settings = settings_of(first)
     return {
-        "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": first.options.steps,
+        "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": steps_of(first),
         "guidance_scale": first.guidance_scale, "options": settings["options"], "split": split, "count": count,
         "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},

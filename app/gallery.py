@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from app.pictures import data_url, draw_grid
+from app.requests import amount
 from app.views import Picture, UserError
 from pipelines import registry
 from storage import Cursor, Filters, ImageRecord, Storage, StorageError, read_settings
@@ -82,7 +83,8 @@ class Gallery:
                 url = data_url(np.asarray(image.convert("RGB")))
             found.append(Picture(path.stem, url, settings.get("created", ""), family, settings["model_name"],
                                  settings["sampler"], settings["steps"], settings["seed"], settings["prompt"],
-                                 _restorable(settings), {}, False, False))
+                                 _restorable(settings), {}, False, False,
+                                 amount=amount(family, settings["steps"])))
         return found
 
     def export_png(self, grid_id: str) -> Path:
@@ -107,10 +109,10 @@ class Gallery:
         path = self._path(grid_id, "csv")
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(["sampler", "steps", "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
+            table.writerow(["sampler", "column", "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
             for cell in grid.cells:
                 records = [self._storage.image(image_id) for image_id in cell.image_ids]
-                table.writerow([cell.settings["sampler"], cell.settings["options"]["steps"], cell.status, cell.nfe,
+                table.writerow([cell.settings["sampler"], grid.columns[cell.column], cell.status, cell.nfe,
                                 cell.seconds, cell.distance, " ".join(str(r.seed) for r in records),
                                 " ".join(r.id for r in records), cell.error or ""])
         return path
@@ -166,7 +168,7 @@ def picture(record: ImageRecord) -> Picture:
         facts["Note"] = record.environment["note"]
     return Picture(record.id, f"/image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
                    record.sampler, record.steps, record.seed, record.prompt, _restorable(plain), facts, record.deleted,
-                   record.missing)
+                   record.missing, amount=amount(record.family, record.steps))
 
 
 def _words(name: str) -> str:

@@ -61,7 +61,8 @@ class Residents:
             if fresh:
                 self._make_room(nets, needed)
                 digest, net = load(entry, device)
-                nets.update(keyed(digest, net, registry.family(entry.metadata["family"]).methods, device))
+                family = registry.family(entry.metadata["family"])
+                nets.update(keyed(digest, net, family.methods, device, family.memory(net)))
                 self._loaded[entry.name] = Loaded(digest, net, entry)
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh
@@ -100,7 +101,7 @@ class Models:
         entry = self._entry(ask)
         usual = registry.face(ask.family).usual(entry.metadata["config"])
         options = ask.options
-        if usual and ask.sampler in (None, usual["sampler"]):
+        if "steps" in usual and ask.sampler in (None, usual["sampler"]):
             options = {"steps": usual["steps"]} | options
         return replace(ask, model=entry.name, options=options, sampler=ask.sampler or usual.get("sampler"),
                        guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)

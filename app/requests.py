@@ -8,7 +8,7 @@ from typing import Any
 from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
 from pipelines.data.vocabulary import unknown_words
-from pipelines.options import OptionError, build, options_of
+from pipelines.options import Option, OptionError, build, options_of
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
 
@@ -30,7 +30,12 @@ def family_info(name: str) -> FamilyInfo:
     samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
                      for s in face.samplers.values())
     return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way,
-                      face.field, face.estimate, face.tangent)
+                      face.field, face.estimate, face.tangent, face.guided, axis_of(face), face.columns)
+
+
+def axis_of(face: Face) -> Option:
+    """The option that a comparison varies from column to column."""
+    return next(o for spec in face.samplers.values() for o in options_of(spec.options) if o.name == face.axis)
 
 
 def make_request(ask: Ask) -> Request:
@@ -42,6 +47,9 @@ def make_request(ask: Ask) -> Request:
     given = {"guidance_scale": ask.guidance_scale, "seed": ask.seed, "count": ask.count}
     try:
         plain = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given[o.name] is not None}
+        if not face.guided and plain.setdefault("guidance_scale", 1.0) != 1:
+            raise OptionError(f"{face.title} has no guidance, since it never answers without its caption; leave it at 1.")
+        face.reads(ask.prompt)
         return Request(
             family=ask.family, model=ask.model or "", sampler=sampler, options=build(face.samplers[sampler].options, ask.options),
             prompt=check_prompt(ask.prompt), negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False),
@@ -70,12 +78,25 @@ def title_of(request: Request) -> str:
     spec = face_of(request.family).samplers[request.sampler]
     prompt = request.prompt if len(request.prompt) <= 60 else request.prompt[:57] + "..."
     start = " · from a picture" if getattr(request.options, "source", "") else ""
-    return f"{prompt}{start} · {spec.title} · {request.options.steps} steps"
+    return f"{prompt}{start} · {spec.title} · {amount(request.family, steps_of(request))}"
+
+
+def steps_of(request: Request) -> int:
+    """Steps, tokens or calls that a picture takes, whatever the family counts."""
+    spec = face_of(request.family).samplers[request.sampler]
+    return getattr(request.options, "steps", None) or spec.nfe(request.options)
+
+
+def amount(family: str, steps: int) -> str:
+    """"50 steps", "64 tokens", "1 call"."""
+    unit = registry.face(family).unit if family in registry.NAMES else "step"
+    return f"{steps} {unit}{'s' * (steps != 1)}"
 
 
 def notes_of(request: Request) -> list[str]:
     """Sentences about words that the model cannot know."""
-    notes = []
+    reading = face_of(request.family).reads(request.prompt)
+    notes = [reading] if reading else []
     for place, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
         unknown = unknown_words(text)
         if unknown:
@@ -116,23 +137,43 @@ def parse_steps(text: str) -> list[int]:
     return list(dict.fromkeys(counts))
 
 
-def make_grid(ask: Ask, samplers: list[str], steps: str) -> list[list[Request]]:
-    """The requests of a grid, rows = samplers, columns = step counts. Raises BadInput."""
+def parse_numbers(option: Option, text: str) -> list[float]:
+    """Values of an option that is no whole number: a list like "0.5, 0.8, 1". Raises BadInput with a sentence."""
+    try:
+        return list(dict.fromkeys(option.parse(part.strip()) for part in str(text).split(",")))
+    except OptionError as error:
+        raise BadInput(f"{error} Write a list like 0.5, 0.8, 1.") from None
+
+
+def column_label(face: Face, value: float) -> str:
+    """What stands above a column of a grid."""
+    return amount(face.name, int(value)) if face.axis == "steps" else f"{axis_of(face).symbol} = {value:g}"
+
+
+def column_of(request: Request) -> float | None:
+    """The value of the option that the columns of a grid vary; None for a sampler that has no such option."""
+    return getattr(request.options, face_of(request.family).axis, None)
+
+
+def make_grid(ask: Ask, samplers: list[str], values: str) -> list[list[Request]]:
+    """The requests of a grid, rows = samplers, columns = values of the family's axis (steps, temperature). Raises BadInput."""
     if not samplers:
         raise BadInput("No sampler is chosen; choose at least one to compare.")
-    counts = parse_steps(steps)
+    face = face_of(ask.family)
+    axis = axis_of(face)
+    counts: list[Any] = parse_steps(values) if axis.type is int else parse_numbers(axis, values)
     if len(samplers) * len(counts) > MAX_CELLS:
         raise BadInput(f"The grid would have {len(samplers) * len(counts):,} cells; at most {MAX_CELLS} are possible.")
-    face = face_of(ask.family)
     grid = []
     for sampler in dict.fromkeys(samplers):
         spec = face.samplers.get(sampler)
         # An option that a sampler does not have (eta, Karras spacing) is not an error in a grid over samplers.
         names = {o.name for o in options_of(spec.options)} if spec else set()
-        shared = {name: value for name, value in ask.options.items() if name in names and name != "steps"}
+        shared = {name: value for name, value in ask.options.items() if name in names and name != axis.name}
         grid.append([
-            make_request(Ask(ask.family, ask.prompt, ask.negative_prompt, ask.model, sampler, shared | {"steps": count},
-                             ask.guidance_scale, ask.seed, ask.count)) for count in counts])
+            make_request(Ask(ask.family, ask.prompt, ask.negative_prompt, ask.model, sampler,
+                             shared | ({axis.name: count} if axis.name in names else {}), ask.guidance_scale, ask.seed, ask.count))
+            for count in counts])
     evaluations = sum(nfe_of(request) * request.count for row in grid for request in row)
     if evaluations > MAX_EVALUATIONS:
         raise BadInput(f"The grid would need {evaluations:,} network evaluations; at most {MAX_EVALUATIONS:,} are "

@@ -22,7 +22,20 @@ from app.lab import Lab
 from app.models import Loaded, Models, Residents
 from app.paths import Paths
 from app.recording import Recordings
-from app.requests import cut_of, face_of, family_info, make_grid, make_request, nfe_of, notes_of, settings_of, title_of
+from app.requests import (
+    column_label,
+    column_of,
+    cut_of,
+    face_of,
+    family_info,
+    make_grid,
+    make_request,
+    nfe_of,
+    notes_of,
+    settings_of,
+    steps_of,
+    title_of,
+)
 from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
 from pipelines.request import Request
@@ -116,7 +129,7 @@ class Service:
         job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
                        _grid_settings(grid))
         job.rows = tuple(face.samplers[row[0].sampler].title for row in grid)
-        job.columns = tuple(f"{n} step{'s' * (n != 1)}" for n in (request.options.steps for request in grid[0]))
+        job.columns = tuple(column_label(face, value) for value in _columns(grid))
         job.cells = [CellView(r, c, "waiting", settings_of(request))
                      for r, row in enumerate(grid) for c, request in enumerate(row)]
         return self._start(job, first, lambda: runners.compare(job, grid, self))
@@ -234,7 +247,7 @@ class Service:
             record = self._storage.save_image(NewImage(
                 pixels=drawn.pixels[k], family=request.family, model_sha256=loaded.sha256, model_name=request.model,
                 prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
-                steps=request.options.steps, guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
+                steps=steps_of(request), guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
                 seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
                 environment=self.environment() | ({"note": note} if note else {})))
         except StorageError as error:
@@ -325,4 +338,9 @@ def _grid_settings(grid: list[list[Request]]) -> dict[str, Any]:
     """The settings that all cells share, and what rows and columns are."""
     shared = {name: value for name, value in settings_of(grid[0][0]).items() if name not in ("sampler", "options")}
     return shared | {"samplers": [row[0].sampler for row in grid],
-                     "columns": [request.options.steps for request in grid[0]]}
+                     "columns": _columns(grid)}
+
+
+def _columns(grid: list[list[Request]]) -> list[Any]:
+    """The value of each column, which some sampler may lack."""
+    return [next((value for value in map(column_of, column) if value is not None), 0) for column in zip(*grid, strict=True)]

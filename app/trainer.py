@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     data = _own_data(net, args, family, folder, progress)
     loss = _staged(net, family, args.stage)
     last = None
-    for last in train(net, loss, options, folder, device, net.config.size, data):
+    for last in train(net, loss, options, folder, device, net.config.size, data, family.betas):
         if last.step % 20 == 0:
             progress(int(last.seconds), int(60 * options.minutes),
                      f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
@@ -173,12 +173,12 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
         for _, origin in origins[own:]:
             _inherit(net, origin, args.origin)
         if not origins:
+            from pipelines.nets.captions import pretrain
             stages = _stages(net, family)
             if stages and args.stage is None:
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
                                "NAME, then go on with --from NAME.")
-            from pipelines.nets.captions import pretrain
-            for _ in pretrain(net.text):
+            for _ in pretrain(net.text) if hasattr(net, "text") else ():
                 pass
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict(), "from": args.origin}, indent=1),
@@ -196,8 +196,8 @@ def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
     """Take over what another network has under the same names and shapes. Raises BadInput if that is little."""
     own = net.state_dict()
     fitting = {key: z for key, z in origin.state_dict().items() if key in own and z.shape == own[key].shape}
-    if sum(z.numel() for z in fitting.values()) < 0.5 * sum(z.numel() for z in own.values()):
-        raise BadInput(f"Less than half of this network can begin with the weights of {name}; choose another for --from.")
+    if sum(z.numel() for z in fitting.values()) < 0.2 * sum(z.numel() for z in own.values()):
+        raise BadInput(f"Less than a fifth of this network can begin with the weights of {name}; choose another for --from.")
     net.load_state_dict(own | fitting)
 
 

@@ -149,6 +149,9 @@ class FamilyInfo:
     field: str = ""                          # names of what is looked at inside: the network's answer,
     estimate: str = ""                       # the estimate of the picture,
     tangent: bool = False                    # and whether the answer is the direction of the way
+    guided: bool = True                      # guidance makes sense
+    axis: Any = None                         # pipelines.options.Option that a comparison varies, and the values it begins with
+    columns: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ class Picture:
     deleted: bool
     missing: bool
     process: bool = False                    # a recorded process was kept with it
+    amount: str = ""                         # "50 steps", "64 tokens"
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,7 @@ from torch import Tensor
 
 from pipelines.numerics.logits import draw, guided_logits, restricted
 from pipelines.numerics.rng import RowNoise
-from pipelines.options import option
 from pipelines.protocol import Cache, Call, NetKey, Steps
-
-
-@dataclass(frozen=True)
-class TokenOptions:
-    """How the next token is chosen."""
-    temperature: float = option(1.0, "Temperature", "1 draws as the model says; less keeps to what is likely, 0 always takes the "
-                                "likeliest.", symbol="τ", low=0, high=3)
-    top_k: int = option(0, "Top k", "Draw among the k likeliest tokens only; 0 is no limit.", symbol="k", low=0, high=4096)
-    top_p: float = option(1.0, "Top p", "Draw among the fewest tokens whose probabilities sum to p (nucleus sampling).", symbol="p",
-                          low=0.01, high=1)
 
 
 @dataclass(frozen=True)
@@ -38,8 +27,13 @@ TOP = 5
 Look = Callable[[list[Drawn]], Iterator[Any]]          # what a family shows after each token, to `yield from`
 
 
+def rule(options: Any) -> tuple[float, int, float]:
+    """(temperature, top-k, top-p) of a sampler's options; what they do not have is no limit, without temperature it is greedy."""
+    return getattr(options, "temperature", 0.0), getattr(options, "top_k", 0), getattr(options, "top_p", 1.0)
+
+
 def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Tensor, length: int, noise: RowNoise,
-              options: TokenOptions, look: Look) -> Steps:
+              options: Any, look: Look) -> Steps:
     """Tokens (B, length) after a prompt (B, n): first those that are given (B, m), then drawn ones.
 
     null (B, n) is the prompt without its condition, for guidance on logits; at scale 1 and 0 one call a token is enough.
@@ -53,7 +47,7 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
         at = torch.full((rows,), position, device=prompt.device)
         answers = yield tuple(Call(net, new, at, {}, cache) for new, (_, cache) in zip(fresh, readers, strict=True))
         logits = guided_logits(answers[0], answers[1], scale) if guided else answers[0]
-        token = draw(restricted(logits, options.temperature, options.top_k, options.top_p), noise.uniform(logits.shape[1]))
+        token = draw(restricted(logits, *rule(options)), noise.uniform(logits.shape[1]))
         p = logits.softmax(1)
         top_p, top = p.topk(min(TOP, p.shape[1]), dim=1)
         drawn.append(Drawn(index, token, p.gather(1, token[:, None])[:, 0], top, top_p))

@@ -1,13 +1,13 @@
 """In which precision networks calculate: bfloat16 products where the device multiplies them faster, fp32 elsewhere."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from pipelines.protocol import Net, NetKey
+from pipelines.protocol import MemoryShape, Net, NetKey, Remembering
 
 
 def fast_bf16(device: torch.device) -> bool:
@@ -26,10 +26,13 @@ def fast(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     return call
 
 
-def keyed(weights: str, net: nn.Module, methods: Iterable[str], device: torch.device) -> dict[NetKey, Net]:
-    """A network's methods under the keys that calls name them by, each in both precisions."""
+def keyed(weights: str, net: nn.Module, methods: Iterable[str], device: torch.device,
+          memory: Mapping[str, MemoryShape] | None = None) -> dict[NetKey, Net]:
+    """A network's methods under the keys that calls name them by, each in both precisions; memory: of those that remember."""
     found: dict[NetKey, Net] = {}
     for method in methods:
-        found[NetKey(weights, method)] = fast(getattr(net, method), device)
-        found[NetKey(weights, method, precise=True)] = getattr(net, method)
+        plain = getattr(net, method)
+        for precise, call in ((False, fast(plain, device)), (True, plain)):
+            shape = (memory or {}).get(method)
+            found[NetKey(weights, method, precise)] = Remembering(call, shape) if shape else call
     return found

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pipelines.plane import Plane
-    from pipelines.protocol import Sampler
+    from pipelines.protocol import MemoryShape, Sampler
     from pipelines.request import Request
     from pipelines.transport import Transport
 
@@ -70,6 +70,12 @@ class Face:
     stages: tuple[str, ...] = ()             # names of Family.stages
     usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model
     #                                          differs from the defaults: "sampler", "steps", "guidance_scale"
+    reads: Callable[[str], str | None] = lambda prompt: None  # a note on how it reads a prompt; raises OptionError if it can not
+    label_only: bool = False                 # it knows the class of a picture's main thing, and is judged by that alone
+    guided: bool = True                      # guidance makes sense: there is an answer without the caption
+    unit: str = "step"                       # what a picture takes several of
+    axis: str = "steps"                      # the option that a comparison varies from column to column
+    columns: str = "5, 10, 20"               # and the values that it begins with
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,11 @@ class Family:
     looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
     figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
+    memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
+    betas: tuple[float, float] = (0.9, 0.99)                              # of Adam in training
 
 
-NAMES = ("diffusion", "sde", "flow")
+NAMES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
 
 
 def _module(name: str, part: str) -> Any:

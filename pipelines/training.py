@@ -49,7 +49,7 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          size: int, data: Shapes | None = None) -> Iterator[Progress]:
+          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99)) -> Iterator[Progress]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
 
     data: what to learn from; None: pictures of `size` pixels, rendered as they are needed.
@@ -60,7 +60,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     run.mkdir(parents=True, exist_ok=True)
     net.to(device, memory_format=torch.channels_last).train()                    # type: ignore[call-overload]
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
-    optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=betas, weight_decay=0.01)
     state = _resume(run, net, ema, optimizer)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device))
     for part in net.children() if options.compile else ():
@@ -130,11 +130,11 @@ def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.
     if not path.exists():
         return {"step": 0, "images": 0, "seconds": 0.0, "loss": None}
     with safe_open(path, "pt") as file, torch.no_grad():
-        state = json.loads(file.metadata()["state"])
+        state, held = json.loads(file.metadata()["state"]), set(file.keys())
         for name, p in net.named_parameters():
             p.copy_(file.get_tensor(f"net/{name}"))
             ema[name].copy_(file.get_tensor(f"ema/{name}"))
-            if state["step"] and p.requires_grad:
+            if f"exp_avg/{name}" in held and p.requires_grad:
                 moments = {key: file.get_tensor(f"{key}/{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
                 optimizer.state[p] = {"step": torch.tensor(float(state["step"])), **moments}
     return state

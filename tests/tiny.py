@@ -7,12 +7,20 @@ from typing import TypeVar
 import torch
 
 from pipelines import registry
+from pipelines.dalle.network import DALLEConfig
+from pipelines.dalle.scorer import ScorerConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
+from pipelines.gan.network import GANConfig
+from pipelines.nets.codes import CodesConfig
 from pipelines.nets.denoiser import DenoiserConfig
 from pipelines.nets.text import TextConfig
+from pipelines.nets.transformer import TransformerConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule
+from pipelines.precision import keyed
+from pipelines.protocol import Net, NetKey
+from pipelines.vqvae.network import VQVAEConfig
 
 N = TypeVar("N", bound=torch.nn.Module)
 TEXT = TextConfig(tokenizer().vocabulary, LENGTH, width=16, layers=1, heads=2)
@@ -24,7 +32,17 @@ def untrained(family: str, unet: UNetConfig = UNET) -> torch.nn.Module:
     torch.manual_seed(0)
     if family == "diffusion":
         return DiffusionNet(DiffusionConfig(TEXT, unet, NoiseSchedule("cosine"), "v"))
-    return registry.family(family).build(DenoiserConfig(TEXT, unet, training=asdict(registry.face(family).network())).to_dict())
+    training, codes = asdict(registry.face(family).network()), CodesConfig(16, 8, (16, 16))
+    configs = {"vqvae": VQVAEConfig(codes, TransformerConfig(64, 32, 1, 2), training=training),
+               "dalle": DALLEConfig(codes, width=32, layers=1, heads=2, scorer=ScorerConfig(TEXT, width=8), training=training),
+               "gan": GANConfig(TEXT, latent=8, width=16, heads=2, training=training)}
+    return registry.family(family).build(configs.get(family, DenoiserConfig(TEXT, unet, training=training)).to_dict())
+
+
+def nets_of(family: str, net: torch.nn.Module, weights: str = "t") -> dict[NetKey, Net]:
+    """What samplers of a family may call."""
+    described = registry.family(family)
+    return keyed(weights, net, described.methods, torch.device("cpu"), described.memory(net))
 
 
 def tiny(family: str) -> torch.nn.Module:

@@ -11,8 +11,6 @@ from app.service import Service
 from app.ui.components import drawn, sentence
 from app.views import Ask, Check, FamilyInfo, ModelView, UserError
 
-STEPS = "5, 10, 20"
-
 
 @dataclass
 class CompareTab:
@@ -33,7 +31,8 @@ class CompareTab:
         if settings is None:
             return [gr.skip() for _ in self.received()]
         family = settings["family"]
-        return [family, *self.belonging(family, settings["model"]), settings["prompt"], settings["guidance_scale"], settings["seed"]]
+        return [family, *self.belonging(family, settings["model"]), settings["prompt"], settings["guidance_scale"], settings["seed"],
+                self.axis(family)]
 
     def belonging(self, family: str, model: str | None = None) -> tuple[Any, Any]:
         """The choices of model and samplers of a family; its first model if none is named."""
@@ -41,8 +40,19 @@ class CompareTab:
         return (gr.Dropdown([(m.title, m.name) for m in models], value=model or (models[0].name if models else None)),
                 gr.Dropdown([(s.title, s.name) for s in info.samplers], value=list(info.compared)))
 
+    def axis(self, family: str) -> Any:
+        """The values of the columns that suit a family."""
+        info = self.families[family]
+        return gr.Textbox(info.columns, label=columns_label(info))
+
     def received(self) -> list[Any]:
-        return [self.family, self.model, self.samplers, self.prompt, self.guidance, self.seed]
+        return [self.family, self.model, self.samplers, self.prompt, self.guidance, self.seed, self.steps]
+
+
+def columns_label(info: FamilyInfo) -> str:
+    """What the box of the columns' values says."""
+    ranges = " or 10-50(+10)" if info.axis.type is int else ""
+    return f"Columns: {info.axis.label.lower()}, like {info.columns}{ranges}"
 
 
 def summary(check: Check, cells: int) -> str:
@@ -66,7 +76,8 @@ def compare_tab(service: Service) -> CompareTab:
                                 else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
             prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                                 elem_id="compare-prompt")
-            guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",
+            own = known[first.name][0].usual if known[first.name] else {}
+            guidance = gr.Slider(0, 20, value=own.get("guidance_scale", request["guidance_scale"].default), step=0.5, label="Guidance  w",
                                  min_width=150, scale=1, elem_id="compare-guidance")
             seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
             count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
@@ -74,7 +85,7 @@ def compare_tab(service: Service) -> CompareTab:
             samplers = gr.Dropdown([(s.title, s.name) for s in first.samplers], multiselect=True,
                                    value=list(first.compared), label="Rows: samplers",
                                    scale=3, min_width=260, elem_id="compare-samplers")
-            steps = gr.Textbox(STEPS, label="Columns: steps, like 5,10,20 or 10-50(+10)", scale=2, min_width=200,
+            steps = gr.Textbox(first.columns, label=columns_label(first), scale=2, min_width=200,
                                elem_id="compare-steps")
             run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
                             elem_classes="sx-generate")
@@ -108,7 +119,11 @@ def compare_tab(service: Service) -> CompareTab:
 
     model.input(change_model, model, guidance, **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    family.input(tab.belonging, family, [model, samplers], preprocess=False, **quick)
+    def change_family(name: str) -> tuple[Any, ...]:
+        models, rows = tab.belonging(name)
+        return models, rows, tab.axis(name), change_model(models.value)
+
+    family.input(change_family, family, [model, samplers, steps, guidance], preprocess=False, **quick)
     for control in inputs[1:]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
     run.click(start, inputs, [grid, message], **quick)

@@ -105,12 +105,14 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                   elem_id=f"{name}-sampler", filterable=False)
             summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
             with gr.Row(elem_classes="sx-pair"):
-                options = {"steps": gr.Number(union["steps"].default, label="Steps  N", precision=0, min_width=80,
-                                              elem_id=f"{name}-steps")} if "steps" in union else {}
+                main = union[info.axis.name]                         # what the family is tuned by: steps, temperature, truncation
+                options = {main.name: gr.Number(main.default, label=f"{main.label}  {main.symbol}", min_width=80,
+                                                elem_id=f"{name}-{main.name}", precision=0 if main.type is int else None)}
                 count = gr.Number(request["count"].default, label="Images", precision=0, min_width=80,
                                   elem_id=f"{name}-count")
-            guidance = gr.Slider(0, 20, value=request["guidance_scale"].default, step=0.5, label="Guidance  w",
-                                 elem_id=f"{name}-guidance")
+            begin = known[0].usual if known else {}
+            guidance = gr.Slider(0, 20, value=begin.get("guidance_scale", request["guidance_scale"].default), step=0.5, label="Guidance  w",
+                                 elem_id=f"{name}-guidance", visible=info.guided)
             with gr.Row(elem_classes="sx-pair sx-seed"):
                 seed = gr.Number(7, label="Seed", precision=0, min_width=120, elem_id=f"{name}-seed")
                 dice = gr.Button("⚄", size="sm", min_width=36, elem_id=f"{name}-dice", elem_classes="sx-icon")
@@ -172,7 +174,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         sampler = own.get("sampler", first)
         weight = next(o.default for o in tab.info.request if o.name == "guidance_scale")
         described, described_formula, *shown = change_sampler(sampler)
-        shown[list(tab.options).index("steps")] = gr.update(value=own.get("steps", steps_of[sampler]))
+        if "steps" in tab.options:
+            shown[list(tab.options).index("steps")] = gr.update(value=own.get("steps", steps_of[sampler]))
         return [sampler, own.get("guidance_scale", weight), described, described_formula, *shown]
 
     def choose_prompt(event: gr.EventData) -> str:
@@ -195,7 +198,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         return draw(keep, seed, values, lambda ask: replace(
             ask, options=ask.options | {"source": service.keep_source(ask, picture), "t_start": start}))
 
-    tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
+    if steps_of:
+        tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
     if any(usual.values()):
         tab.model.input(change_model, tab.model, [tab.sampler, tab.guidance, tab.summary, tab.formula, *tab.options.values()],

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.dalle.scorer import Scorer, ScorerConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
 from pipelines.nets.dvae import DiscreteVAE
@@ -27,8 +28,9 @@ class DALLEConfig:
     text: int = LENGTH                                       # its fixed length; 256 in the paper
     pad: int = field(default_factory=lambda: tokenizer().pad)
     width: int = 128
-    layers: int = 6
+    layers: int = 5
     heads: int = 4
+    scorer: ScorerConfig = field(default_factory=ScorerConfig)
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
 
@@ -46,7 +48,8 @@ class DALLEConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DALLEConfig:
-        return cls(**values | {"codes": CodesConfig.from_dict(values["codes"])})
+        return cls(**values | {"codes": CodesConfig.from_dict(values["codes"]),
+                               "scorer": ScorerConfig.from_dict(values["scorer"])})
 
 
 class DALLE(nn.Module):
@@ -59,6 +62,7 @@ class DALLE(nn.Module):
         self.autoencoder: Any = DiscreteVAE(config.codes) if discrete else CodeAutoencoder(config.codes)
         tokens = config.codes.codes + config.vocabulary + config.text
         self.model = TokenModel(config.transformer, tokens, tokens)
+        self.scorer = Scorer(config.scorer)
 
     def words(self, tokens: Tensor) -> Tensor:
         """The text's part of a sequence: tokens (B, L) of the tokenizer, each padding with its position's own number."""
@@ -66,9 +70,22 @@ class DALLE(nn.Module):
         paddings = codes + vocabulary + torch.arange(tokens.shape[1], device=tokens.device)
         return torch.where(tokens == self.config.pad, paddings, codes + tokens)
 
+    @property
+    def side(self) -> int:
+        """Of the map of codes."""
+        return self.config.size // 4
+
     def decode(self, codes: Tensor, cond: Cond | None = None) -> Tensor:
         """Pictures (B, 3, H, H), about in [-1, 1], of codes (B, h, w)."""
         return self.autoencoder.decode(codes)
+
+    def codes(self, x: Tensor, cond: Cond | None = None) -> Tensor:
+        """Codes (B, h, w) of pictures (B, 3, H, H) in [-1, 1]."""
+        return self.autoencoder.codes(x)
+
+    def score(self, x: Tensor, cond: Cond) -> Tensor:
+        """How well pictures go with captions cond["tokens"] (B, L), (B, 1)."""
+        return self.scorer(x, cond["tokens"])[:, None]
 
     def read(self, tokens: Tensor, start: Tensor, cond: Cond, slots: Tensor, memory: Tensor) -> Tensor:
         """Logits (B, K) of the picture's token after tokens (B, n); a word cannot follow where a picture's token must."""

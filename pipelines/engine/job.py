@@ -44,8 +44,8 @@ class Stats:
 
     @property
     def nfe(self) -> int:
-        """Network evaluations per image: the calls of the generative network, without encoding the caption and decoding."""
-        return sum(count for method, count in self.calls.items() if method not in ("encode", "decode"))
+        """Network evaluations per image: the calls of the generative network, without what encodes, decodes or judges."""
+        return sum(count for method, count in self.calls.items() if method not in ("encode", "decode", "codes", "judge", "score"))
 
 
 class Job:

@@ -22,8 +22,8 @@ GRID = 8                           # side at which captions are attended to
 class GANConfig:
     """Everything needed to build the networks again; stored in the weights file."""
     text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH))
-    latent: int = 64                                         # length of z
-    width: int = 96                                          # of both networks at the grid where captions are attended to
+    latent: int = 64                                         # length of each of the two parts of z
+    width: int = 72                                          # of both networks at the grid where captions are attended to
     heads: int = 4
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
@@ -41,7 +41,7 @@ class Modulated(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, style: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList([nn.GroupNorm(8, c_in), nn.GroupNorm(8, c_out)])
+        self.norms = nn.ModuleList([nn.GroupNorm(4, c_in), nn.GroupNorm(4, c_out)])
         self.styles = nn.ModuleList([nn.Linear(style, 2 * c_in), nn.Linear(style, 2 * c_out)])
         self.convs = nn.ModuleList([nn.Conv2d(c_in, c_out, 3, padding=1), nn.Conv2d(c_out, c_out, 3, padding=1)])
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
@@ -66,13 +66,14 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList([Modulated(width, width, 2 * width), Modulated(width, width, 2 * width),
                                      Modulated(width, width, 2 * width), Modulated(width, width // 2, 2 * width)])
         self.attention = nn.ModuleList([Attention(width, config.heads, context), Attention(width, config.heads, context)])
-        self.norm, self.head = nn.GroupNorm(8, width // 2), nn.Conv2d(width // 2, 12, 3, padding=1)
+        self.norm, self.head = nn.GroupNorm(4, width // 2), nn.Conv2d(width // 2, 12, 3, padding=1)
 
     def forward(self, z: Tensor, cond: Cond) -> Tensor:
-        """z (B, Z) standard normal -> pictures (B, 3, 32, 32) in [-1, 1]."""
-        start = torch.cat([z, cond["pooled"]], 1)
-        style = self.style(start)
-        h = self.blocks[0](self.first(start).unflatten(1, (-1, 4, 4)), style)
+        """z (B, 2, Z) standard normal -> pictures (B, 3, 32, 32) in [-1, 1]; the first part of z says where things begin, the
+        second modulates every block, so that pictures can be mixed (Karras et al. 2019, section 3.1)."""
+        layout, style = (torch.cat([part, cond["pooled"]], 1) for part in z.unbind(1))
+        style = self.style(style)
+        h = self.blocks[0](self.first(layout).unflatten(1, (-1, 4, 4)), style)
         h = F.interpolate(h, scale_factor=2.0, mode="nearest")
         for block, attention in zip(self.blocks[1:3], self.attention, strict=True):
             h = attention(block(h, style), self.place, cond["states"], cond["keep"])
@@ -128,7 +129,7 @@ class GAN(nn.Module):
         return self.text(tokens)
 
     def generate(self, z: Tensor, cond: Cond) -> Tensor:
-        """Pictures (B, 3, H, H) in [-1, 1] from z (B, Z)."""
+        """Pictures (B, 3, H, H) in [-1, 1] from z (B, 2, Z)."""
         return self.generator(z, cond)
 
     def judge(self, x: Tensor, cond: Cond) -> Tensor:

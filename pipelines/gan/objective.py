@@ -58,7 +58,7 @@ def loss(net: GAN, x: Tensor, cond: Cond, rng: torch.Generator, game: str = "non
     else the discriminator need not read. rng draws z on the CPU.
     """
     rules = GAMES[game]
-    fake = net.generate(torch.randn(len(x), net.config.latent, generator=rng).to(x.device), cond)
+    fake = net.generate(torch.randn(len(x), 2, net.config.latent, generator=rng).to(x.device), cond)
     other = {name: z.roll(1, 0) for name, z in cond.items()}
     real_d, fake_d, other_d = net.discriminator(x, cond), net.discriminator(fake.detach(), cond), net.discriminator(x, other)
     judged = 0.5 * (rules.discriminator(real_d, fake_d) + rules.discriminator(real_d, other_d))

@@ -12,6 +12,7 @@ from pipelines.nets.autoencoder import decoder, encoder
 from pipelines.nets.quantizer import Quantizer
 from pipelines.protocol import Cond
 
+BETA = 0.25                        # weight of the commitment, as in the paper
 UNKNOWN = -1                       # stands for a code that has not been drawn yet
 
 
@@ -19,7 +20,7 @@ UNKNOWN = -1                       # stands for a code that has not been drawn y
 class CodesConfig:
     codes: int = 256                         # K
     width: int = 16                          # D
-    widths: tuple[int, int] = (48, 96)       # of encoder and decoder, at half and at a quarter of the picture's side
+    widths: tuple[int, int] = (40, 80)       # of encoder and decoder, at half and at a quarter of the picture's side
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CodesConfig:
@@ -41,6 +42,11 @@ class CodeAutoencoder(nn.Module):
         self.quantizer = Quantizer(config.codes, config.width, moving)
         self.decoder = decoder(config.widths, config.width)
 
+    @property
+    def size(self) -> int:
+        """K."""
+        return len(self.quantizer.codebook)
+
     def codes(self, x: Tensor, cond: Cond | None = None) -> Tensor:
         """The codes of pictures."""
         return self.quantizer.nearest(self.encoder(x))
@@ -48,3 +54,13 @@ class CodeAutoencoder(nn.Module):
     def decode(self, codes: Tensor, cond: Cond | None = None) -> Tensor:
         """The pictures of codes."""
         return self.decoder(looked_up(self.quantizer.codebook, codes)).float()
+
+
+def reconstruction(net: CodeAutoencoder, x: Tensor, rng: torch.Generator) -> Tensor:
+    """|| x - D(z_q) ||^2 + || sg[z_e] - e ||^2 + beta || z_e - sg[e] ||^2, means over all numbers; x (B, 3, H, H) in [-1, 1]
+    (van den Oord et al. 2018, eq. 3).
+
+    The first term reaches the encoder straight through the quantization. rng says where unused codes go.
+    """
+    found = net.quantizer(net.encoder(x), rng)
+    return F.mse_loss(net.decoder(found.z_q).float(), x) + found.codebook_loss + BETA * found.commitment

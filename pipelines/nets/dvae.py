@@ -21,6 +21,12 @@ class DiscreteVAE(nn.Module):
         self.encoder = encoder(config.widths, config.codes)
         self.codebook = nn.Parameter(torch.randn(config.codes, config.width))
         self.decoder = decoder(config.widths, config.width)
+        self.step = nn.Parameter(torch.zeros(()), requires_grad=False)       # of training; a parameter, so that checkpoints keep it
+
+    @property
+    def size(self) -> int:
+        """K."""
+        return len(self.codebook)
 
     def codes(self, x: Tensor, cond: Cond | None = None) -> Tensor:
         """The likeliest code of every place."""
@@ -46,3 +52,15 @@ def loss(net: DiscreteVAE, x: Tensor, rng: torch.Generator, temperature: float, 
     log_q = logits.log_softmax(1)
     kl = (math.log(logits.shape[1]) + (log_q.exp() * log_q).sum(1).mean()) / math.log(logits.shape[1])
     return F.mse_loss(net.decoder(z).float(), x) + kl_weight * kl
+
+
+COLDEST, KL_WEIGHT = 1 / 16, 0.01  # the paper ends at this temperature; its KL weight, 6.6, counts sums over pixels, ours means
+COOLING = 10_000                   # steps until then
+
+
+def annealed(net: DiscreteVAE, x: Tensor, rng: torch.Generator) -> Tensor:
+    """`loss` at a temperature that falls from 1 to `COLDEST` (Ramesh et al. 2021, section 2.1), a step further at each call."""
+    done = min(1.0, float(net.step) / COOLING)
+    with torch.no_grad():
+        net.step.add_(1)
+    return loss(net, x, rng, COLDEST ** done, KL_WEIGHT)

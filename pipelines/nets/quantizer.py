@@ -35,7 +35,8 @@ class Quantizer(nn.Module):
     def nearest(self, z_e: Tensor) -> Tensor:
         """Codes (B, h, w) of encoder outputs (B, D, h, w)."""
         flat = z_e.movedim(1, -1).float()
-        distances = self.codebook.square().sum(1) - 2 * flat @ self.codebook.T         # without |z_e|^2, alike for all codes
+        with torch.autocast(z_e.device.type, enabled=False):                           # of two near codes the nearer
+            distances = self.codebook.square().sum(1) - 2 * flat @ self.codebook.T     # without |z_e|^2, alike for all codes
         return distances.argmin(-1)
 
     def vectors(self, codes: Tensor) -> Tensor:
@@ -48,7 +49,8 @@ class Quantizer(nn.Module):
         codes = self.nearest(z_e)
         if self.training:
             assert rng is not None
-            self._follow(z_e.detach().movedim(1, -1).flatten(0, 2), codes.flatten(), rng)
+            with torch.autocast(z_e.device.type, enabled=False):
+                self._follow(z_e.detach().movedim(1, -1).flatten(0, 2), codes.flatten(), rng)
         z_q = self.vectors(codes)
         codebook_loss = z_e.new_zeros(()) if self.moving else F.mse_loss(z_q, z_e.detach())
         return Quantized(codes, z_e + (z_q - z_e).detach(), codebook_loss, F.mse_loss(z_e, z_q.detach()))

@@ -18,7 +18,7 @@ LABELS = 48                        # shape x colour of a scene's main thing
 class VQVAEConfig:
     """Everything needed to build the network again; stored in the weights file."""
     codes: CodesConfig = field(default_factory=CodesConfig)
-    prior: TransformerConfig = field(default_factory=lambda: TransformerConfig(length=64, width=128, layers=6, heads=4))
+    prior: TransformerConfig = field(default_factory=lambda: TransformerConfig(length=64, width=128, layers=4, heads=4))
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
 
@@ -47,6 +47,10 @@ class VQVAE(nn.Module):
     def start(self, labels: Tensor) -> Tensor:
         """The token (B, 1) that a sequence of codes begins with: its label 0..47, or 48 for none."""
         return (self.config.codes.codes + labels)[:, None]
+
+    def codes(self, x: Tensor, cond: Cond | None = None) -> Tensor:
+        """Codes (B, h, w) of pictures (B, 3, H, H) in [-1, 1]."""
+        return self.autoencoder.codes(x)
 
     def decode(self, codes: Tensor, cond: Cond | None = None) -> Tensor:
         """Pictures (B, 3, H, H), about in [-1, 1], of codes (B, h, w)."""

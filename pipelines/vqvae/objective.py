@@ -1,4 +1,4 @@
-"""How the codes are learned, and then their prior (van den Oord et al. 2018, eq. 3 and section 3.3)."""
+"""How the prior of the codes is learned (van den Oord et al. 2018, section 3.3); before it the codes are, in `nets.codes`."""
 from __future__ import annotations
 
 import math
@@ -7,20 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.nets.codes import CodeAutoencoder
 from pipelines.vqvae.network import LABELS, VQVAE
 
-BETA = 0.25                        # weight of the commitment, as in the paper
 NULL_SHARE = 0.1                   # of labels are dropped, so that the prior also knows codes of no label in particular
-
-
-def reconstruction(net: CodeAutoencoder, x: Tensor, rng: torch.Generator) -> Tensor:
-    """|| x - D(z_q) ||^2 + || sg[z_e] - e ||^2 + beta || z_e - sg[e] ||^2, means over all numbers; x (B, 3, H, H) in [-1, 1].
-
-    The first term reaches the encoder straight through the quantization. rng says where unused codes go.
-    """
-    found = net.quantizer(net.encoder(x), rng)
-    return F.mse_loss(net.decoder(found.z_q).float(), x) + found.codebook_loss + BETA * found.commitment
 
 
 def prior(net: VQVAE, codes: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:

@@ -18,18 +18,13 @@ from pipelines.engine import Engine
 from pipelines.metrics.judge import read
 from pipelines.nets.unet import UNetConfig
 from pipelines.options import build, options_of
-from pipelines.precision import keyed
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
-from tests.tiny import tiny, untrained
+from tests.tiny import nets_of, tiny, untrained
 
 CPU = torch.device("cpu")
 SAMPLERS = [(family, name) for family in registry.NAMES for name in registry.face(family).samplers]
 NETS = {family: tiny(family) for family in registry.NAMES}
-
-
-def nets_of(family: str, net: torch.nn.Module) -> dict:
-    return keyed("t", net, registry.family(family).methods, CPU)
 
 
 def draw(request: Request, net: torch.nn.Module | None = None) -> Tensor:
@@ -41,7 +36,8 @@ def draw(request: Request, net: torch.nn.Module | None = None) -> Tensor:
 
 def request(family: str, name: str, count: int = 1, seed: int = 3, **options: object) -> Request:
     spec = registry.face(family).samplers[name]
-    return Request(family, "tiny", name, spec.options(**{"steps": 3, **options}), "a red star above a blue ring", seed=seed, count=count)
+    few = {"steps": 3} if registry.face(family).axis == "steps" and "steps" not in options else {}
+    return Request(family, "tiny", name, spec.options(**few, **options), "a red star above a blue ring", seed=seed, count=count)
 
 
 @pytest.mark.parametrize("family", registry.NAMES)
@@ -64,7 +60,7 @@ def test_every_option_at_its_bounds(family: str, name: str) -> None:
         for value in values:
             if o.name == "steps" and value > 10:
                 continue                                     # the upper bound is tested by what it costs, in test_samplers
-            more = {"source": "ab"} if o.name == "t_start" else {}      # which then must be there
+            more = {"source": "ab"} if o.name in ("t_start", "keep_rows") else {}      # which then must be there
             result = draw(request(family, name, **{o.name: o.type(value)}, **more))
             assert result.shape == (1, 3, 32, 32) and torch.isfinite(result).all(), (o.name, value)
 
@@ -75,13 +71,13 @@ def test_deterministic_and_alone_as_among_others(family: str, name: str) -> None
     assert torch.equal(three, draw(request(family, name, count=3)))
     alone = draw(request(family, name, seed=4))
     assert (three[1:2] - alone).abs().max() < 2 / 255
-    assert (three[:1] - three[1:2]).abs().max() > 2 / 255
+    assert name == "greedy" or (three[:1] - three[1:2]).abs().max() > 2 / 255
 
 
 def test_all_samplers_of_all_families_share_the_engine() -> None:
     engine = Engine({})
     for family, net in NETS.items():
-        engine.nets.update(keyed(family, net, registry.family(family).methods, CPU))
+        engine.nets.update(nets_of(family, net, family))
     requests = [request(family, name, count=2) for family, name in SAMPLERS]
     jobs = [engine.submit(registry.family(r.family).start(r, r.family, NETS[r.family], CPU)) for r in requests]
     for r, job in zip(requests, jobs, strict=True):
@@ -107,7 +103,24 @@ def test_every_choice_of_training_has_a_loss_and_gradients(family: str, choice: 
         assert torch.isfinite(value) and all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("family", registry.NAMES)
+def learn(net: torch.nn.Module, loss: object, batch: Batch, steps: int = 200) -> list[float]:
+    """Some steps on one batch; the losses."""
+    optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=5e-3)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    losses = []
+    for step in range(steps):
+        value = loss(net, batch, torch.Generator().manual_seed(step))            # type: ignore[operator]
+        optimizer.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        decay.step()
+        losses.append(value.item())
+    return losses
+
+
+# Without the GAN: a game has no objective that falls; tests/pipelines/gan measures how near its pictures come to the data.
+@pytest.mark.parametrize("family", [name for name in registry.NAMES if name != "gan"])
 def test_training_lowers_the_objective_and_the_judge_sees_it(family: str) -> None:
     """200 steps on a single scene; afterwards the network draws it, before it cannot."""
     caption = "a large red circle on white"
@@ -116,21 +129,19 @@ def test_training_lowers_the_objective_and_the_judge_sees_it(family: str) -> Non
     assert claim is not None
     wide = UNetConfig(widths=(32, 32), heads=2, context=16, emb=16)      # 2x2 pixels hold 12 numbers, which must pass
     net = untrained(family, wide).train()
-    batch = Batch(to_tensor(render(scene)).expand(16, -1, -1, -1), tokenizer().batch([caption] * 16), torch.zeros(16, dtype=torch.long))
-    optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
-    losses = []
-    for step in range(200):
-        value = registry.family(family).loss(net, batch, torch.Generator().manual_seed(step))
-        optimizer.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        decay.step()
-        losses.append(value.item())
+    label = torch.full((16,), scene.label)
+    batch = Batch(to_tensor(render(scene)).expand(16, -1, -1, -1), tokenizer().batch([caption] * 16), label)
+    stages = registry.family(family).stages
+    if family in ("vqvae", "dalle"):
+        few = dataclasses.replace(batch, x0=batch.x0[:4])
+        losses = learn(net, stages["autoencoder"].loss, few)
+        assert np.mean(losses[-20:]) < 0.3 * np.mean(losses[:5])
+        net.eval()
+    losses = learn(net, registry.family(family).loss, batch)
     assert np.mean(losses[-20:]) < 0.3 * np.mean(losses[:5])
     name = next(iter(registry.face(family).samplers))
-    asked = dataclasses.replace(request(family, name, count=8, steps=40), prompt=caption, guidance_scale=1.0)
+    steps = {"steps": 40} if registry.face(family).axis == "steps" else {}
+    asked = dataclasses.replace(request(family, name, count=8, **steps), prompt=caption, guidance_scale=1.0)
 
     def right(network: torch.nn.Module) -> int:
         scenes = [read(picture) for picture in to_pixels(draw(asked, network.eval()))]

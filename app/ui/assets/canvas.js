@@ -128,7 +128,7 @@ sx.kinds.canvas = (root, props, trigger) => {
     stage.replaceChildren(...found.map((p) => sx.el("button", {
       class: "sx-example", type: "button", title: "Take these settings", onclick: () => trigger("select", {action: "example", id: p.id})},
       sx.el("img", {src: p.url, alt: ""}), sx.el("span", {}, p.prompt),
-      sx.el("span", {class: "sx-quiet sx-num"}, `${p.sampler} · ${p.steps} steps · seed ${p.seed}`))));
+      sx.el("span", {class: "sx-quiet sx-num"}, `${p.sampler} · ${p.amount} · seed ${p.seed}`))));
   };
 
   const kept = sx.recall(family);

@@ -35,7 +35,7 @@ sx.kinds.gallery = (root, props, trigger) => {
     } catch (error) { total.textContent = error.message; }
   };
   const thumb = (picture) => sx.el("button", {
-    class: "sx-thumb", type: "button", "data-id": picture.id, title: `${picture.prompt} · ${picture.sampler} · ${picture.steps} steps`,
+    class: "sx-thumb", type: "button", "data-id": picture.id, title: `${picture.prompt} · ${picture.sampler} · ${picture.amount}`,
     style: `--accent: var(--accent-${picture.family})`, onclick: () => open(picture)},
     picture.missing ? sx.el("span", {}, "file missing") : sx.el("img", {src: picture.url, loading: "lazy", alt: picture.prompt}));
   const open = (picture) => {

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipelines.autoregressive import Drawn, TokenOptions, continued
+from pipelines.autoregressive import Drawn, continued
 from pipelines.dalle import objective
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
@@ -17,6 +17,7 @@ from pipelines.nets.codes import CodesConfig
 from pipelines.nets.dvae import DiscreteVAE, gumbel_softmax
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Remembering, run_alone
+from pipelines.tokens import Greedy
 
 CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
 KEY = NetKey("t", "read")
@@ -58,7 +59,7 @@ def test_drawn_tokens_are_the_likeliest_of_the_uncached_reading(net: DALLE) -> N
     def sampler():
         words, null = net.words(tokens), net.words(tokenizer().batch(["", ""]))
         return continued(KEY, words, null, 1.0, torch.zeros(2, 0, dtype=torch.int64), 16, RowNoise((0, 1), (1,)),
-                         TokenOptions(temperature=0), look)
+                         Greedy(), look)
 
     with torch.inference_mode():
         found = run_alone(sampler(), {KEY: Remembering(net.read, CONFIG.transformer.memory)})

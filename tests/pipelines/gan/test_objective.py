@@ -61,7 +61,7 @@ def test_each_network_learns_from_its_own_loss(net: GAN, game: str) -> None:
     rng, x = torch.Generator().manual_seed(0), torch.rand(4, 3, 32, 32) * 2 - 1
     cond = condition(net)
     loss(net, x, cond, rng, game).backward()
-    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0))
     own = {name: p.grad.clone() for name, p in net.generator.named_parameters() if p.grad is not None}
     net.zero_grad()
     GAMES[game].generator(net.discriminator(net.generate(z, cond), cond)).backward()
@@ -75,7 +75,7 @@ def test_each_network_learns_from_its_own_loss(net: GAN, game: str) -> None:
 
 def test_pictures_and_scores_have_their_shapes(net: GAN) -> None:
     cond = condition(net)
-    x = net.generate(torch.randn(4, 8), cond)
+    x = net.generate(torch.randn(4, 2, 8), cond)
     assert x.shape == (4, 3, 32, 32) and x.abs().max() <= 1 and net.judge(x, cond).shape == (4, 1)
 
 
@@ -95,7 +95,7 @@ def test_a_short_training_moves_the_generator_towards_the_data(net: GAN) -> None
 
     def distance() -> float:
         with torch.no_grad():
-            return float((net.generate(torch.randn(8, 8, generator=torch.Generator().manual_seed(1)), cond) - x).abs().mean())
+            return float((net.generate(torch.randn(8, 2, 8, generator=torch.Generator().manual_seed(1)), cond) - x).abs().mean())
 
     before = distance()
     for _ in range(120):

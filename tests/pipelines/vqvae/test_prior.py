@@ -10,13 +10,14 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from pipelines.autoregressive import Drawn, TokenOptions, continued
+from pipelines.autoregressive import Drawn, continued, rule
 from pipelines.engine import Engine
-from pipelines.nets.codes import UNKNOWN, CodeAutoencoder, CodesConfig
+from pipelines.nets.codes import UNKNOWN, CodeAutoencoder, CodesConfig, reconstruction
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.numerics.logits import guided_logits, restricted
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Remembering, Sampler, run_alone
+from pipelines.tokens import Ancestral, Greedy, TopK, TopP
 from pipelines.vqvae import objective
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 
@@ -38,7 +39,7 @@ def nothing(drawn: list[Drawn]) -> Iterator[Any]:
     return iter(())
 
 
-def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: TokenOptions, given: Tensor | None = None) -> Sampler:
+def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: object, given: Tensor | None = None) -> Sampler:
     rows = len(seeds)
     start, null = (net.start(torch.full((rows,), which)) for which in (label, LABELS))
     given = torch.zeros(rows, 0, dtype=torch.int64) if given is None else given
@@ -49,15 +50,15 @@ def nets(net: VQVAE) -> dict:
     return {KEY: Remembering(net.read, CONFIG.prior.memory)}
 
 
-def exact(net: VQVAE, label: int, scale: float = 1.0, options: TokenOptions | None = None) -> Tensor:
+def exact(net: VQVAE, label: int, scale: float = 1.0, options: object | None = None) -> Tensor:
     """p of every sequence, by reading it as a whole: no memory, no sampler."""
-    options = options or TokenOptions()
+    options = options or Ancestral()
     with torch.inference_mode():
         logits = [net.prior(torch.cat([net.start(torch.full((81,), which)), EVERY[:, :-1]], 1)) for which in (label, LABELS)]
         log_p = torch.zeros(81)
         for i in range(4):
             given = guided_logits(logits[0][:, i], logits[1][:, i], scale)
-            log_p += restricted(given, options.temperature, options.top_k, options.top_p).gather(1, EVERY[:, i:i + 1])[:, 0]
+            log_p += restricted(given, *rule(options)).gather(1, EVERY[:, i:i + 1])[:, 0]
         return log_p.exp()
 
 
@@ -69,9 +70,9 @@ def test_likelihoods_of_all_sequences_sum_to_one(net: VQVAE) -> None:
 
 
 @pytest.mark.parametrize(("scale", "options"), [
-    (1.0, TokenOptions()), (0.0, TokenOptions()), (3.0, TokenOptions(temperature=1.5)), (1.0, TokenOptions(top_k=2)),
-    (2.0, TokenOptions(temperature=2.5, top_p=0.8))])
-def test_frequencies_are_the_probabilities(net: VQVAE, scale: float, options: TokenOptions) -> None:
+    (1.0, Ancestral()), (0.0, Ancestral()), (3.0, Ancestral(temperature=1.5)), (1.0, TopK(top_k=2)),
+    (2.0, TopP(temperature=2.5, top_p=0.8))])
+def test_frequencies_are_the_probabilities(net: VQVAE, scale: float, options: object) -> None:
     with torch.inference_mode():
         drawn = run_alone(sampling(net, 7, scale, tuple(range(6000)), options), nets(net))
     counts = torch.bincount(drawn @ torch.tensor([27, 9, 3, 1]), minlength=81).double()
@@ -86,7 +87,7 @@ def test_frequencies_are_the_probabilities(net: VQVAE, scale: float, options: To
 
 def test_greedy_takes_the_likeliest(net: VQVAE) -> None:
     with torch.inference_mode():
-        found = run_alone(sampling(net, 3, 1.0, (1, 2), TokenOptions(temperature=0)), nets(net))
+        found = run_alone(sampling(net, 3, 1.0, (1, 2), Greedy()), nets(net))
         tokens = net.start(torch.tensor([3]))
         for _ in range(4):
             tokens = torch.cat([tokens, net.prior(tokens)[:, -1].argmax(1, keepdim=True)], 1)
@@ -96,8 +97,8 @@ def test_greedy_takes_the_likeliest(net: VQVAE) -> None:
 def test_given_tokens_stay_and_rows_are_their_own(net: VQVAE) -> None:
     given = torch.tensor([[2, 0], [1, 1], [0, 2]])
     engine = Engine(nets(net), cores=2)
-    three = engine.submit(sampling(net, 9, 2.0, (4, 5, 6), TokenOptions(), given)).result()
-    alone = engine.submit(sampling(net, 9, 2.0, (5,), TokenOptions(), given[1:2])).result()
+    three = engine.submit(sampling(net, 9, 2.0, (4, 5, 6), Ancestral(), given)).result()
+    alone = engine.submit(sampling(net, 9, 2.0, (5,), Ancestral(), given[1:2])).result()
     engine.close()
     assert torch.equal(three[:, :2], given) and torch.equal(three[1:2], alone)
 
@@ -127,6 +128,6 @@ def test_the_reconstruction_objective_by_its_terms() -> None:
     z_e = net.encoder(x)
     z_q = net.quantizer.vectors(net.codes(x))
     expected = (net.decoder(z_q) - x).square().mean() + 1.25 * (z_e - z_q).square().mean()
-    assert torch.allclose(objective.reconstruction(net, x, torch.Generator()), expected, atol=1e-6)
+    assert torch.allclose(reconstruction(net, x, torch.Generator()), expected, atol=1e-6)
     assert torch.allclose(net.decode(net.codes(x)), net.decoder(z_q), atol=1e-6)
     assert torch.isfinite(net.decode(torch.full((1, 2, 2), UNKNOWN))).all()

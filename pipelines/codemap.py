@@ -1,0 +1,77 @@
+"""Maps of codes on their way to a picture: what the families that draw codes show and decode alike."""
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.autoregressive import Drawn, Look
+from pipelines.data.dataset import Batch, batches
+from pipelines.nets.codes import UNKNOWN
+from pipelines.nets.quantizer import usage
+from pipelines.protocol import Call, NetKey, Preview, Steps
+
+
+@cache
+def palette(count: int) -> Tensor:
+    """(count + 1, 3) colours in [-1, 1], far apart for neighbouring numbers; the last, gray, for a code not drawn yet."""
+    golden = 0.61803398875
+    colours = [colorsys.hsv_to_rgb(k * golden % 1, 0.45 + 0.5 * (k % 3) / 2, 0.6 + 0.4 * (k % 2)) for k in range(count)]
+    return torch.tensor([*colours, (0.5, 0.5, 0.5)]) * 2 - 1
+
+
+def colours(codes: Tensor, count: int, factor: int = 4) -> Tensor:
+    """Codes (B, h, w) as squares of colour, (B, 3, factor h, factor w) in [-1, 1]."""
+    shown = palette(count).to(codes.device)[torch.where(codes == UNKNOWN, count, codes)].movedim(-1, 1)
+    return shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+
+
+@dataclass(frozen=True)
+class CodeMap:
+    """Where codes are decoded, their map's side, how many there are, and whether anyone looks before it is complete."""
+    decode: NetKey
+    side: int
+    count: int
+    look: bool
+
+    def decoded(self, tokens: Tensor) -> Steps:
+        """The pictures (B, 3, H, H) of tokens (B, side^2) or fewer, the rest unknown."""
+        (picture,) = yield (Call(self.decode, self.map(tokens), None, {}),)
+        return picture
+
+    def map(self, tokens: Tensor) -> Tensor:
+        missing = torch.full((len(tokens), self.side ** 2 - tokens.shape[1]), UNKNOWN, device=tokens.device)
+        return torch.cat([tokens, missing], 1).unflatten(1, (self.side, self.side))
+
+
+def raster(codes: CodeMap, given: Tensor | None = None) -> Look:
+    """Shows the map each time a row of it is complete: as colours, and decoded. given (B, m): tokens before the first drawn."""
+    def look(drawn: list[Drawn]) -> Iterator[Any]:
+        done = drawn[-1].index + 1
+        if not codes.look or done % codes.side:
+            return
+        tokens = torch.stack([d.token for d in drawn], 1)
+        tokens = tokens if given is None else torch.cat([given, tokens], 1)
+        picture = yield from codes.decoded(tokens)
+        total = codes.side ** 2
+        yield Preview(colours(codes.map(tokens), codes.count), picture, done, total, done / total, 0.0,
+                      {"p": drawn[-1].p, "z": drawn[-1].token.float()})
+    return look
+
+
+def figures_of(autoencoder: Any, size: int, log_likelihood: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:
+    """PSNR in dB, share and perplexity of the codes, bits a code, all of 256 test pictures."""
+    batch = next(batches("test", 0, size, 256)).to(next(autoencoder.parameters()).device)
+    with torch.inference_mode():
+        codes = autoencoder.codes(batch.x0)
+        back = autoencoder.decode(codes).clamp(-1, 1)
+        psnr = (10 * torch.log10(4 / (back - batch.x0).square().flatten(1).mean(1).clamp(min=1e-10))).mean()
+        bits = -log_likelihood(codes, batch).mean() / (math.log(2) * codes[0].numel())
+    share, perplexity = usage(codes, autoencoder.size)
+    return {"psnr": float(psnr), "codes_used": share, "perplexity": perplexity, "bits_per_code": float(bits)}

@@ -1,0 +1,99 @@
+"""The DALL-E family (Ramesh et al. 2021) as the rest of the program sees it."""
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.captioned import training_pair
+from pipelines.codemap import CodeMap, figures_of
+from pipelines.dalle import objective, scorer
+from pipelines.dalle.network import DALLE, DALLEConfig
+from pipelines.dalle.options import GreedyOptions, NetworkOptions
+from pipelines.dalle.plane import PLANE
+from pipelines.dalle.sampler import best, completed, seeds_of
+from pipelines.data.dataset import Batch
+from pipelines.data.tokenizer import tokenizer
+from pipelines.nets import codes, dvae
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Call, NetKey, Sampler
+from pipelines.registry import Family, Stage
+from pipelines.request import Request
+
+
+def build(config: dict[str, Any]) -> DALLE:
+    """The network of a stored configuration, weights not yet loaded."""
+    return DALLE(DALLEConfig.from_dict(config))
+
+
+def fresh(options: NetworkOptions) -> DALLE:
+    """A new network that has learnt nothing yet."""
+    return DALLE(DALLEConfig(training=asdict(options)))
+
+
+def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The transformer's objective on captions and codes."""
+    assert isinstance(net, DALLE)
+    x, tokens = training_pair(batch, rng)
+    with torch.no_grad():
+        z = net.codes(x)
+    return objective.loss(net, tokens, z)
+
+
+def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The autoencoder's objective, which comes before the transformer's."""
+    assert isinstance(net, DALLE)
+    x = batch.x0.contiguous(memory_format=torch.channels_last)
+    return (dvae.annealed if isinstance(net.autoencoder, dvae.DiscreteVAE) else codes.reconstruction)(net.autoencoder, x, rng)
+
+
+def scoring(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The scorer's objective. It sees pictures as they come out of the codes, which is what it will have to judge."""
+    assert isinstance(net, DALLE)
+    with torch.no_grad():
+        x = net.decode(net.codes(batch.x0))
+    return scorer.loss(net.scorer, x, batch.tokens)
+
+
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None,
+          look: bool = True) -> Sampler:
+    """The sampler of a request: the caption's tokens, the picture's, the decoder, the choice among candidates.
+
+    source: a picture (3, H, W) in [-1, 1] whose upper rows of codes stay.
+    """
+    assert isinstance(net, DALLE)
+    options = request.options
+    rows = request.count * options.candidates
+    captions = tokenizer().batch([request.prompt] * rows).to(device)
+    null = tokenizer().batch([request.negative_prompt] * rows).to(device)
+    given = torch.zeros(rows, 0, dtype=torch.int64, device=device)
+    if source is not None and options.keep_rows:
+        (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
+        given = z.flatten(1)[:, :options.keep_rows * net.side].expand(rows, -1)
+    shown = CodeMap(NetKey(weights, "decode"), net.side, net.config.codes.codes, look and options.candidates == 1)
+    pictures = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
+                                    RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)
+    return pictures if options.candidates == 1 else (yield from best(weights, pictures, captions, options.candidates,
+                                                                     net.config.image - given.shape[1]))
+
+
+def reference(request: Request) -> Request:
+    """What the model finds likeliest: there is nothing that samplers converge to."""
+    o = request.options
+    return replace(request, sampler="greedy", options=GreedyOptions(1, o.keep_rows, o.source))
+
+
+def figures(net: nn.Module) -> dict[str, float]:
+    """PSNR of the autoencoder, how many codes it uses, bits that the transformer needs a code; of 256 test pictures."""
+    assert isinstance(net, DALLE)
+    return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
+
+
+
+
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
+                methods=("read", "decode", "codes", "score"),
+                stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
+                memory=lambda net: {"read": net.config.transformer.memory})

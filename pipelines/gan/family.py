@@ -1,0 +1,52 @@
+"""The GAN family (Goodfellow et al. 2014) as the rest of the program sees it."""
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.captioned import read_captions
+from pipelines.data.dataset import Batch
+from pipelines.gan import objective
+from pipelines.gan.network import GAN, GANConfig
+from pipelines.gan.options import GeneratorOptions, NetworkOptions
+from pipelines.gan.plane import PLANE
+from pipelines.gan.sampler import generated, noise
+from pipelines.protocol import Sampler
+from pipelines.registry import Family
+from pipelines.request import Request
+
+
+def build(config: dict[str, Any]) -> GAN:
+    """The networks of a stored configuration, weights not yet loaded."""
+    return GAN(GANConfig.from_dict(config))
+
+
+def fresh(options: NetworkOptions) -> GAN:
+    """New networks that have learnt nothing yet."""
+    return GAN(GANConfig(training=asdict(options)))
+
+
+def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """Both players' losses on a batch; captions are never left out, since there is no guidance."""
+    assert isinstance(net, GAN)
+    x = batch.x0.contiguous(memory_format=torch.channels_last)
+    return objective.loss(net, x, net.encode(batch.tokens), rng, NetworkOptions(**net.config.training).game)
+
+
+def start(request: Request, weights: str, net: nn.Module, device: torch.device) -> Sampler:
+    """The sampler of a request: reads the caption, draws z, one call of the generator."""
+    assert isinstance(net, GAN)
+    cond, _ = yield from read_captions(request, weights, device)
+    return (yield from generated(weights, noise(request.options, request.seeds, net.config.latent, device), cond))
+
+
+def reference(request: Request) -> Request:
+    """The same seed's picture as it is without truncation, way or mixture."""
+    return replace(request, options=GeneratorOptions(truncation=4.0))
+
+
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
+                methods=("encode", "generate", "judge"), betas=(0.0, 0.99))

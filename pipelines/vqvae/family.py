@@ -1,0 +1,75 @@
+"""The VQ-VAE family (van den Oord et al. 2018) as the rest of the program sees it."""
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.autoregressive import continued
+from pipelines.codemap import CodeMap, figures_of, raster
+from pipelines.data.dataset import Batch
+from pipelines.nets import codes
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import NetKey, Sampler
+from pipelines.registry import Family, Stage
+from pipelines.request import Request
+from pipelines.tokens import Greedy
+from pipelines.vqvae import objective
+from pipelines.vqvae.labels import label_of
+from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
+from pipelines.vqvae.options import NetworkOptions
+from pipelines.vqvae.plane import PLANE
+
+
+def build(config: dict[str, Any]) -> VQVAE:
+    """The network of a stored configuration, weights not yet loaded."""
+    return VQVAE(VQVAEConfig.from_dict(config))
+
+
+def fresh(options: NetworkOptions) -> VQVAE:
+    """A new network that has learnt nothing yet."""
+    return VQVAE(VQVAEConfig(training=asdict(options)))
+
+
+def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The prior's objective on the codes of a batch of pictures."""
+    assert isinstance(net, VQVAE)
+    with torch.no_grad():
+        z = net.codes(batch.x0.contiguous(memory_format=torch.channels_last))
+    return objective.prior(net, z, batch.label, rng)
+
+
+def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+    """The autoencoder's objective, which comes before the prior's."""
+    assert isinstance(net, VQVAE)
+    return codes.reconstruction(net.autoencoder, batch.x0.contiguous(memory_format=torch.channels_last), rng)
+
+
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, look: bool = True) -> Sampler:
+    """The sampler of a request: its class, code after code, the decoder."""
+    assert isinstance(net, VQVAE)
+    rows = request.count
+    label, null = (net.start(torch.full((rows,), which, device=device)) for which in (label_of(request.prompt), LABELS))
+    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look)
+    tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale,
+                                  torch.zeros(rows, 0, dtype=torch.int64, device=device), net.config.side ** 2,
+                                  RowNoise(request.seeds, (1,), device), request.options, raster(shown))
+    return (yield from shown.decoded(tokens))
+
+
+def reference(request: Request) -> Request:
+    """What the model finds likeliest: there is nothing that samplers converge to."""
+    return replace(request, sampler="greedy", options=Greedy())
+
+
+def figures(net: nn.Module) -> dict[str, float]:
+    """PSNR of the autoencoder, how many codes it uses, bits that the prior needs a code; of 256 test pictures."""
+    assert isinstance(net, VQVAE)
+    return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
+
+
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
+                methods=("read", "decode", "codes"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
+                memory=lambda net: {"read": net.config.prior.memory})
