@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body
 from fastapi.responses import FileResponse, JSONResponse
 
 from app.service import Service
-from app.views import JobView, UserError
+from app.views import Ask, JobView, UserError
 from pipelines import registry
 
 ROOT = Path(__file__).parents[1]
@@ -59,8 +59,13 @@ def routes(service: Service) -> APIRouter:
         return {}
 
     @router.post("/api/lab/{family}")
-    def lab_train(family: str, density: str = Body(), points: list[list[float]] | None = Body(None)) -> Any:      # noqa: B008
-        return answer(lambda: {"id": service.lab.train(family, density, points)})
+    def lab_train(family: str, density: str = Body(), points: list[list[float]] | None = Body(None),              # noqa: B008
+                  options: dict[str, Any] = Body({}), live: bool = Body(True)) -> Any:         # noqa: B006, B008
+        return answer(lambda: {"id": service.lab.train(family, density, points, options, live)})
+
+    @router.post("/api/lab/{name}/step")
+    def lab_step(name: str, parts: list[str] = Body(), count: int = Body(1)) -> Any:           # noqa: B008
+        return answer(lambda: service.lab.step(name, parts, count))
 
     @router.get("/api/lab/{name}")
     def lab_state(name: str) -> Any:
@@ -75,9 +80,26 @@ def routes(service: Service) -> APIRouter:
     def lab_contours(name: str, options: dict[str, Any] = Body(embed=True)) -> Any:            # noqa: B008
         return answer(lambda: service.lab.contours(name, options))
 
+    @router.get("/api/codes/{job_id}/{k}")
+    def codes_of(job_id: str, k: int) -> Any:
+        return answer(lambda: asdict(service.codes.of_job(job_id, k)))
+
+    @router.post("/api/codes/{family}/decode")
+    def codes_decode(family: str, model: str = Body(), codes: list[list[int]] = Body()) -> Any:        # noqa: B008
+        return answer(lambda: {"url": service.codes.decode(Ask(family, "", model=model), codes)})
+
+    @router.post("/api/codes/{family}/book")
+    def codes_book(family: str, model: str = Body(embed=True)) -> Any:
+        return answer(lambda: asdict(service.codes.codebook(Ask(family, "", model=model))))
+
     @router.get("/api/examples/{family}")
     def examples(family: str) -> Any:
         return answer(lambda: [asdict(picture) for picture in service.gallery.examples(family)])
+
+    @router.get("/api/families")
+    def families() -> Any:
+        """All families measured side by side; null if nothing was measured."""
+        return answer(service.side_by_side.table)
 
     @router.get("/api/facets")
     def facets() -> Any:

@@ -26,7 +26,9 @@ EXAMPLES = """examples:
   launch.py sample flow --prompt "a green star" --picture own.png --t-start 0.5 --out out
   launch.py examine sde own.png --prompt "a red star"
   launch.py evaluate diffusion --steps 50 --count 480 --json
+  launch.py evaluate --table
   launch.py train diffusion --dataset shapes --minutes 30
+  launch.py train --all --minutes 60
   launch.py models verify
   launch.py gallery --text "red star" --limit 10
   launch.py bench engine --json
@@ -69,16 +71,20 @@ def parser() -> argparse.ArgumentParser:
     _request_flags(compare, grid=True)
     compare.add_argument("--out", metavar="GRID.png", help="write the labelled grid here")
 
-    evaluate = add("evaluate", "measure a model on fixed test captions", _evaluate)
+    evaluate = add("evaluate", "measure a model on fixed test captions, or all families", _evaluate)
     _request_flags(evaluate, prompt=False)
-    evaluate.set_defaults(count="480")
     evaluate.add_argument("--split", choices=("test", "holdout"), default="test", help="holdout: combinations that "
                           "training never showed")
-    evaluate.add_argument("--table", action="store_true", help="every sampler of the family at 5, 10, 20, 50 and 100 calls, as "
-                          "Markdown and CSV in the data folder; goes on where it was stopped")
+    evaluate.add_argument("--table", action="store_true", help="every sampler of the family at 5, 10, 20, 50 and 100 calls; without a "
+                          "family one line for each at its defaults, on both splits; as Markdown and CSV in the data folder; goes on "
+                          "where it was stopped")
+    evaluate.add_argument("--publish", action="store_true", help="with --table of all families: put it into README.md and beside the "
+                          "bundled weights too, for those who maintain the project")
 
-    train = add("train", "train a model", _train)
-    train.add_argument("family", choices=registry.NAMES)
+    train = add("train", "train a model, or all of them in turn", _train)
+    train.add_argument("family", nargs="?", choices=registry.NAMES)
+    train.add_argument("--all", action="store_true", help="train or go on with a model of every recipe; --minutes are divided by need")
+    train.add_argument("--list", action="store_true", help="the recipes of --all, and how far each has come in this data folder")
     train.add_argument("--dataset", choices=("shapes",), default="shapes")
     train.add_argument("--name", help="of the run; the same name goes on where it stopped")
     from app.trainer import add_flags
@@ -102,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: bool = True) -> None:
     """Flags for a request; values stay text here, the service parses and judges them for page and scripts alike."""
-    sub.add_argument("family", metavar="FAMILY", help=", ".join(registry.NAMES))
+    sub.add_argument("family", metavar="FAMILY", nargs=None if prompt else "?", help=", ".join(registry.NAMES))
     if prompt:
         sub.add_argument("--prompt", required=True)
         sub.add_argument("--negative-prompt", default="")
@@ -200,26 +206,48 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
         if out is not None:
             copy(service.gallery.export_png(view.grid_id), out)
         cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"].get("steps"),
-                  "column": view.columns[cell.column], "status": cell.status, "nfe": cell.nfe, "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note,
-                  "error": cell.error, "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
+                  "column": view.columns[cell.column], "status": cell.status, "nfe": cell.nfe,
+                  "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note, "error": cell.error,
+                  "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
         return {"cells": cells, "grid": str(out) if out else None, "grid_id": view.grid_id}
     finally:
         service.close()
 
 
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    ask = _ask(args, count=480)
+    if args.family is None and (not args.table or ask.model or ask.sampler or ask.options or ask.guidance_scale is not None):
+        raise BadInput("Name the family to measure; all families are measured by --table alone, each with its own defaults.")
+    if args.publish and (args.family or not args.table):
+        raise BadInput("Only the table of all families is published: evaluate --table --publish.")
     service = _service(args)
     try:
+        if args.family is None:
+            found = service.side_by_side.measure_families(ask.count, lambda done, total: bar(done, total, "captions"))
+            if args.publish:
+                service.side_by_side.publish()
+            return found
         if args.table:
-            return service.quality_table(_ask(args, count=480), args.split, lambda done, total: bar(done, total, "cells"))
-        return service.evaluate(_ask(args, count=480), args.split, lambda done, total: bar(done, total, "captions"))
+            return service.side_by_side.measure_samplers(ask, args.split, lambda done, total: bar(done, total, "cells"))
+        return service.evaluate(ask, args.split, lambda done, total: bar(done, total, "captions"))
     finally:
         service.close()
 
 
-def _train(args: argparse.Namespace) -> dict[str, Any]:
-    from app.trainer import run
-    return run(args, open_paths(args.data), bar)
+def _train(args: argparse.Namespace) -> dict[str, Any] | None:
+    from app import recipes, trainer
+    if not (args.all or args.list):
+        if args.family is None:
+            raise BadInput(f"Name a family ({', '.join(registry.NAMES)}), or train them all with --all.")
+        return trainer.run(args, open_paths(args.data), bar)
+    recipes.check(args)
+    if args.all:
+        return recipes.train_all(args.minutes, open_paths(args.data), bar, lambda text: print(text, file=sys.stderr, flush=True))
+    listed = recipes.listing(open_paths(args.data))
+    if args.json:
+        return listed
+    print(recipes.table(listed))
+    return None
 
 
 def _models(args: argparse.Namespace) -> dict[str, Any]:
@@ -282,7 +310,7 @@ def main(argv: list[str] | None = None) -> int:
     if result is not None:
         with suppress(BrokenPipeError):
             print(json.dumps(result)) if args.json else show(result)
-    return 0
+    return int(result is not None and result.get("complete") is False)
 
 
 if __name__ == "__main__":

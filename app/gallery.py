@@ -107,12 +107,13 @@ class Gallery:
         """A compare grid as a table, a line per cell."""
         grid = self._grid(grid_id)
         path = self._path(grid_id, "csv")
+        axis = registry.face(grid.cells[0].settings["family"]).axis
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(["sampler", "column", "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
+            table.writerow(["sampler", axis, "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
             for cell in grid.cells:
                 records = [self._storage.image(image_id) for image_id in cell.image_ids]
-                table.writerow([cell.settings["sampler"], grid.columns[cell.column], cell.status, cell.nfe,
+                table.writerow([cell.settings["sampler"], cell.settings["options"].get(axis), cell.status, cell.nfe,
                                 cell.seconds, cell.distance, " ".join(str(r.seed) for r in records),
                                 " ".join(r.id for r in records), cell.error or ""])
         return path

@@ -49,6 +49,7 @@ class JobState:
     cells: list[CellView] = dataclass_field(default_factory=list)
     cell_previews: dict[int, np.ndarray] = dataclass_field(default_factory=dict)
     grid_id: str | None = None
+    tokens: np.ndarray | None = None         # (B, L) what the pictures were decoded from, for families that draw tokens
     on_stop: Callable[[], None] = lambda: None
     finished: threading.Event = dataclass_field(default_factory=threading.Event)
     lock: threading.RLock = dataclass_field(default_factory=threading.RLock)

@@ -55,7 +55,20 @@ def prepare(picture: Image.Image | None, size: int) -> np.ndarray:
         raise BadInput("There is no picture yet; drop one here or take one from the gallery.")
     if picture.width * picture.height > MAX_PIXELS:
         raise BadInput(f"The picture has {picture.width:,} by {picture.height:,} pixels; at most {MAX_PIXELS:,} in all are accepted.")
-    return np.array(ImageOps.fit(picture.convert("RGB"), (size, size), Image.Resampling.LANCZOS))
+    return np.array(ImageOps.fit(_colours(picture), (size, size), Image.Resampling.LANCZOS))
+
+
+def _colours(picture: Image.Image) -> Image.Image:
+    """A picture of any mode in RGB: turned as its camera says, the first of an animation, deep gray scaled, transparency on white."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(("I", "F")):                                # 16 bits and more, which `convert` would cut off
+        values = np.asarray(picture, dtype=float)
+        top = 65535 if picture.mode.startswith("I") else max(1.0, float(values.max()))
+        return Image.fromarray((255 * values.clip(0, top) / top).round().astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
 
 
 def examine(bench: Bench, picture: Image.Image | None) -> Examined:
@@ -71,9 +84,9 @@ def examine(bench: Bench, picture: Image.Image | None) -> Examined:
     # A density at exact grey levels has no meaning in bits; spread over each level's width it bounds what a picture of 256
     # levels costs (Theis et al. 2016, section 3.1).
     spread = (torch.rand(x0.shape, generator=torch.Generator().manual_seed(0)) - 0.5).to(x0) / LEVELS
-    log_p = _result(bench, likelihood(bench.transport, bench.request, sha, x0 + spread, PROBES, control))
-    noise = _result(bench, encode(bench.transport, bench.request, sha, x0, control))
-    returned = _result(bench, decode(bench.transport, bench.request, sha, noise.x, control))
+    log_p = result_of(bench, likelihood(bench.transport, bench.request, sha, x0 + spread, PROBES, control))
+    noise = result_of(bench, encode(bench.transport, bench.request, sha, x0, control))
+    returned = result_of(bench, decode(bench.transport, bench.request, sha, noise.x, control))
     back = to_pixels(returned.x)[0]
     difference = int(np.abs(back.astype(int) - pixels.astype(int)).max())
     bits = float(bits_per_dim(log_p.x[:, 0], x0[0].numel()))
@@ -117,9 +130,9 @@ def morph(bench: Bench, first: Image.Image | None, second: Image.Image | None, c
     from pipelines.transport import between, decode, encode
     x0 = torch.stack([to_tensor(prepare(picture, bench.loaded.size)) for picture in (first, second)]).to(bench.device)
     two, row = replace(bench.request, count=2), replace(bench.request, count=count)
-    noise = _result(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control()))
+    noise = result_of(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control()))
     way = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
-    pictures = _result(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control()))
+    pictures = result_of(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control()))
     note = next((n for n in (*noise.notes, *pictures.notes) if n), None)
     if note:
         raise UserError(note)
@@ -131,7 +144,7 @@ def _control() -> Any:
     return Control(TOLERANCE, TOLERANCE, STEPS)
 
 
-def _result(bench: Bench, sampler: Any) -> Any:
+def result_of(bench: Bench, sampler: Any) -> Any:
     for event in bench.submit(sampler).events():
         if event.kind == "done":
             return event.result

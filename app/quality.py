@@ -3,18 +3,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.requests import face_of, make_request
 from app.views import Ask, BadInput, UserError
-from pipelines.options import build
+from pipelines.options import build, options_of
 from pipelines.registry import SamplerSpec
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
 MOST_STEPS = 200
+PROMPT = "a red star"              # that every family can read; stands for the captions that are measured
 FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "frechet_distance",
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
 
@@ -27,7 +30,7 @@ def check(ask: Ask) -> None:
 
 def file_name(ask: Ask, model_sha256: str, split: str) -> str:
     """Of the table of a request: all that its cells share."""
-    guidance = make_request(replace(ask, prompt="-", count=1)).guidance_scale
+    guidance = make_request(replace(ask, prompt=PROMPT, count=1)).guidance_scale
     return f"{ask.family}-{model_sha256[:12]}-{split}-{ask.count}-w{guidance:g}.jsonl"
 
 
@@ -37,10 +40,10 @@ def steps_within(spec: SamplerSpec, calls: int) -> int | None:
 
 
 def cases(family: str, calls: Sequence[int]) -> list[tuple[str, int | None, int | None]]:
-    """(sampler, budget, steps) of every cell; an adaptive sampler spends what its tolerance asks for, so it has one cell."""
+    """(sampler, budget, steps) of every cell; a sampler that is adaptive or takes no steps spends what it must: one cell."""
     found: list[tuple[str, int | None, int | None]] = []
     for name, spec in face_of(family).samplers.items():
-        if spec.adaptive:
+        if spec.adaptive or "steps" not in {o.name for o in options_of(spec.options)}:
             found.append((name, None, None))
             continue
         found += [(name, budget, steps) for budget in calls if (steps := steps_within(spec, budget)) is not None]
@@ -50,40 +53,70 @@ def cases(family: str, calls: Sequence[int]) -> list[tuple[str, int | None, int 
 def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, calls: Sequence[int] = CALLS,
             progress: Callable[[int, int], None] = lambda done, total: None) -> list[dict[str, Any]]:
     """Measure what `path` (one JSON object a line) does not hold yet, each cell saved as it is finished; all rows."""
-    rows = _read(path)
-    known = {(row["sampler"], row["calls"]) for row in rows}
     todo = cases(ask.family, calls)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        log = Log(path)
         for done, (sampler, budget, steps) in enumerate(todo):
             progress(done, len(todo))
-            if (sampler, budget) in known:
-                continue
-            options: dict[str, Any] = {} if steps is None else {"steps": steps}
-            result = evaluate(replace(ask, sampler=sampler, options=options)) | {"calls": budget}
-            rows.append({fact: result[fact] for fact in FACTS})
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
+            if log.find({"sampler": sampler, "calls": budget}) is None:
+                options: dict[str, Any] = {} if steps is None else {"steps": steps}
+                result = evaluate(replace(ask, sampler=sampler, options=options)) | {"calls": budget}
+                log.add({fact: result[fact] for fact in FACTS})
         progress(len(todo), len(todo))
-        with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, FACTS)
-            writer.writeheader()
-            writer.writerows(rows)
-        path.with_suffix(".md").write_text(markdown(ask.family, rows, calls), encoding="utf-8")
+        write_csv(path.with_suffix(".csv"), FACTS, log.rows)
+        replace_text(path.with_suffix(".md"), markdown(ask.family, log.rows, calls))
+    return log.rows
+
+
+class Log:
+    """What was measured, one JSON object a line, each written as soon as it is known.
+
+    A last line that a crash cut off does not count, and is taken away before the next one is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        whole = text[:text.rfind("\n") + 1]
+        self._path, self._torn = path, whole if whole != text else None
+        self.rows: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+
+    def find(self, facts: dict[str, Any]) -> dict[str, Any] | None:
+        """The latest row of which these facts hold."""
+        return next((row for row in reversed(self.rows) if facts.items() <= row.items()), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._torn is not None:
+            replace_text(self._path, self._torn)
+            self._torn = None
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self.rows.append(row)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says what to do about a path that cannot be read or written. Raises UserError."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path.parent} could not be written ({error.strerror}); choose another folder with --data DIR.") from error
-    return rows
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The finished rows; a last line that a crash cut off is taken away and measured again."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[:text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return [json.loads(line) for line in whole.splitlines()]
+def replace_text(path: Path, text: str) -> None:
+    """Write a file anew, or leave it as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def markdown(family: str, rows: list[dict[str, Any]], calls: Sequence[int]) -> str:
@@ -96,12 +129,14 @@ def markdown(family: str, rows: list[dict[str, Any]], calls: Sequence[int]) -> s
         one, two = (100 * row[f"caption_accuracy_{name}"] for name in ("one_object", "two_objects"))
         return f"{one:.0f} / {two:.0f} · {row['frechet_distance']:.0f}"
 
-    lines = ["| sampler | " + " | ".join(f"{n} calls" for n in calls) + " |", "|---" * (len(calls) + 1) + "|"]
+    budgets = [n for n in calls if any(budget == n for _, budget, _ in cases(family, calls))]
+    heads = [f"{n} calls" for n in budgets] or ["quality"]
+    lines = ["| sampler | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, spec in face.samplers.items():
-        if spec.adaptive:
-            row = of.get((name, None))
-            shown = f"{cell(row)} at {row['nfe']:.0f} calls with guidance" if row else "·"
-            lines.append(f"| {spec.title} | {shown} |" + " |" * (len(calls) - 1))
+        alone = of.get((name, None))
+        if alone is not None:
+            guidance = " with guidance" * (alone["guidance_scale"] not in (0, 1))
+            lines.append(f"| {spec.title} | {cell(alone)} at {alone['nfe']:.0f} calls{guidance} |" + " |" * (len(heads) - 1))
         else:
-            lines.append(f"| {spec.title} | " + " | ".join(cell(of.get((name, n))) for n in calls) + " |")
+            lines.append(f"| {spec.title} | " + " | ".join(cell(of.get((name, n))) for n in budgets) + " |")
     return "\n".join(lines) + "\n"

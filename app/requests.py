@@ -30,7 +30,7 @@ def family_info(name: str) -> FamilyInfo:
     samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
                      for s in face.samplers.values())
     return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way,
-                      face.field, face.estimate, face.tangent, face.guided, axis_of(face), face.columns)
+                      face.field, face.estimate, face.tangent, face.state, face.unit, face.guided, axis_of(face), face.columns)
 
 
 def axis_of(face: Face) -> Option:
@@ -179,3 +179,20 @@ def make_grid(ask: Ask, samplers: list[str], values: str) -> list[list[Request]]
         raise BadInput(f"The grid would need {evaluations:,} network evaluations; at most {MAX_EVALUATIONS:,} are "
                         "accepted, so use fewer steps, samplers or images.")
     return grid
+
+
+def grid_labels(grid: list[list[Request]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands beside the rows and above the columns of a grid."""
+    face = face_of(grid[0][0].family)
+    return tuple(face.samplers[row[0].sampler].title for row in grid), tuple(column_label(face, value) for value in _columns(grid))
+
+
+def grid_settings(grid: list[list[Request]]) -> dict[str, Any]:
+    """The settings that all cells share, and what rows and columns are."""
+    shared = {name: value for name, value in settings_of(grid[0][0]).items() if name not in ("sampler", "options")}
+    return shared | {"samplers": [row[0].sampler for row in grid], "columns": _columns(grid)}
+
+
+def _columns(grid: list[list[Request]]) -> list[Any]:
+    """The value of each column, which some sampler may lack."""
+    return [next((value for value in map(column_of, column) if value is not None), 0) for column in zip(*grid, strict=True)]

@@ -48,6 +48,8 @@ class Drawn:
     pixels: np.ndarray
     nfe: tuple[int, ...]
     notes: tuple[str | None, ...]
+    tokens: np.ndarray | None = None         # (B, L) what they were decoded from
+    captions: tuple[str, ...] = ()           # a few words to stand under each
 
 
 class Backend(Protocol):
@@ -73,7 +75,8 @@ def drawn_of(request: Request, result: Any, calls: int) -> Drawn:
     """From a sampler's result; `calls` are those of the whole request, which its rows share unless the result says else."""
     from pipelines.protocol import Outcome
     if isinstance(result, Outcome):
-        return Drawn(pixels_of(result.x), tuple(n * guidance_calls(request) for n in result.nfe), result.notes)
+        return Drawn(pixels_of(result.x), tuple(n * guidance_calls(request) for n in result.nfe), result.notes,
+                     None if result.tokens is None else result.tokens.cpu().numpy(), result.captions)
     return Drawn(pixels_of(result), (calls,) * request.count, (None,) * request.count)
 
 
@@ -104,7 +107,7 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
             backend.measured(stats.rows, stats.network)
             drawn = drawn_of(request, event.result, stats.nfe)
             shots = tuple(backend.save(request, k, drawn, stats, job) for k in range(request.count))
-            job.change(status="done", shots=shots, calls=max(drawn.nfe), note=_said(job, drawn))
+            job.change(status="done", shots=shots, tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))
 
 
 @dataclass

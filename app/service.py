@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app import own_picture, quality, runners, views
+from app import own_picture, runners, views
+from app.codes import Codes
 from app.evaluation import evaluate
+from app.families import SideBySide
 from app.gallery import Gallery
 from app.jobs import RUNNING, JobState, JobTable
 from app.lab import Lab
@@ -23,11 +25,11 @@ from app.models import Loaded, Models, Residents
 from app.paths import Paths
 from app.recording import Recordings
 from app.requests import (
-    column_label,
-    column_of,
     cut_of,
     face_of,
     family_info,
+    grid_labels,
+    grid_settings,
     make_grid,
     make_request,
     nfe_of,
@@ -36,6 +38,7 @@ from app.requests import (
     steps_of,
     title_of,
 )
+from app.seeds import Seeds
 from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
 from pipelines.request import Request
@@ -65,6 +68,8 @@ class Service:
         self._models = Models(paths.runs)
         self._jobs = JobTable()
         self.recordings = Recordings(self._jobs, self._storage)
+        self.codes, self.seeds = Codes(self._bench, self._jobs), Seeds(self._bench)
+        self.side_by_side = SideBySide(self, self._bench, self._models, paths.tables)
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
@@ -106,7 +111,7 @@ class Service:
         """Check a grid without running it; calls include those of the converged reference."""
         grid = make_grid(self._models.resolved(ask), samplers, steps)
         cells = [request for row in grid for request in row]
-        return self._check(cells, _grid_settings(grid))
+        return self._check(cells, grid_settings(grid))
 
     def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
         calls = sum(nfe_of(r) for r in requests)
@@ -125,11 +130,10 @@ class Service:
     def compare(self, ask: Ask, samplers: list[str], steps: str) -> str:
         """Start a grid, rows = samplers, columns = step counts; returns the job's id at once."""
         grid = make_grid(self._models.resolved(ask), samplers, steps)
-        first, face = grid[0][0], face_of(ask.family)
+        first = grid[0][0]
         job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
-                       _grid_settings(grid))
-        job.rows = tuple(face.samplers[row[0].sampler].title for row in grid)
-        job.columns = tuple(column_label(face, value) for value in _columns(grid))
+                       grid_settings(grid))
+        job.rows, job.columns = grid_labels(grid)
         job.cells = [CellView(r, c, "waiting", settings_of(request))
                      for r, row in enumerate(grid) for c, request in enumerate(row)]
         return self._start(job, first, lambda: runners.compare(job, grid, self))
@@ -200,14 +204,6 @@ class Service:
         return evaluate(self, ask, split, progress) | registry.family(ask.family).figures(loaded.net) | {
             "model_sha256": loaded.sha256, "environment": self.environment()}
 
-    def quality_table(self, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
-        """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
-        quality.check(ask)
-        ask = self._models.resolved(ask)
-        path = self.paths.tables / quality.file_name(ask, self._load(str(ask.model)).sha256, split)
-        rows = quality.measure(lambda cell: self.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
-        return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
-
     def examine(self, ask: Ask, picture: Image | None) -> views.Examined:
         """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
         return own_picture.examine(self._bench(ask), picture)
@@ -241,7 +237,7 @@ class Service:
              cell: str | None = None) -> Shot:
         """Store one finished picture; it can be drawn again alone from what is stored with it."""
         alone = settings_of(replace(request, seed=request.seeds[k], count=1))
-        loaded, note = self._load(request.model), drawn.notes[k]
+        loaded, note = self._load(request.model), drawn.notes[k] or (drawn.captions[k] if drawn.captions else None)
         seconds = (stats.network + stats.sampler) / request.count
         try:
             record = self._storage.save_image(NewImage(
@@ -332,15 +328,3 @@ class Service:
         if self._engine is not None:
             self._engine.close()
         self._storage.close()
-
-
-def _grid_settings(grid: list[list[Request]]) -> dict[str, Any]:
-    """The settings that all cells share, and what rows and columns are."""
-    shared = {name: value for name, value in settings_of(grid[0][0]).items() if name not in ("sampler", "options")}
-    return shared | {"samplers": [row[0].sampler for row in grid],
-                     "columns": _columns(grid)}
-
-
-def _columns(grid: list[list[Request]]) -> list[Any]:
-    """The value of each column, which some sampler may lack."""
-    return [next((value for value in map(column_of, column) if value is not None), 0) for column in zip(*grid, strict=True)]

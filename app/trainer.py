@@ -5,12 +5,13 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.paths import Paths
-from app.views import BadInput
+from app.views import BadInput, UserError
 from pipelines import registry
 from pipelines.options import build, options_of
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "ema": 0.9995, "seed": 0,
             "workers": 1, "pairs": 0.5, "compile": False}
+COUPLES = 10_000                   # pictures that a rectified flow learns from
 
 # The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):
 # trained along with the pictures it forgot which thing is above the other before the pictures had asked.
@@ -31,12 +33,13 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
     sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
     sub.add_argument("--lr", type=float, default=DEFAULTS["lr"], help="peak learning rate")
-    sub.add_argument("--lr-schedule", choices=("cosine", "constant"), default=DEFAULTS["lr_schedule"])
+    sub.add_argument("--lr-schedule", choices=("cosine", "restarts", "constant"), default=DEFAULTS["lr_schedule"],
+                     help="restarts: the cosine begins anew at every resumption (Loshchilov & Hutter 2017)")
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
     sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
-    sub.add_argument("--couples", type=int, default=10_000, help="with --coupling reflow: pictures that the model of --from draws first")
+    sub.add_argument("--couples", type=int, default=COUPLES, help="with --coupling reflow: pictures that the model of --from draws first")
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
@@ -47,8 +50,25 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
 
 
-def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """Train or go on training; returns what was done. Ctrl-C saves and can be resumed."""
+class OutOfTime(UserError):
+    """What comes before the first step took all the time; what there is of it is kept."""
+
+
+def standing(folder: Path) -> dict[str, Any]:
+    """Counters of a run (step, images, seconds, loss); zeros if it has not begun or cannot be read."""
+    from weights.verify import WeightsError, read_header
+    try:
+        return json.loads(read_header(folder / "checkpoint.safetensors")[1]["state"])
+    except (WeightsError, KeyError):
+        return {"step": 0, "images": 0, "seconds": 0.0, "loss": None}
+
+
+def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None],
+        until: float | None = None) -> dict[str, Any]:
+    """Train or go on training; returns what was done. Ctrl-C saves and can be resumed.
+
+    until: when to stop, preparations included, on the clock of `time.monotonic`; None: as args.minutes says.
+    """
     if not 0 < args.minutes <= 100_000:
         raise BadInput(f"Minutes must be between 0 and 100,000; you asked for {args.minutes}.")
     if not 0 <= args.pairs <= 1:
@@ -75,14 +95,18 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     torch.manual_seed(options.seed)
     chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
     net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
-    data = _own_data(net, args, family, folder, progress)
+    data = _own_data(net, args, family, folder, progress, until)
     loss = _staged(net, family, args.stage)
-    last = None
-    for last in train(net, loss, options, folder, device, net.config.size, data, family.betas):
-        if last.step % 20 == 0:
-            progress(int(last.seconds), int(60 * options.minutes),
-                     f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
+    if until is not None:
+        options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
+    with closing(train(net, loss, options, folder, device, net.config.size, data, family.betas)) as steps:
+        for last in steps:
+            if last.step % 20 == 0:
+                progress(int(last.seconds), int(60 * options.minutes),
+                         f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
     weights, state = averaged(folder)
+    if not state["step"]:
+        raise OutOfTime(f"There was no time for a single step of {name}; give more --minutes.")
     begun = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
@@ -125,8 +149,11 @@ def _training(net: Any) -> dict[str, Any]:
 
 
 def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path,
-              progress: Callable[[int, int, str], None]) -> Any:
-    """What the network learns from if it is not the data set: pictures drawn by the model that it begins as."""
+              progress: Callable[[int, int, str], None], until: float | None) -> Any:
+    """What the network learns from if it is not the data set: pictures drawn by the model that it begins as.
+
+    Raises OutOfTime; what was drawn until then is kept.
+    """
     from app.device import choose_device, threads
     from pipelines.data.dataset import Shapes
     config: Any = net.config
@@ -135,8 +162,12 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
         return None
     shape = args.seed, config.size, args.pairs
     if not (folder / "checkpoint.safetensors").exists():
+        began = time.monotonic()
         for drawn in own.draw(net, folder / "couples", args.couples, Shapes("train", *shape), choose_device(), threads()):
             progress(drawn, args.couples, "pictures drawn to learn from")
+            last, began = time.monotonic() - began, time.monotonic()
+            if until is not None and drawn < args.couples and began + last > until:           # no time for as many again
+                raise OutOfTime(f"{drawn:,} of the {args.couples:,} pictures to learn from are drawn; the next call goes on.")
     return own.data(folder / "couples", *shape)
 
 

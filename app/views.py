@@ -149,6 +149,8 @@ class FamilyInfo:
     field: str = ""                          # names of what is looked at inside: the network's answer,
     estimate: str = ""                       # the estimate of the picture,
     tangent: bool = False                    # and whether the answer is the direction of the way
+    state: str = "x_t"                       # what a sampler has on its way
+    unit: str = "step"                       # what a picture takes several of
     guided: bool = True                      # guidance makes sense
     axis: Any = None                         # pipelines.options.Option that a comparison varies, and the values it begins with
     columns: str = ""
@@ -202,3 +204,57 @@ class Examined:
     noise_std: float                         # 1 for a picture that the model finds typical
     difference: int                          # largest, in levels of 0..255, between the picture and what came back
     note: str | None
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What an autoregressive model thought of each of a picture's L codes when it stood before it."""
+    p: list[float]                           # (L) probability of the code that was drawn
+    top: list[list[int]]                     # (L, 5) the likeliest codes
+    top_p: list[list[float]]                 # and their probabilities
+    words: tuple[str, ...]                   # what stands before the picture
+    attention: list[list[float]]             # (L, words) how much it looked at each, mean of layers and heads
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """A picture as codes."""
+    codes: list[list[int]]                   # rows of the map
+    decoded: str                             # data URLs: what the decoder makes of them,
+    picture: str | None                      # and the picture that they come from, if there is one
+    psnr: float | None                       # dB between the two
+    thought: Thought | None
+    model: str                               # whose codes they are
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """All codes: a picture of each as a data URL, its share among the codes of test pictures, its colour in maps."""
+    tiles: tuple[str, ...]
+    usage: tuple[float, ...]
+    colours: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Film:
+    """Pictures in order, as data URLs, with a few words on each."""
+    pictures: tuple[str, ...]
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A family's part in drawing one caption with all families."""
+    family: str
+    job: str | None
+    error: str | None                        # why it does not draw
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """All families measured side by side."""
+    note: str                                # how it was measured
+    columns: tuple[dict[str, str], ...]      # title, help
+    rows: tuple[dict[str, Any], ...]         # family, title, problem, and if there is none: how, cells of text and best
+    points: tuple[dict[str, Any], ...]       # of the chart: family, title, sampler, main, seconds, accuracy, nfe, count, curve
+    words: tuple[dict[str, str], ...]        # family, text

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.autoregressive import Drawn, Look
+from pipelines.autoregressive import Drawn, Look, rule
 from pipelines.data.dataset import Batch, batches
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.quantizer import usage
@@ -41,27 +41,27 @@ class CodeMap:
     look: bool
 
     def decoded(self, tokens: Tensor) -> Steps:
-        """The pictures (B, 3, H, H) of tokens (B, side^2) or fewer, the rest unknown."""
+        """The pictures (B, 3, H, H) of tokens (B, side^2), some of them perhaps `UNKNOWN`."""
         (picture,) = yield (Call(self.decode, self.map(tokens), None, {}),)
         return picture
 
     def map(self, tokens: Tensor) -> Tensor:
-        missing = torch.full((len(tokens), self.side ** 2 - tokens.shape[1]), UNKNOWN, device=tokens.device)
-        return torch.cat([tokens, missing], 1).unflatten(1, (self.side, self.side))
+        return tokens.unflatten(1, (self.side, self.side))
 
 
-def raster(codes: CodeMap, given: Tensor | None = None) -> Look:
-    """Shows the map each time a row of it is complete: as colours, and decoded. given (B, m): tokens before the first drawn."""
-    def look(drawn: list[Drawn]) -> Iterator[Any]:
-        done = drawn[-1].index + 1
+def raster(codes: CodeMap, options: Any) -> Look:
+    """Shows the map each time the last code of a row is drawn: as colours, and decoded."""
+    numbers = {"\\tau": rule(options)[0]} if rule(options)[0] else {}
+
+    def look(drawn: Drawn) -> Iterator[Any]:
+        done = drawn.index + 1
         if not codes.look or done % codes.side:
             return
-        tokens = torch.stack([d.token for d in drawn], 1)
-        tokens = tokens if given is None else torch.cat([given, tokens], 1)
+        tokens = drawn.tokens.clone()                  # which goes on to change
         picture = yield from codes.decoded(tokens)
         total = codes.side ** 2
         yield Preview(colours(codes.map(tokens), codes.count), picture, done, total, done / total, 0.0,
-                      {"p": drawn[-1].p, "z": drawn[-1].token.float()})
+                      {"z_i": drawn.token.float(), "p_i": drawn.p, **numbers})
     return look
 
 

@@ -1,11 +1,11 @@
-"""The 2-D laboratory's world: densities in the plane, a network of 22,000 numbers, noise for a cloud of points.
+"""The 2-D laboratory's world: densities in the plane, small networks, noise for a cloud of points.
 
-Objectives and samplers are those of the families; only the network is smaller and a point takes the place of a picture.
+Objectives and samplers are those of the families; only the networks are smaller and a point takes the place of a picture.
 """
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,26 +13,54 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipelines.autoregressive import Drawn, continued
+from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.denoiser import vjp
 from pipelines.numerics.guidance import guided
-from pipelines.numerics.rng import BrownianPaths
-from pipelines.protocol import Cond, Net, NetKey, Predict, Sampler, Steps
+from pipelines.numerics.rng import BrownianPaths, RowNoise
+from pipelines.protocol import Call, Cond, MemoryShape, Net, NetKey, Predict, Preview, Remembering, Sampler, Steps
 
-KEY, KEY_VJP = NetKey("plane", "predict"), NetKey("plane", "predict_vjp")
+WEIGHTS = "plane"
+KEY, KEY_VJP = NetKey(WEIGHTS, "predict"), NetKey(WEIGHTS, "predict_vjp")
+KEY_READ, KEY_DECODE, KEY_LIKELIHOOD = (NetKey(WEIGHTS, method) for method in ("read", "decode", "likelihood"))
 DENSITIES = ("moons", "gaussians", "spiral", "drawn")
-BATCH = 512
-STEPS = 1500                       # of training: about four seconds on two cores
+SPAN = 1.5                         # half the side of the window that is looked at
+STEPS = 1500                       # of training at pace 1: about four seconds on two cores
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network with an objective of its own, as each player of a game has."""
+    loss: Callable[[Any, Tensor, torch.Generator], Tensor]        # (network, points (B, 2), rng) -> what it minimises
+    prefix: str = ""                         # of the names of its parameters; all others are held
+    span: tuple[float, float] = (0.0, 1.0)   # when in a training it learns
+    lr: float = 4e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a network says of points (B, 2) besides arrows."""
+    shade: Tensor | None = None              # (B,) in [-1, 1]: how much it speaks for a point, or against it
+    cells: Tensor | None = None              # (B, n) codes: points that share all of them share a cell
+    places: Tensor | None = None             # (K, 2): where the cells are drawn
 
 
 @dataclass(frozen=True)
 class Plane:
-    """A family in the plane: its own objective, samplers and field, on points instead of pictures."""
-    loss: Callable[[PlaneNet, Tensor, torch.Generator], Tensor]
+    """A family in the plane: its own objectives, samplers and field, on points instead of pictures."""
+    parts: Mapping[str, Part]                                     # what is trained, in order
     start: Callable[[str, Any, Tensor, CloudNoise], Sampler]      # (sampler, options, white noise (B, 2), noise)
-    field: Callable[[PlaneNet, Tensor, float, Any], Tensor]       # (network, points, t, options) -> arrows (B, 2)
-    log_density: Callable[[Tensor, Any], Steps]                   # (points, options) -> an Outcome of log p (B, 1)
-    noise_at: float                                               # time of pure noise
+    noise_at: float                                               # time of pure noise, or before the first token
     data_at: float                                                # time of data
+    pace: float = 1.0                                             # length of a training, times STEPS
+    batch: int = 512                                              # points of a step
+    field: Callable[[Any, Tensor, float, Any], Tensor] | None = None       # (network, points, t, options) -> arrows (B, 2)
+    log_density: Callable[[Tensor, Any], Steps] | None = None     # (points, options) -> an Outcome of log p (B, 1); None: undefined
+    network: Callable[[Any], nn.Module] = lambda options: PlaneNet()       # the family's network options -> a new network
+    nets: Callable[[Any], Mapping[NetKey, Net]] = lambda net: net.nets     # what samplers may call
+    view: Callable[[Any, Tensor, Tensor, float], View] = lambda net, x, data, t: View()      # (network, points, some data, t)
+    figures: Callable[[Any, Tensor], dict[str, float]] = lambda net, data: {}      # how it does, measured on data (N, 2)
 
 
 def sample_density(name: str, count: int, rng: np.random.Generator, points: np.ndarray | None = None) -> Tensor:
@@ -96,6 +124,10 @@ class CloudNoise:
         """(B, 2)."""
         return torch.randn(len(self.seeds), 2, generator=self.generators[0])
 
+    def rows(self) -> RowNoise:
+        """A stream for each point, where a sampler draws whole rows."""
+        return RowNoise(tuple((seed + k) % 2**32 for k, seed in enumerate(self.seeds)), (1,))
+
     def brownian(self, start: float, end: float, finest: float | None = None) -> CloudPaths:
         """Brownian paths of all points, fixed by the seed."""
         return CloudPaths(BrownianPaths(self.seeds[:1], (len(self.seeds), 2), start, end, self.device, finest))
@@ -110,16 +142,69 @@ class CloudPaths:
         return self.paths.increment(a, b)[0]
 
 
-def train(net: PlaneNet, plane: Plane, density: str, points: np.ndarray | None = None, seed: int = 0,
-          steps: int = STEPS) -> Iterator[tuple[int, float]]:
-    """Train in place by the family's own objective, yielding (step, loss)."""
-    data, rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for step in range(steps):
-        value = plane.loss(net, sample_density(density, BATCH, data, points), rng)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        decay.step()
-        yield step + 1, value.item()
+def perceptron(*widths: int, activation: Callable[[], nn.Module] = nn.SiLU) -> nn.Sequential:
+    """Linear layers of these widths with activations between them."""
+    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), activation())]
+    return nn.Sequential(*layers[:-1])
+
+
+def token_nets(net: Any, memory: MemoryShape) -> dict[NetKey, Net]:
+    """What `by_token` calls of a network that reads and decodes tokens."""
+    return {KEY_READ: Remembering(net.read, memory), KEY_DECODE: net.decode}
+
+
+def by_token(prompt: Tensor, length: int, noise: CloudNoise, options: Any) -> Sampler:
+    """Points (B, 2) whose tokens follow a prompt (B, n), drawn one after the other; each time those so far are decoded and shown."""
+    def decoded(tokens: Tensor) -> Steps:
+        (x,) = yield (Call(KEY_DECODE, tokens[:, None].clone(), None, {}),)                          # a map of one row
+        return x
+
+    def show(tokens: Tensor, count: int) -> Iterator[Any]:
+        if count < length:
+            x = yield from decoded(tokens)
+            yield Preview(x, x, count, length, float(count), 0.0)
+
+    def look(drawn: Drawn) -> Iterator[Any]:
+        return show(drawn.tokens, drawn.index + 1)
+
+    nothing = torch.full((len(prompt), length), UNKNOWN)
+    yield from show(nothing, 0)
+    tokens = yield from continued(KEY_READ, prompt, prompt, 1.0, nothing, noise.rows(), options, look)
+    return (yield from decoded(tokens))
+
+
+class Training:
+    """A network of the plane that learns a density, step by step; `drawn` needs its points (N, 2)."""
+
+    def __init__(self, net: nn.Module, plane: Plane, density: str, points: np.ndarray | None = None, seed: int = 0) -> None:
+        self.net, self.plane, self.density, self.points = net, plane, density, points
+        self.data, self.rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        self.optimizers = {name: torch.optim.AdamW([p for n, p in net.named_parameters() if n.startswith(part.prefix) and p.requires_grad],
+                                                   lr=part.lr, betas=part.betas) for name, part in plane.parts.items()}
+
+    def step(self, names: Collection[str], decay: float = 1.0) -> dict[str, float]:
+        """Each of the named parts, one after the other, takes a step on points of its own; returns their losses.
+
+        decay: of the learning rates.
+        """
+        found = {}
+        for name in names:
+            part, optimizer = self.plane.parts[name], self.optimizers[name]
+            value = part.loss(self.net, sample_density(self.density, self.plane.batch, self.data, self.points), self.rng)
+            self.net.zero_grad()
+            value.backward()
+            for group in optimizer.param_groups:
+                group["lr"] = decay * part.lr
+            optimizer.step()
+            found[name] = value.item()
+        return found
+
+    def run(self, steps: int) -> Iterator[tuple[int, dict[str, float]]]:
+        """A whole training, every part in its own time with a learning rate that falls along a cosine; yields (step, losses)."""
+        for step in range(steps):
+            done, losses = step / steps, dict[str, float]()
+            for name, part in self.plane.parts.items():
+                begin, end = part.span
+                if begin <= done < end:
+                    losses |= self.step([name], 0.5 * (1 + math.cos(math.pi * (done - begin) / (end - begin))))
+            yield step + 1, losses

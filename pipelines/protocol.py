@@ -64,6 +64,8 @@ class Outcome:
     x: Tensor                      # (B, ...)
     nfe: tuple[int, ...]           # evaluations of each row, without guidance
     notes: tuple[str | None, ...]  # a sentence for a row that did not end as it should
+    tokens: Tensor | None = None   # (B, L) what the pictures were decoded from
+    captions: tuple[str, ...] = () # a few words to stand under each picture
 
 
 Answer = Tensor | dict[str, Tensor]
@@ -86,6 +88,12 @@ class Remembering:
 
     def __call__(self, *arguments: Any) -> Answer:
         return self.net(*arguments)
+
+
+def asked(net: NetKey, x: Tensor) -> Steps:
+    """The answer of a single call, as a sampler."""
+    (answer,) = yield (Call(net, x, None, {}),)
+    return answer
 
 
 def evaluate(net: Net, call: Call, memory: Tensor | None = None) -> Answer:

@@ -65,6 +65,7 @@ class Face:
     compared: tuple[str, ...]                # samplers that a comparison begins with
     field: str = ""                          # what the network answers, as the page writes it: "|v| velocity"
     estimate: str = "x̂0"                     # the estimate of the finished picture
+    state: str = "x_t"                       # what a sampler has on its way
     tangent: bool = False                    # the answer is the direction of the way
     two_way: bool = False                    # an ODE leads from pictures to noise and back: Family.transport
     stages: tuple[str, ...] = ()             # names of Family.stages
@@ -108,10 +109,15 @@ class Family:
     figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
+    prompt: Callable[[Request, Any], tuple[Any, tuple[str, ...]]] | None = None      # of a family that draws tokens: (request, net) ->
+    #                                          tokens (1, n) that a picture's follow, and the names of those that have one
+    walk: Callable[..., Sampler] | None = None         # of a generator: (request, weights id, net, device, count) -> pictures from
+    #                                          the seed to the second one;
+    mixture: Callable[..., Sampler] | None = None      # likewise, layouts of count seeds by styles of count others
     betas: tuple[float, float] = (0.9, 0.99)                              # of Adam in training
 
 
-NAMES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
+NAMES = ("diffusion", "sde", "flow", "vqvae", "gan", "dalle")
 
 
 def _module(name: str, part: str) -> Any:

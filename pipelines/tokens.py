@@ -45,7 +45,7 @@ def specs(ancestral: type, top_k: type, top_p: type, greedy: type) -> dict[str, 
                     "Fan et al. 2018", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the } k \text{ largest}", _FILE, top_k, nfe),
         SamplerSpec("top_p", "Top p", "Draws among the likeliest tokens that together have probability p: many where the model is "
                     "unsure, one where it is sure.", "Holtzman et al. 2020",
-                    r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the smallest } V:\ \textstyle\sum_{V} p \ge p^*",
+                    r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the smallest } V:\ \textstyle\sum_{k \in V} p_k \ge p^*",
                     _FILE, top_p, nfe),
         SamplerSpec("greedy", "Greedy", "Always takes the likeliest token: one picture for a prompt, whatever the seed.",
                     "the limit of temperature 0", r"z_i = \arg\max \ell_i", _FILE, greedy, nfe),

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class TrainOptions:
     steps: int | None = None       # stop after this many optimiser steps, if earlier
     batch: int = 16                # images per optimiser step
     lr: float = 1e-3               # peak learning rate
-    lr_schedule: str = "cosine"    # "cosine" or "constant", both after the warm-up
+    lr_schedule: str = "cosine"    # over all resumptions; "restarts": from the peak again in each; or "constant"; after the warm-up
     warmup: int = 200              # optimiser steps of linear warm-up
     ema: float = 0.9995            # decay of the averaged weights
     seed: int = 0
@@ -49,7 +49,7 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99)) -> Iterator[Progress]:
+          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99)) -> Generator[Progress, None, None]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
 
     data: what to learn from; None: pictures of `size` pixels, rendered as they are needed.
@@ -67,14 +67,19 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
         part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
     data = data or Shapes("train", options.seed, size, options.pairs)
+
+    def used() -> float:
+        """The share of the budget that is gone."""
+        minutes = (time.monotonic() - begin) / (60 * options.minutes)
+        return minutes if options.steps is None else max(minutes, state["step"] / options.steps)
+
+    first = used() if options.lr_schedule == "restarts" else 0.0
     try:
         for batch in feed(data, options.batch, state["images"], options.workers):
-            done = (time.monotonic() - begin) / (60 * options.minutes)
-            if options.steps is not None:
-                done = max(done, state["step"] / options.steps)
+            done = used()
             if done >= 1:
                 break
-            lr = _learning_rate(options, state["step"], done)
+            lr = _learning_rate(options, state["step"], (done - first) / (1 - first))
             for group in optimizer.param_groups:
                 group["lr"] = lr
             rng = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
@@ -107,7 +112,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
 
 def _learning_rate(options: TrainOptions, step: int, done: float) -> float:
     warm = min(1.0, (step + 1) / options.warmup)
-    decay = 0.5 * (1 + math.cos(math.pi * done)) if options.lr_schedule == "cosine" else 1.0
+    decay = 1.0 if options.lr_schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
     return options.lr * max(warm * decay, 0.01)
 
 

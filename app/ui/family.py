@@ -9,14 +9,17 @@ from typing import Any
 
 import gradio as gr
 
+from app.lab import bench
 from app.service import Service
+from app.ui.codes import CodesPanel, codes_panel
 from app.ui.components import control, drawn, sentence
 from app.ui.picture import PicturePanel, picture_panel
+from app.ui.seeds import SeedsPanel, seeds_panel
 from app.views import Ask, FamilyInfo, SamplerInfo, UserError
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
-KINDS = ("process", "path")        # the option that changes which equation is solved; in the laboratory no other matters
+KINDS = ("process", "path")        # the option that changes which equation is solved
 PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
 
 
@@ -138,9 +141,10 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 drawn("process", elem_id=f"{name}-process", family=name)
                 formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
             with gr.Tab("2-D", elem_id=f"{name}-plane"):
-                choice = next(([o.name, o.label, o.choices] for o in union.values() if o.name in KINDS), None)
-                drawn("lab", family=name, samplers=[[s.title, s.name] for s in info.samplers], choice=choice, elem_id=f"{name}-lab")
+                drawn("lab", bench=bench(name), elem_id=f"{name}-lab")
             own = picture_panel(info)
+            codes = codes_panel(info) if info.unit == "token" else None
+            seeds = seeds_panel(info) if info.unit == "call" else None
             with gr.Tab("How it works"):
                 about = info.about
                 gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n{source_link(term.file)}"
@@ -148,14 +152,14 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
                     canvas, message)
-    _wire(service, tab, chips, dice, generate, own, {m.name: m.usual for m in known})
+    _wire(service, tab, chips, dice, generate, (own, codes, seeds), {m.name: m.usual for m in known})
     model.change(lambda chosen: next((m.card for m in known if m.name == chosen), ""), model, card, queue=False,
                  show_progress="hidden", api_visibility="private")
     return tab
 
 
-def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button, own: PicturePanel | None,
-          usual: dict[str, dict[str, Any]]) -> None:
+def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button,
+          panels: tuple[PicturePanel | None, CodesPanel | None, SeedsPanel | None], usual: dict[str, dict[str, Any]]) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -194,9 +198,21 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     def run(keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
         return draw(keep, seed, values)
 
-    def edit(picture: Any, start: Any, keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
-        return draw(keep, seed, values, lambda ask: replace(
-            ask, options=ask.options | {"source": service.keep_source(ask, picture), "t_start": start}))
+    def draw_from(picture: Any, option: str, value: Any, keep: bool, seed: Any, values: Sequence[Any]) -> tuple[Any, Any, str]:
+        """Draw from a picture; the option says how much of it stays."""
+        def change(ask: Ask) -> Ask:
+            others = {name: own for name, own in ask.options.items() if name not in ("keep_rows", "mask", "source")}
+            source = service.keep_source(replace(ask, options=others), picture)
+            return replace(ask, options=others | {"source": source, option: value})
+        return draw(keep, seed, values, change)
+
+    def edit(option: str) -> Callable[..., tuple[Any, Any, str]]:
+        def handler(picture: Any, value: Any, keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+            return draw_from(picture, option, value, keep, seed, values)
+        return handler
+
+    def paint(event: gr.EventData, picture: Any, keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
+        return draw_from(picture, "mask", str(event._data.get("mask", "")), keep, seed, values)
 
     if steps_of:
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
@@ -208,8 +224,16 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
     generate.click(run, controls, shown, **quick)
+    own, codes, seeds = panels
+    if codes is not None:
+        codes.wire(service, tab.info.name, tab.model)
+        if codes.edit is not None:
+            codes.edit.click(edit("keep_rows"), [codes.picture, codes.rows, *controls], shown, **quick)
+            codes.shown.select(paint, [codes.picture, *controls], shown, **quick)
+    if seeds is not None:
+        seeds.wire(service, tab.ask, tab.inputs())
     if own is not None:
-        own.edit.click(edit, [own.first, own.start, *controls], shown, **quick)
+        own.edit.click(edit("t_start"), [own.first, own.start, *controls], shown, **quick)
         kind = next(name for name in KINDS if name in tab.options)
 
         def ask(model: str, chosen: str) -> Ask:

@@ -21,8 +21,8 @@ def gallery_tab() -> gr.HTML:
 
 
 def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab,
-                 gallery: gr.HTML) -> None:
-    """Let canvas and gallery send a picture's settings to a family's tab or to Compare, or open it in the gallery."""
+                 gallery: gr.HTML, cards: gr.HTML) -> None:
+    """Let canvas, gallery and cards of all families send a picture's settings to a family's tab or to Compare, or open it."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     outputs = [tabs, *compare.received(), gallery, *(c for tab in families for c in tab.restored())]
 
@@ -48,6 +48,6 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
             return updates("compare", picture.settings, None, None)
         return updates(picture.family, None, None, picture.settings)
 
-    listeners: list[Callable[..., Any]] = [gallery.select, *(tab.canvas.select for tab in families)]
+    listeners: list[Callable[..., Any]] = [gallery.select, cards.select, *(tab.canvas.select for tab in families)]
     for listen in listeners:
         listen(send, None, outputs, **quick)

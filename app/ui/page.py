@@ -1,4 +1,4 @@
-"""The page: head, a tab per family, Compare, Gallery. Layout only; what tabs do is in their own files."""
+"""The page: head, a tab per family, Families, Compare, Gallery. Layout only; what tabs do is in their own files."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,6 +9,7 @@ from app.service import Service
 from app.ui import theme
 from app.ui.compare import compare_tab
 from app.ui.components import drawn
+from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
 from pipelines import registry
@@ -19,12 +20,14 @@ def build_page(service: Service) -> gr.Blocks:
     with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         infos = service.families()
         drawn("head", elem_id="head", titles={info.name: info.title for info in infos},
-              inside={info.name: {"field": info.field, "estimate": info.estimate, "tangent": info.tangent} for info in infos})
+              inside={info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
+                                  "tangent": info.tangent} for info in infos})
         with gr.Tabs(elem_id="tabs") as tabs:
             families = [family_tab(service, info) for info in infos]
+            cards = families_tab(service)
             compare = compare_tab(service)
             gallery = gallery_tab()
-        wire_sending(service, tabs, families, compare, gallery)
+        wire_sending(service, tabs, families, compare, gallery, cards)
     return page
 
 

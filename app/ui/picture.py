@@ -51,7 +51,8 @@ def picture_panel(info: FamilyInfo) -> PicturePanel | None:
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():
             first, second = (gr.Image(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=120,
-                                      elem_id=f"{name}-own-{k}", buttons=[]) for k, label in enumerate(("Picture", "Another")))
+                                      elem_id=f"{name}-own-{k}", buttons=[], image_mode=None)
+                             for k, label in enumerate(("Picture", "Another")))
         caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
         with gr.Row():
             measure = gr.Button("Measure", size="sm", elem_id=f"{name}-own-measure")

@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("common.js", "scrubber.js", "head.js", "canvas.js", "process.js", "lab.js", "examined.js", "compare.js", "gallery.js")
+SCRIPTS = ("common.js", "scrubber.js", "head.js", "canvas.js", "process.js", "lab.js", "examined.js", "codes.js", "seeds.js",
+           "compare.js", "gallery.js", "families.js")
 
 
 def theme() -> gr.themes.Base:

@@ -13,7 +13,7 @@ from pipelines.dalle import objective, scorer
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import GreedyOptions, NetworkOptions
 from pipelines.dalle.plane import PLANE
-from pipelines.dalle.sampler import best, completed, seeds_of
+from pipelines.dalle.sampler import best, completed, kept, seeds_of
 from pipelines.data.dataset import Batch
 from pipelines.data.tokenizer import tokenizer
 from pipelines.nets import codes, dvae
@@ -61,28 +61,34 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
           look: bool = True) -> Sampler:
     """The sampler of a request: the caption's tokens, the picture's, the decoder, the choice among candidates.
 
-    source: a picture (3, H, W) in [-1, 1] whose upper rows of codes stay.
+    source: a picture (3, H, W) in [-1, 1], some of whose codes stay.
     """
     assert isinstance(net, DALLE)
     options = request.options
     rows = request.count * options.candidates
     captions = tokenizer().batch([request.prompt] * rows).to(device)
     null = tokenizer().batch([request.negative_prompt] * rows).to(device)
-    given = torch.zeros(rows, 0, dtype=torch.int64, device=device)
-    if source is not None and options.keep_rows:
+    given = torch.full((rows, net.config.image), codes.UNKNOWN, device=device)
+    if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
-        given = z.flatten(1)[:, :options.keep_rows * net.side].expand(rows, -1)
-    shown = CodeMap(NetKey(weights, "decode"), net.side, net.config.codes.codes, look and options.candidates == 1)
-    pictures = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
-                                    RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)
-    return pictures if options.candidates == 1 else (yield from best(weights, pictures, captions, options.candidates,
-                                                                     net.config.image - given.shape[1]))
+        given = torch.where(kept(options, net.config.side).to(device), z.flatten(1), given)
+    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look and options.candidates == 1)
+    drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
+                                 RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)
+    return drawn if options.candidates == 1 else (yield from best(weights, drawn, captions, options.candidates))
+
+
+def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
+    """What a picture's codes follow, tokens (1, L), and what they stand for; padding has no name."""
+    ids = tokenizer().encode(request.prompt).ids
+    names = tuple(str(tokenizer().bpe.id_to_token(k)) for k in ids if k != tokenizer().pad)
+    return net.words(torch.tensor([ids])), names
 
 
 def reference(request: Request) -> Request:
     """What the model finds likeliest: there is nothing that samplers converge to."""
     o = request.options
-    return replace(request, sampler="greedy", options=GreedyOptions(1, o.keep_rows, o.source))
+    return replace(request, sampler="greedy", options=GreedyOptions(1, o.keep_rows, o.mask, o.source))
 
 
 def figures(net: nn.Module) -> dict[str, float]:
@@ -94,6 +100,6 @@ def figures(net: nn.Module) -> dict[str, float]:
 
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
-                methods=("read", "decode", "codes", "score"),
+                methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
-                memory=lambda net: {"read": net.config.transformer.memory})
+                memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt)

@@ -35,9 +35,14 @@ class DALLEConfig:
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
 
     @property
+    def side(self) -> int:
+        """Of the map of codes."""
+        return self.size // 4
+
+    @property
     def image(self) -> int:
         """How many tokens a picture has."""
-        return (self.size // 4) ** 2
+        return self.side ** 2
 
     @property
     def transformer(self) -> TransformerConfig:
@@ -70,11 +75,6 @@ class DALLE(nn.Module):
         paddings = codes + vocabulary + torch.arange(tokens.shape[1], device=tokens.device)
         return torch.where(tokens == self.config.pad, paddings, codes + tokens)
 
-    @property
-    def side(self) -> int:
-        """Of the map of codes."""
-        return self.config.size // 4
-
     def decode(self, codes: Tensor, cond: Cond | None = None) -> Tensor:
         """Pictures (B, 3, H, H), about in [-1, 1], of codes (B, h, w)."""
         return self.autoencoder.decode(codes)
@@ -86,6 +86,10 @@ class DALLE(nn.Module):
     def score(self, x: Tensor, cond: Cond) -> Tensor:
         """How well pictures go with captions cond["tokens"] (B, L), (B, 1)."""
         return self.scorer(x, cond["tokens"])[:, None]
+
+    def inspect(self, tokens: Tensor, cond: Cond) -> dict[str, Tensor]:
+        """What the transformer thought of codes that follow their words, tokens (B, L + h w): see `TokenModel.inspect`."""
+        return self.model.inspect(tokens, self.config.text, self.config.codes.codes)
 
     def read(self, tokens: Tensor, start: Tensor, cond: Cond, slots: Tensor, memory: Tensor) -> Tensor:
         """Logits (B, K) of the picture's token after tokens (B, n); a word cannot follow where a picture's token must."""

@@ -1,6 +1,7 @@
 """Options of the DALL-E family."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pipelines.options import OptionError, option
@@ -16,12 +17,20 @@ class Completion:
                              "with which pictures, keeps the best (Ramesh et al. 2021, section 2.6).", symbol="n", low=1, high=16)
     keep_rows: int = option(0, "Rows kept", "With a picture to start from: how many of its eight rows of codes stay, from the top; "
                             "the model goes on from there.", symbol="r", low=0, high=7)
+    mask: str = option("", "Mask", "Which of a picture's 64 codes stay besides: 16 hexadecimal digits, a bit for each in raster order, the "
+                       "first the highest. The Codes panel paints it.", symbol="M")
     source: str = option("", "Start from a picture", "Checksum of the picture whose upper part stays; empty: a whole new picture. The "
-                         "Picture panel fills it in.", symbol="x⁽⁰⁾")
+                         "Codes panel fills it in.", symbol="x⁽⁰⁾")
 
     def __post_init__(self) -> None:
-        if self.keep_rows and not self.source:
-            raise OptionError("Rows can be kept of a picture only; choose one in the Picture panel, or keep 0 rows.")
+        if (self.keep_rows or self.mask) and not self.source:
+            raise OptionError("Codes can be kept of a picture only; choose one in the Codes panel, or keep none.")
+        if self.mask and not re.fullmatch("[0-9a-f]{16}", self.mask):
+            raise OptionError(f"The mask must be 16 digits of 0-9 and a-f, four codes each; you asked for {self.mask!r}.")
+        if self.source and self.keep_rows == 0 and int(self.mask or "0", 16) == 0:
+            raise OptionError("Nothing of the picture would stay; keep some rows or paint some codes.")
+        if int(self.mask or "0", 16) == 2**64 - 1:
+            raise OptionError("The whole picture would stay and nothing be drawn; leave some codes unpainted.")
 
 
 @dataclass(frozen=True)

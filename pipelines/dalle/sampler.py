@@ -1,11 +1,14 @@
 """Draw the picture's tokens after the caption's; draw several pictures and keep the one that fits the caption best."""
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from pipelines.autoregressive import continued
 from pipelines.codemap import CodeMap, raster
+from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Outcome, Steps
 from pipelines.request import MAX_SEED
@@ -18,20 +21,27 @@ def seeds_of(seeds: tuple[int, ...], candidates: int) -> tuple[int, ...]:
     return tuple((seed + k * STRIDE) % (MAX_SEED + 1) for seed in seeds for k in range(candidates))
 
 
+def kept(options: Any, side: int) -> Tensor:
+    """Which codes of a picture stay, (side^2,) bool: the upper rows and those of the mask."""
+    bits = int(options.mask or "0", 16)
+    painted = torch.tensor([bool(bits >> (63 - k) & 1) for k in range(side ** 2)])
+    return painted | (torch.arange(side ** 2) < options.keep_rows * side)
+
+
 def completed(weights: str, words: Tensor, null: Tensor, scale: float, given: Tensor, codes: CodeMap, noise: RowNoise,
-              options: object) -> Steps:
-    """Pictures (B, 3, H, H) for words (B, L), which begin with the codes given (B, m)."""
-    tokens = yield from continued(NetKey(weights, "read"), words, null, scale, given, codes.side ** 2, noise, options,
-                                  raster(codes, given))
-    return (yield from codes.decoded(tokens))
+              options: Any) -> Steps:
+    """Pictures (B, 3, H, H) for words (B, L), of which the codes given (B, L) stay, in an `Outcome`."""
+    tokens = yield from continued(NetKey(weights, "read"), words, null, scale, given, noise, options, raster(codes, options))
+    pictures = yield from codes.decoded(tokens)
+    return Outcome(pictures, (int((given[0] == UNKNOWN).sum()),) * len(tokens), (None,) * len(tokens), tokens)
 
 
-def best(weights: str, pictures: Tensor, captions: Tensor, candidates: int, nfe: int) -> Steps:
+def best(weights: str, drawn: Outcome, prompts: Tensor, candidates: int) -> Steps:
     """Of each `candidates` neighbouring pictures the one that the scorer finds fits its caption best (Ramesh et al. 2021, section
-    2.6); nfe: network calls that a candidate took."""
-    (scores,) = yield (Call(NetKey(weights, "score"), pictures, None, {"tokens": captions}),)
+    2.6); prompts (B, L)."""
+    (scores,) = yield (Call(NetKey(weights, "score"), drawn.x, None, {"tokens": prompts}),)
     groups = scores[:, 0].unflatten(0, (-1, candidates))
-    chosen = pictures.unflatten(0, (-1, candidates))[torch.arange(len(groups), device=pictures.device), groups.argmax(1)]
-    notes = tuple(f"The best of {candidates}: the scorer gives it {row.max():.2f}, the others {row.min():.2f} at least."
-                  for row in groups)
-    return Outcome(chosen, (nfe * candidates,) * len(groups), notes)
+    chosen = groups.argmax(1) + candidates * torch.arange(len(groups), device=scores.device)
+    captions = tuple(f"best of {candidates}: {row.max():.2f}, worst {row.min():.2f}" for row in groups)
+    assert drawn.tokens is not None
+    return Outcome(drawn.x[chosen], (drawn.nfe[0] * candidates,) * len(groups), (None,) * len(groups), drawn.tokens[chosen], captions)

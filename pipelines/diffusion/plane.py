@@ -14,7 +14,7 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.numerics.ode import RK4
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.plane import KEY, KEY_VJP, CloudNoise, Plane, PlaneNet
+from pipelines.plane import KEY, KEY_VJP, CloudNoise, Part, Plane, PlaneNet
 from pipelines.protocol import Cond, Predict, Sampler, Steps
 
 SCHEDULE = NoiseSchedule("cosine")
@@ -76,4 +76,4 @@ def log_density(x: Tensor, options: DiffusionOptions) -> Steps:
     return (yield from log_likelihood(Arc(), exact(KEY_VJP, {}), x, 1e-3, 1.0, 1.0, (RK4, 24)))
 
 
-PLANE = Plane(loss, start, field, log_density, noise_at=float(SCHEDULE.T - 1), data_at=0.0)
+PLANE = Plane({"": Part(loss)}, start, noise_at=float(SCHEDULE.T - 1), data_at=0.0, field=field, log_density=log_density)

@@ -91,7 +91,7 @@ def join(pieces: list[Piece], size: int) -> tuple[Tensor, Tensor | None, dict[st
     rows = sum(piece.rows for piece in pieces)
 
     def joined(part: Callable[[Call], Any]) -> Tensor:
-        parts = [part(piece.call)[piece.lo:piece.hi] for piece in pieces]
+        parts = [part(piece.call) if piece.rows == piece.call.rows else part(piece.call)[piece.lo:piece.hi] for piece in pieces]
         if size > rows:
             parts.append(parts[-1][-1:].expand(size - rows, *parts[-1].shape[1:]))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -105,15 +105,16 @@ def _condition(name: str, call: Call) -> Tensor:
     return call.cond[name]
 
 
-def rows_of(answer: Answer, lo: int, hi: int) -> Answer:
-    """Rows lo..hi of a tensor or of a dict of tensors."""
+def cut(answer: Answer, rows: list[int]) -> list[Answer]:
+    """The first so many rows of a tensor or of a dict of tensors, the next so many ...; those that fill a bucket are left."""
     if isinstance(answer, Tensor):
-        return answer[lo:hi]
-    return {name: z[lo:hi] for name, z in answer.items()}
+        return list(answer[:sum(rows)].split(rows))
+    parts = {name: cut(z, rows) for name, z in answer.items()}
+    return [{name: parts[name][k] for name in parts} for k in range(len(rows))]     # type: ignore[misc]
 
 
 def stitch(parts: Iterable[Answer]) -> Answer:
-    """The inverse of `rows_of`: parts in order, as one answer."""
+    """The inverse of `cut`: parts in order, as one answer."""
     parts = list(parts)
     first = parts[0]
     if len(parts) == 1:
@@ -127,4 +128,4 @@ def finite_rows(answer: Answer) -> Tensor:
     """(B,) bool: rows without NaN or infinity."""
     tensors = [answer] if isinstance(answer, Tensor) else [z for z in answer.values() if z.is_floating_point()]
     flags = [torch.isfinite(z).flatten(1).all(1) for z in tensors]
-    return torch.stack(flags).all(0)
+    return flags[0] if len(flags) == 1 else torch.stack(flags).all(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 import heapq
 
 import torch
-from torch import Tensor
 
 from pipelines.protocol import MemoryShape
 
@@ -26,16 +25,16 @@ class Slab:
     def used(self) -> int:
         return self.memory.shape[2] - len(self._free)
 
-    def take(self, rows: int) -> Tensor:
-        """Slots (rows,) for the rows of a sampler."""
+    def take(self, rows: int) -> list[int]:
+        """Slots for the rows of a sampler."""
         while len(self._free) < rows:
             size = self.memory.shape[2]
             self.memory = torch.cat([self.memory, torch.zeros_like(self.memory)], dim=2)
             for slot in range(size, 2 * size):
                 heapq.heappush(self._free, slot)
-        return torch.tensor([heapq.heappop(self._free) for _ in range(rows)], device=self.memory.device)
+        return [heapq.heappop(self._free) for _ in range(rows)]
 
-    def free(self, slots: Tensor) -> None:
+    def free(self, slots: list[int]) -> None:
         """Give slots back; what lies in them is overwritten before it is read."""
-        for slot in slots.tolist():
+        for slot in slots:
             heapq.heappush(self._free, slot)

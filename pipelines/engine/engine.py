@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.engine.batch import BUCKETS, Group, Piece, finite_rows, group_key, join, rows_of, stitch
+from pipelines.engine.batch import BUCKETS, Group, Piece, cut, finite_rows, group_key, join, stitch
 from pipelines.engine.cache import Slab
 from pipelines.engine.job import Event, Job, Listener, Stats
 from pipelines.engine.lanes import Lanes
@@ -148,26 +148,26 @@ class Engine:
         self._count(pieces, rows, size, seconds)
         finite = finite_rows(answer).tolist()
         first = 0
-        for piece in pieces:
-            part = slice(first, first + piece.rows)
+        for piece, part in zip(pieces, cut(answer, [piece.rows for piece in pieces]), strict=True):
+            good = finite[first:first + piece.rows]
             first += piece.rows
             if piece.job.number in self._jobs:
-                if all(finite[part]):
-                    self._deliver(piece, rows_of(answer, part.start, part.stop))
+                if all(good):
+                    self._deliver(piece, part)
                 else:
-                    bad = [piece.lo + k for k, good in enumerate(finite[part]) if not good]
                     self._end(piece.job, Event("failed", error=(
-                        f"The network's answer was not a number for image {bad[0] + 1} after step {piece.job._step}; "
-                        "nothing was saved. Try another sampler, fewer steps or less guidance.")))
+                        f"The network's answer was not a number for image {piece.lo + good.index(False) + 1} after step "
+                        f"{piece.job._step}; nothing was saved. Try another sampler, fewer steps or less guidance.")))
 
     def _call(self, net: NetKey, pieces: list[Piece], size: int) -> tuple[Answer | None, str | None]:
         """(answer, None); (None, None) when memory ran out; (None, sentence) for another error."""
         try:
+            remembered = () if pieces[0].call.cache is None else self._remember(pieces, size)
             x, t, cond = join(pieces, size)
             arguments: tuple[Any, ...] = (x, cond) if t is None else (x, t, cond)
             shared: tuple[Tensor, ...] = ()
-            if pieces[0].call.cache is not None:
-                slab, slots = self._remember(pieces, size)
+            if remembered:
+                slab, slots = remembered
                 arguments, shared = (*arguments, slots), (slab.memory,)
             answer = self._lanes.evaluate(self.nets[net], arguments, shared)
             if self.device.type == "cuda":
@@ -180,21 +180,26 @@ class Engine:
             return None, f"The network {net.method} stopped with an error: {error}"
 
     def _remember(self, pieces: list[Piece], size: int) -> tuple[Slab, Tensor]:
-        """The memory of a network and the slots (size,) of the pieces' rows in it, taken at a cache's first call."""
+        """The memory of a network and the slots (size,) of the pieces' rows in it, taken at a cache's first call.
+
+        Puts the pieces in the order of their slots, so that each core reads rows that lie together.
+        """
         net = self.nets[pieces[0].call.net]
         assert isinstance(net, Remembering)
         slab = self._slabs.get(net.shape)
         if slab is None:
             slab = self._slabs[net.shape] = Slab(net.shape, self.device)
-        slots = []
-        for piece in pieces:
+
+        def slots_of(piece: Piece) -> list[int]:
             cache = piece.call.cache
             assert cache is not None
             if cache not in piece.job._slots:
                 piece.job._slots[cache] = slab, slab.take(cache.rows)
-            slots.append(piece.job._slots[cache][1][piece.lo:piece.hi])
-        found = torch.cat(slots)
-        return slab, torch.cat([found, found[-1:].expand(size - len(found))])
+            return piece.job._slots[cache][1][piece.lo:piece.hi]
+
+        pieces.sort(key=slots_of)
+        slots = [slot for piece in pieces for slot in slots_of(piece)]
+        return slab, torch.tensor(slots + slots[-1:] * (size - len(slots)), device=self.device)
 
     def _split(self, group: Group, pieces: list[Piece], rows: int) -> None:
         gc.collect()

@@ -58,7 +58,7 @@ class Job:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._listener = listener
         self._parts: list[dict[int, Answer]] = []        # per call: first row -> answer
-        self._slots: dict[Cache, tuple[Slab, Tensor]] = {}            # what is remembered of the job's rows
+        self._slots: dict[Cache, tuple[Slab, list[int]]] = {}         # what is remembered of the job's rows
         self._missing = 0                                # rows whose answers are still to come
         self._step = 0
 

@@ -12,7 +12,7 @@ from pipelines.flow.sampler import SAMPLERS
 from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.numerics.ode import RK4
-from pipelines.plane import KEY_VJP, CloudNoise, Plane, PlaneNet, predictor
+from pipelines.plane import KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
 from pipelines.protocol import Sampler, Steps
 
 
@@ -34,4 +34,4 @@ def log_density(x: Tensor, options: FlowOptions) -> Steps:
     return (yield from log_likelihood(PATHS[options.path], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, (RK4, 16)))
 
 
-PLANE = Plane(loss, start, field, log_density, noise_at=0.0, data_at=1.0)
+PLANE = Plane({"": Part(loss)}, start, noise_at=0.0, data_at=1.0, field=field, log_density=log_density)

@@ -40,10 +40,10 @@ ABOUT = About(
 )
 
 _SPECS = (
-    SamplerSpec("generator", "Generator", "One call of the network a picture.", "Goodfellow et al. 2014", r"x = G(z, c)",
+    SamplerSpec("generator", "Generator", "One call of the network a picture.", "Goodfellow et al. 2014", r"x = G(z, c) \\ D(x, c) = d",
                 "pipelines/gan/sampler.py", GeneratorOptions, lambda options: 1),
 )
 
 FACE = Face("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("generator",), usual=lambda config: {"guidance_scale": 1.0}, guided=False, unit="call",
-            axis="truncation", columns="0.5, 1, 2, 4")
+            NetworkOptions, ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
+            unit="call", axis="truncation", columns="0.5, 1, 2, 4")

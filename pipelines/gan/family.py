@@ -43,10 +43,30 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device) 
     return (yield from generated(weights, noise(request.options, request.seeds, net.config.latent, device), cond))
 
 
+def walk(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
+    """Pictures along the arc from the seed to the second seed, `count` of them with both ends."""
+    assert isinstance(net, GAN)
+    o = request.options
+    z = torch.cat([noise(replace(o, walk=k / (count - 1)), request.seeds[:1], net.config.latent, device) for k in range(count)])
+    cond, _ = yield from read_captions(replace(request, count=count), weights, device)
+    return (yield from generated(weights, z, cond))
+
+
+def mixture(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
+    """Row by row: layouts of the seed and those after it, by styles of the second seed and those after it."""
+    assert isinstance(net, GAN)
+    o = replace(request.options, walk=0.0, mix="nothing")
+    layouts, styles = (noise(o, replace(request, seed=seed, count=count).seeds, net.config.latent, device)
+                       for seed in (request.seed, o.second))
+    z = torch.stack([layouts[:, 0].repeat_interleave(count, 0), styles[:, 1].repeat(count, 1)], 1)
+    cond, _ = yield from read_captions(replace(request, count=len(z)), weights, device)
+    return (yield from generated(weights, z, cond))
+
+
 def reference(request: Request) -> Request:
     """The same seed's picture as it is without truncation, way or mixture."""
     return replace(request, options=GeneratorOptions(truncation=4.0))
 
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
-                methods=("encode", "generate", "judge"), betas=(0.0, 0.99))
+                methods=("encode", "generate", "judge"), betas=(0.0, 0.99), walk=walk, mixture=mixture)

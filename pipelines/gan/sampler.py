@@ -4,11 +4,12 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.gan.options import GeneratorOptions
 from pipelines.numerics.rng import RowNoise
-from pipelines.protocol import Call, Cond, NetKey, Outcome, Steps
+from pipelines.protocol import Call, Cond, NetKey, Outcome, Preview, Steps
 
 
 def truncated(z: Tensor, limit: float) -> Tensor:
@@ -39,9 +40,15 @@ def noise(options: GeneratorOptions, seeds: tuple[int, ...], latent: int, device
     return torch.stack([z[:, 0], second[:, 1]], 1) if options.mix == "style" else z
 
 
+def as_picture(z: Tensor, side: int = 32) -> Tensor:
+    """z (B, 2, Z) to look at: its numbers as gray squares, (B, 3, side, side), layout above style; 3 fills the range."""
+    square = z.flatten(1).unflatten(1, (-1, 8))                                   # (B, Z / 4, 8)
+    return F.interpolate(square[:, None] / 3, (side, side), mode="nearest").expand(-1, 3, -1, -1)
+
+
 def generated(weights: str, z: Tensor, cond: Cond) -> Steps:
     """Pictures of z (B, 2, Z), with the discriminator's opinion of each."""
     (pictures,) = yield (Call(NetKey(weights, "generate"), z, None, cond),)
     (scores,) = yield (Call(NetKey(weights, "judge"), pictures, None, cond),)
-    return Outcome(pictures, (1,) * len(z), tuple(
-        f"The discriminator gives it {score:+.1f} ({'real' if score > 0 else 'a forgery'}, it thinks)." for score in scores[:, 0].tolist()))
+    yield Preview(as_picture(z), pictures, 1, 1, 1.0, 0.0, {"d": scores[:, 0]})
+    return Outcome(pictures, (1,) * len(z), (None,) * len(z), captions=tuple(f"D = {score:+.2f}" for score in scores[:, 0].tolist()))

@@ -31,30 +31,34 @@ class Window:
     """
 
     def __init__(self, memory: Tensor, slots: Tensor, positions: Tensor) -> None:
-        self.memory, self.slots, self.positions = memory, slots, positions
-        self.low, high, self.top = int(slots.min()), int(slots.max()) + 1, int(positions.max()) + 1
-        self.span = high - self.low
-        self.apart = self.span > 2 * len(slots)
-        self.place = slots - self.low
-        mask = torch.arange(self.top, device=slots.device) <= positions[:, :, None]             # (B, n, top)
-        self.mask = (mask if self.apart else self._spread(mask, True))[:, None]
+        _, _, count, heads, length, _ = memory.shape
+        low, high, self.top = int(slots.min()), int(slots.max()) + 1, int(positions.max()) + 1
+        self.memory, self.span = memory, high - low
+        apart = self.span > 2 * len(slots)
+        self.rows = slots if apart else slice(low, high)
+        together = apart or torch.equal(slots, torch.arange(low, high, device=slots.device))
+        self.place = None if together else slots - low                   # of the call's rows among those that are read
+        # Where the vectors of a layer's keys and values go, whose number counts kinds, slots, heads and positions.
+        keys = (slots[:, None, None] * heads + torch.arange(heads, device=slots.device)[:, None]) * length + positions[:, None]
+        self.where = torch.stack([keys, keys + count * heads * length]).flatten()
+        hidden = torch.arange(self.top, device=slots.device) > positions[:, :, None]             # (B, n, top)
+        self.mask = self._spread(torch.where(hidden, float("-inf"), 0.0))[:, None].to(memory.dtype)
 
-    def _spread(self, z: Tensor, rest: bool | float) -> Tensor:
+    def _spread(self, z: Tensor) -> Tensor:
         """Rows (B, ...) at their places among all rows that are read."""
-        whole = z.new_full((self.span, *z.shape[1:]), rest)
-        whole[self.place] = z
-        return whole
+        if self.place is None:
+            return z
+        return z.new_zeros(self.span, *z.shape[1:]).index_copy_(0, self.place, z)
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Write k and v of the call's tokens, then let q look at all that each row has: (B, heads, n, d) all."""
-        for which, z in enumerate((k, v)):
-            self.memory[layer, which].transpose(1, 2)[self.slots[:, None], self.positions] = z.transpose(1, 2).to(self.memory.dtype)
-        rows = self.slots if self.apart else slice(self.low, self.low + self.span)
-        keys, values = self.memory[layer, 0, rows, :, :self.top], self.memory[layer, 1, rows, :, :self.top]
-        with torch.autocast(q.device.type, enabled=False):                 # which would copy the memory to another precision
-            q = q.to(keys.dtype) if self.apart else self._spread(q.to(keys.dtype), 0.0)
-            h = F.scaled_dot_product_attention(q, keys, values, self.mask)
-        return h if self.apart else h[self.place]
+    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+        """Write keys and values of the call's tokens, then let their queries look at all that each row has.
+
+        qkv (3, B, heads, n, d); (B, heads, n, d).
+        """
+        self.memory[layer].view(-1, qkv.shape[4]).index_copy_(0, self.where, qkv[1:].reshape(-1, qkv.shape[4]))
+        keys, values = self.memory[layer, :, self.rows, :, :self.top]
+        h = F.scaled_dot_product_attention(self._spread(qkv[0]), keys, values, self.mask)
+        return h if self.place is None else h[self.place]
 
 
 class Block(nn.Module):
@@ -66,10 +70,14 @@ class Block(nn.Module):
         self.norm, self.qkv, self.out = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.perceptron = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
+    def projected(self, h: Tensor) -> Tensor:
+        """Queries, keys and values (3, B, heads, n, d) of states h (B, n, D)."""
+        return self.qkv(self.norm(h)).view(*h.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+
     def forward(self, h: Tensor, layer: int, window: Window | None) -> Tensor:
-        q, k, v = (z.unflatten(2, (self.heads, -1)).transpose(1, 2) for z in self.qkv(self.norm(h)).chunk(3, dim=2))
-        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True) if window is None else window.attend(layer, q, k, v)
-        h = h + self.out(seen.transpose(1, 2).flatten(2).to(h.dtype))
+        qkv = self.projected(h)
+        seen = F.scaled_dot_product_attention(*qkv, is_causal=True) if window is None else window.attend(layer, qkv)
+        h = h + self.out(seen.transpose(1, 2).flatten(2))
         return h + self.perceptron(h)
 
 
@@ -88,10 +96,25 @@ class Transformer(nn.Module):
         Without memory the row begins here, at position 0. With it, what came before lies in the memory's slots (B,), and
         the tokens are added to it.
         """
-        first = torch.zeros(len(h), dtype=torch.int64, device=h.device) if start is None else start
-        positions = first[:, None] + torch.arange(h.shape[1], device=h.device)
-        window = None if memory is None or slots is None else Window(memory, slots, positions)
-        h = h + self.position[positions]
+        window = None
+        if start is None or slots is None or memory is None:
+            h = h + self.position[:h.shape[1]]
+        else:
+            positions = start[:, None] + torch.arange(h.shape[1], device=h.device)
+            window = Window(memory, slots, positions)
+            h = h + F.embedding(positions, self.position)
         for layer, block in enumerate(self.blocks):
             h = block(h, layer, window)
         return self.norm(h)
+
+    def attention(self, h: Tensor) -> Tensor:
+        """How much each position looks at itself and those before, (B, n, n), the mean of all layers and heads; tokens h (B, n, D)
+        from position 0 on. To be looked at: `forward` never makes these numbers."""
+        h, looks = h + self.position[:h.shape[1]], []
+        future = torch.ones(h.shape[1], h.shape[1], dtype=torch.bool, device=h.device).triu(1)
+        for layer, block in enumerate(self.blocks):
+            q, k, _ = block.projected(h)                                             # type: ignore[operator]
+            scores = (q @ k.transpose(2, 3)).float() / q.shape[3] ** 0.5
+            looks.append(scores.masked_fill(future, float("-inf")).softmax(3).mean(1))
+            h = block(h, layer, None)
+        return torch.stack(looks).mean(0)

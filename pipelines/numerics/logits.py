@@ -1,8 +1,12 @@
 """From logits to a token: temperature, top-k, top-p (Holtzman et al. 2020), guidance, and a draw that belongs to each row."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+
+from pipelines.numerics.rng import RowNoise
 
 NEVER = float("-inf")
 
@@ -17,7 +21,7 @@ def guided_logits(given: Tensor, nothing: Tensor, scale: float) -> Tensor:
 
 
 def restricted(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Tensor:
-    """Log-probabilities (B, K) of what may be drawn; -inf for what may not.
+    """Logits (B, K) of what may be drawn; -inf for what may not.
 
     temperature: 0 leaves the likeliest token alone. top_k: how many of the likeliest may be drawn, 0 for all. top_p: the
     fewest tokens whose probabilities sum to at least this share; the likeliest is always among them.
@@ -33,10 +37,20 @@ def restricted(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: 
         beyond = p.cumsum(1) - p >= top_p
         beyond[:, 0] = False
         logits = logits.masked_fill(torch.zeros_like(beyond).scatter(1, order, beyond), NEVER)
-    return logits.log_softmax(1)
+    return logits
 
 
-def draw(log_p: Tensor, uniform: Tensor) -> Tensor:
-    """A token for each row of log-probabilities (B, K), by the Gumbel-max trick on uniform numbers (B, K) in (0, 1)."""
-    gumbel = -(-uniform.clamp(min=1e-20).log()).log()
-    return (log_p + gumbel).argmax(1)
+def draw(logits: Tensor, gumbel: Tensor) -> Tensor:
+    """A token (B,) for each row of logits (B, K), with the probabilities of their softmax: the Gumbel-max trick on Gumbel noise (B, K)."""
+    return (logits + gumbel).argmax(1)
+
+
+def gumbel_of(uniform: Tensor) -> Tensor:
+    """Gumbel noise out of uniform numbers in [0, 1)."""
+    return -(-uniform.clamp(min=1e-20).log()).log()
+
+
+def gumbels(noise: RowNoise, count: int, ahead: int) -> Iterator[Tensor]:
+    """Gumbel noise (B, count) without end, drawn for `ahead` tokens at once: one by one it takes longer than a small network."""
+    while True:
+        yield from gumbel_of(noise.uniform(ahead * count)).unflatten(1, (ahead, count)).unbind(1)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.numerics.ode import RK4
-from pipelines.plane import KEY_VJP, CloudNoise, Plane, PlaneNet, predictor
+from pipelines.plane import KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
 from pipelines.protocol import Sampler, Steps
 from pipelines.sde import objective
 from pipelines.sde.network import score
@@ -39,4 +39,4 @@ def log_density(x: Tensor, options: SDEOptions) -> Steps:
     return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_DATA, 1.0, process.prior_std, (RK4, 24)))
 
 
-PLANE = Plane(loss, start, field, log_density, noise_at=1.0, data_at=T_DATA)
+PLANE = Plane({"": Part(loss)}, start, noise_at=1.0, data_at=T_DATA, field=field, log_density=log_density)

@@ -12,12 +12,12 @@ from pipelines.codemap import CodeMap, figures_of, raster
 from pipelines.data.dataset import Batch
 from pipelines.nets import codes
 from pipelines.numerics.rng import RowNoise
-from pipelines.protocol import NetKey, Sampler
+from pipelines.protocol import NetKey, Outcome, Sampler
 from pipelines.registry import Family, Stage
 from pipelines.request import Request
 from pipelines.tokens import Greedy
 from pipelines.vqvae import objective
-from pipelines.vqvae.labels import label_of
+from pipelines.vqvae.labels import label_of, name_of
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 from pipelines.vqvae.options import NetworkOptions
 from pipelines.vqvae.plane import PLANE
@@ -53,10 +53,16 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     rows = request.count
     label, null = (net.start(torch.full((rows,), which, device=device)) for which in (label_of(request.prompt), LABELS))
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look)
-    tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale,
-                                  torch.zeros(rows, 0, dtype=torch.int64, device=device), net.config.side ** 2,
-                                  RowNoise(request.seeds, (1,), device), request.options, raster(shown))
-    return (yield from shown.decoded(tokens))
+    nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
+    tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale, nothing,
+                                  RowNoise(request.seeds, (1,), device), request.options, raster(shown, request.options))
+    return Outcome((yield from shown.decoded(tokens)), (tokens.shape[1],) * rows, (None,) * rows, tokens)
+
+
+def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
+    """What a picture's codes follow, tokens (1, 1), and its name."""
+    label = label_of(request.prompt)
+    return net.start(torch.tensor([label])), (name_of(label),)
 
 
 def reference(request: Request) -> Request:
@@ -71,5 +77,5 @@ def figures(net: nn.Module) -> dict[str, float]:
 
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
-                methods=("read", "decode", "codes"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
-                memory=lambda net: {"read": net.config.prior.memory})
+                methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
+                memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt)

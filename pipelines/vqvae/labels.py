@@ -20,9 +20,13 @@ def label_of(prompt: str) -> int:
     return SHAPES.index(_NAMES[found.group(2)]) * len(COLORS) + list(COLORS).index(found.group(1))
 
 
+def name_of(label: int) -> str:
+    """The class in words, "red star"."""
+    return f"{list(COLORS)[label % len(COLORS)]} {SHAPES[label // len(COLORS)]}"
+
+
 def named(prompt: str) -> str | None:
     """What the model reads of a prompt, if that is not all of it. Raises OptionError."""
-    label = label_of(prompt)
-    thing = f"{list(COLORS)[label % len(COLORS)]} {SHAPES[label // len(COLORS)]}"
+    thing = name_of(label_of(prompt))
     rest = set(normalise(prompt).split()) - {"a", "an", *thing.split()}
     return f"The model knows classes only; it reads “{thing}” and leaves the rest to chance." if rest else None

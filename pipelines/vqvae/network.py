@@ -56,6 +56,10 @@ class VQVAE(nn.Module):
         """Pictures (B, 3, H, H), about in [-1, 1], of codes (B, h, w)."""
         return self.autoencoder.decode(codes)
 
+    def inspect(self, tokens: Tensor, cond: Cond) -> dict[str, Tensor]:
+        """What the prior thought of codes that follow their label, tokens (B, 1 + h w): see `TokenModel.inspect`."""
+        return self.prior.inspect(tokens, 1, self.config.codes.codes)
+
     def read(self, tokens: Tensor, start: Tensor, cond: Cond, slots: Tensor, memory: Tensor) -> Tensor:
         """Logits (B, K) of the code after tokens (B, n)."""
         return self.prior.read(tokens, start, cond, slots, memory)

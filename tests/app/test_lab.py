@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
@@ -22,16 +23,80 @@ def lab(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_trains_and_moves(lab: Lab, family: str) -> None:
-    model = lab.train(family, "moons")
+    model, plane = lab.train(family, "moons"), registry.family(family).plane
     lab.wait(model, 60)
     state = lab.state(model)
-    assert state["done"] and state["step"] == 150 and state["error"] is None and math.isfinite(state["loss"])
+    assert state["done"] and state["step"] == state["total"] == round(150 * plane.pace) and state["error"] is None
+    assert tuple(state["losses"]) == tuple(plane.parts) and all(map(math.isfinite, state["losses"].values()))
     assert len(state["data"]) == 600
     for sampler in registry.face(family).samplers:
         found = lab.run(model, sampler, {"steps": 12, "eta": 1}, 50, 0, False)
-        assert len(found["frames"]) == len(found["t"]) == len(found["arrows"]) <= module.FRAMES + 1
+        assert len(found["frames"]) == len(found["t"]) == len(found["arrows"]) == len(found["views"]) <= module.FRAMES + 1
         assert all(len(frame) == 100 for frame in found["frames"])
         assert found["frames"][0] != found["frames"][-1] and found["calls"] > 0
+        for view in found["views"]:
+            assert len(view.get("shade", [])) in (0, found["side"] ** 2) and len(view.get("cells", [])) in (0, 2 * found["side"] ** 2)
+
+
+def test_the_page_knows_of_the_planes_what_they_are() -> None:
+    for family in registry.NAMES:
+        plane, bench = registry.family(family).plane, module.bench(family)
+        assert bench["parts"] == (tuple(plane.parts) if len(plane.parts) > 1 else ())
+        assert bool(bench["no_likelihood"]) == (plane.log_density is None)
+    shown = {o["name"] for family in registry.NAMES for s in module.bench(family)["samplers"] for o in s["options"]}
+    assert shown == set(module.SAMPLED)
+    assert {o["name"] for family in registry.NAMES for o in module.bench(family)["learnt"]} == set(module.LEARNT)
+
+
+def test_a_game_is_trained_step_by_step(lab: Lab) -> None:
+    """From nothing, and going on from a live training, which stops."""
+    model = lab.train("gan", "moons", options={"game": "hinge"}, live=False)
+    start = lab.run(model, "generator", {}, 50, 0, False)
+    state = lab.step(model, ["D"], 3)
+    assert state["step"] == 3 and list(state["losses"]) == ["D"] and state["done"]
+    judged = lab.run(model, "generator", {}, 50, 0, False)
+    assert judged["frames"] == start["frames"] and judged["views"] != start["views"]            # D alone has learnt
+    lab.step(model, ["G"], 1)
+    moved = lab.run(model, "generator", {}, 50, 0, False)
+    assert moved["frames"][-1] != start["frames"][-1] and moved["views"] == judged["views"]
+    assert lab.step(model, ["D", "G"], 10)["step"] == 14
+    for parts, count in ((["D"], 0), (["D"], 101), (["X"], 1), ([], 1)):
+        with pytest.raises(BadInput):
+            lab.step(model, parts, count)
+    live = lab.train("gan", "moons")
+    while lab.state(live)["step"] == 0:
+        time.sleep(0.01)
+    step = lab.step(live, ["G"], 1)["step"]
+    assert step < lab.state(live)["total"] and lab.state(live)["step"] == step                  # nothing trains on
+    with pytest.raises(BadInput, match="Game must be one of"):
+        lab.train("gan", "moons", options={"game": "chess"})
+
+
+@pytest.mark.parametrize(("family", "sampler", "option", "values"), [
+    ("dalle", "ancestral", "temperature", (0.1, 3)), ("dalle", "top_k", "top_k", (1, 200)), ("dalle", "top_p", "top_p", (0.01, 1)),
+    ("vqvae", "ancestral", "temperature", (0.1, 3)), ("gan", "generator", "truncation", (0.1, 4)), ("diffusion", "ddim", "eta", (0, 1))])
+def test_options_change_the_picture(lab: Lab, family: str, sampler: str, option: str, values: tuple[float, float]) -> None:
+    model = lab.train(family, "gaussians", live=False)
+    few, many = (lab.run(model, sampler, {option: value, "steps": 10}, 60, 0, False)["frames"][-1] for value in values)
+    assert few != many
+    with pytest.raises(BadInput, match="must be"):
+        lab.run(model, sampler, {option: -1}, 60, 0, False)
+
+
+@pytest.mark.parametrize("family", ["gan", "vqvae"])
+def test_no_contours_without_a_likelihood(lab: Lab, family: str) -> None:
+    model = lab.train(family, "moons", live=False)
+    with pytest.raises(UserError, match="defines no likelihood"):
+        lab.contours(model, {})
+
+
+def test_one_looks_on_while_the_discriminator_learns(lab: Lab) -> None:
+    """Its slope is taken of a network that stands still."""
+    model = lab.train("gan", "spiral")
+    while not lab.state(model)["done"]:
+        if lab.state(model)["step"]:
+            lab.run(model, "generator", {}, 50, 0, False)
+    assert lab.state(model)["error"] is None
 
 
 def test_an_ode_draws_one_line_from_one_start_and_an_sde_a_fan(lab: Lab) -> None:
@@ -42,7 +107,7 @@ def test_an_ode_draws_one_line_from_one_start_and_an_sde_a_fan(lab: Lab) -> None
         assert (max(ends[::2]) - min(ends[::2]) > 0.05) == spread
 
 
-@pytest.mark.parametrize("family", registry.NAMES)
+@pytest.mark.parametrize("family", ["diffusion", "sde", "flow", "dalle"])
 def test_contours_are_those_of_a_density(lab: Lab, family: str) -> None:
     """Along every process or path; what is drawn integrates to one."""
     model = lab.train(family, "moons")

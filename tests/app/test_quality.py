@@ -10,15 +10,15 @@ import pytest
 from app import quality
 from app.views import Ask
 from pipelines import registry
-from pipelines.options import build
+from pipelines.options import build, options_of
 
 
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_every_cell_spends_its_budget_and_no_more(family: str) -> None:
     for sampler, budget, steps in quality.cases(family, quality.CALLS):
         spec = registry.face(family).samplers[sampler]
-        if spec.adaptive:
-            assert budget is None
+        if spec.adaptive or "steps" not in {o.name for o in options_of(spec.options)}:
+            assert budget is None and steps is None
             continue
         assert budget is not None and steps is not None
         assert spec.nfe(build(spec.options, {"steps": steps})) <= budget < spec.nfe(build(spec.options, {"steps": steps + 1}))
@@ -45,3 +45,25 @@ def test_a_stopped_table_goes_on_and_is_written(tmp_path: Path) -> None:
         assert len(list(csv.DictReader(file))) == len(rows)
     text = path.with_suffix(".md").read_text(encoding="utf-8")
     assert "| Midpoint | 50 / 50 · 0 | 50 / 50 · 0 |" in text and "with guidance" in text
+
+
+def test_a_torn_line_is_left_alone_until_something_is_written(tmp_path: Path) -> None:
+    """Whoever only reads must not disturb the process that is measuring."""
+    path = tmp_path / "log.jsonl"
+    torn = '{"a": 1, "b": 2}\n{"a": 3'
+    path.write_text(torn, encoding="utf-8")
+    log = quality.Log(path)
+    assert log.rows == [{"a": 1, "b": 2}] and path.read_text(encoding="utf-8") == torn
+    log.add({"a": 3, "b": 4})
+    assert quality.Log(path).rows == log.rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    assert log.find({"a": 3}) == {"a": 3, "b": 4} and log.find({"a": 3, "b": 2}) is None
+
+
+@pytest.mark.parametrize("family", ["gan", "vqvae"])
+def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) -> None:
+    samplers, path = registry.face(family).samplers, tmp_path / "table.jsonl"
+    rows = quality.measure(lambda cell: dict.fromkeys(quality.FACTS, 1.0) | {"sampler": cell.sampler}, Ask(family, "", count=8), path)
+    assert [row["sampler"] for row in rows] == list(samplers)
+    text = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    assert text[0] == "| sampler | quality |" and text[2] == f"| {next(iter(samplers.values())).title} | 100 / 100 · 1 at 1 calls |"
+    assert quality.file_name(Ask(family, "", count=8, guidance_scale=1.0), "f" * 64, "test") == f"{family}-ffffffffffff-test-8-w1.jsonl"

@@ -8,8 +8,9 @@ from typing import Any
 BENCHES = {
     "engine": "6 samplers x 4 step counts x 4 images: the engine against the plain scheduler loop, cell after cell",
     "ode": "RK45 with steps of each picture's own against torchdiffeq's dopri5, which steps for the batch as a whole",
-    "train": "images per second of our training loop against those of denoising-diffusion-pytorch and torchcfm",
+    "train": "images per second of our training loop against others: a UNet, the autoencoder of the VQ-VAE, the GAN",
     "preview": "a run that a page watches at 10 Hz against one that nobody watches",
+    "decode": "64 token sequences that arrive at different times: the engine against `generate` of transformers",
     "batch": "rows per second of the network by batch size: what joining calls can win at most on this device",
 }
 

@@ -1,14 +1,16 @@
-"""One training loop of the benchmark `train`, in a process of its own: python -m tests.bench.sides NAME FOLDER.
+"""One training loop of the benchmark `train`, in a process of its own: python -m tests.bench.sides ROW NAME FOLDER.
 
-All train the same UNet (the bundled models', without a caption) on the same kind of pictures in batches of the same size.
-What is printed is images per second between the first forward pass after the warm-up and the last.
+The loops of a row train the same networks on the same kind of pictures in batches of the same size: the UNet of the bundled
+models (without a caption), the autoencoder of the VQ-VAE, the GAN. What is printed is images per second between the first step
+after the warm-up and the last.
 """
 from __future__ import annotations
 
 import copy
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +39,33 @@ class Clocked(nn.Module):
         states = self.states.expand(len(x), -1, -1)                                      # type: ignore[operator]
         return self.unet(x, t.float(), states, torch.ones_like(states[..., 0], dtype=torch.bool), states[:, 0])
 
-    def rate(self) -> float:
-        """Images per second after the warm-up."""
-        return BATCH * (len(self.times) - 1 - WARMUP) / (self.times[-1] - self.times[WARMUP])
+
+def rate(times: list[float]) -> float:
+    """Images per second after the warm-up, of the times at which steps began."""
+    return BATCH * (len(times) - 1 - WARMUP) / (times[-1] - times[WARMUP])
 
 
-def ours(folder: Path, fp32: bool = False) -> float:
-    """`pipelines.training.train` with the objective of the diffusion family, as `launch.py train` runs it."""
+def trained(net: nn.Module, loss: Callable[..., Tensor], folder: Path, fp32: bool) -> float:
+    """`pipelines.training.train` with a family's objective, as `launch.py train` runs it."""
     from pipelines import training
-    from pipelines.data.dataset import Batch
-    from pipelines.numerics.schedules import NoiseSchedule
     if fp32:
         training.fast_bf16 = lambda device: False
-    net, schedule = Clocked(), NoiseSchedule("cosine")
+    times: list[float] = []
+
+    def clocked(*arguments: Any) -> Tensor:
+        times.append(time.perf_counter())
+        return loss(*arguments)
+
+    for _ in training.train(net, clocked, training.TrainOptions(steps=STEPS, batch=BATCH), folder, torch.device("cpu"), SIZE):
+        pass
+    return rate(times)
+
+
+def diffusion(folder: Path, fp32: bool = False) -> float:
+    """Our loop with the objective of the diffusion family."""
+    from pipelines.data.dataset import Batch
+    from pipelines.numerics.schedules import NoiseSchedule
+    schedule = NoiseSchedule("cosine")
 
     def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
         t = torch.randint(1000, (len(batch.x0),), generator=rng)
@@ -58,14 +74,12 @@ def ours(folder: Path, fp32: bool = False) -> float:
         x0 = batch.x0.contiguous(memory_format=torch.channels_last)
         return F.mse_loss(net(signal * x0 + sigma * eps, t), eps)
 
-    for _ in training.train(net, loss, training.TrainOptions(steps=STEPS, batch=BATCH), folder, torch.device("cpu"), SIZE):
-        pass
-    return net.rate()
+    return trained(Clocked(), loss, folder, fp32)
 
 
 def denoising_diffusion_pytorch(folder: Path) -> float:
     """Its `Trainer` on a folder of pictures, as its README uses it."""
-    _without_compiled_operators()
+    without_compiled_operators()
     from denoising_diffusion_pytorch import GaussianDiffusion, Trainer
     from PIL import Image
 
@@ -78,41 +92,121 @@ def denoising_diffusion_pytorch(folder: Path) -> float:
     net = Clocked()
     Trainer(GaussianDiffusion(net, image_size=SIZE, objective="pred_noise"), str(pictures), train_batch_size=BATCH,
             train_num_steps=STEPS, save_and_sample_every=10**9, results_folder=str(folder / "results"), calculate_fid=False).train()
-    return net.rate()
+    return rate(net.times)
 
 
 def torchcfm(folder: Path) -> float:
     """The loop of its CIFAR-10 example around `ConditionalFlowMatcher`: clipped gradients, warm-up, averaged weights."""
     from torchcfm import ConditionalFlowMatcher
-
-    from pipelines.data.captions import item
-    from pipelines.data.dataset import to_tensor
-    from pipelines.data.shapes import render
-    pictures = torch.stack([to_tensor(render(item("train", 0, k)[0], SIZE)) for k in range(256)])
-    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(pictures), BATCH, shuffle=True, num_workers=1, drop_last=True)
     net, matcher = Clocked(), ConditionalFlowMatcher(sigma=0.0)
     average, optimizer = copy.deepcopy(net), torch.optim.Adam(net.parameters(), lr=2e-4)
     warmup = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step, 5000) / 5000)
-    step = 0
-    while step < STEPS:
-        for (x1,) in data:
-            if step == STEPS:
-                break
-            optimizer.zero_grad()
-            t, xt, ut = matcher.sample_location_and_conditional_flow(torch.randn_like(x1), x1)
-            loss = torch.mean((net(xt, t) - ut) ** 2)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            warmup.step()
-            with torch.no_grad():
-                for mine, theirs in zip(average.parameters(), net.parameters(), strict=True):
-                    mine.copy_(mine * 0.9999 + theirs * 0.0001)
-            step += 1
-    return net.rate()
+    for x1, _ in loaded():
+        optimizer.zero_grad()
+        t, xt, ut = matcher.sample_location_and_conditional_flow(torch.randn_like(x1), x1)
+        loss = torch.mean((net(xt, t) - ut) ** 2)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        warmup.step()
+        with torch.no_grad():
+            for mine, theirs in zip(average.parameters(), net.parameters(), strict=True):
+                mine.copy_(mine * 0.9999 + theirs * 0.0001)
+    return rate(net.times)
 
 
-def _without_compiled_operators() -> None:
+def loaded() -> Iterator[tuple[Tensor, Tensor]]:
+    """STEPS batches of pictures and their captions' tokens, through torch's own loader."""
+    from pipelines.data.captions import item
+    from pipelines.data.dataset import to_tensor
+    from pipelines.data.shapes import render
+    from pipelines.data.tokenizer import tokenizer
+    scenes, captions = zip(*(item("train", 0, k)[:2] for k in range(256)), strict=True)
+    pictures = torch.stack([to_tensor(render(scene, SIZE)) for scene in scenes])
+    data = torch.utils.data.TensorDataset(pictures, tokenizer().batch(list(captions)))
+    loader = torch.utils.data.DataLoader(data, BATCH, shuffle=True, num_workers=1, drop_last=True)
+    for _, batch in zip(range(STEPS), (batch for _ in range(STEPS) for batch in loader), strict=False):
+        yield tuple(batch)
+
+
+def vqvae(folder: Path, fp32: bool = False) -> float:
+    """Our loop with the objective of the VQ-VAE's autoencoder."""
+    from pipelines.data.dataset import Batch
+    from pipelines.nets.codes import CodeAutoencoder, CodesConfig, reconstruction
+
+    def loss(net: CodeAutoencoder, batch: Batch, rng: torch.Generator) -> Tensor:
+        return reconstruction(net, batch.x0.contiguous(memory_format=torch.channels_last), rng)
+
+    return trained(CodeAutoencoder(CodesConfig()), loss, folder, fp32)
+
+
+def vector_quantize_pytorch(folder: Path) -> float:
+    """A plain loop around its `VectorQuantize` as its README sets it up, between the same encoder and decoder."""
+    from vector_quantize_pytorch import VectorQuantize
+
+    from pipelines.nets.autoencoder import decoder, encoder
+    from pipelines.nets.codes import BETA, CodesConfig
+    config = CodesConfig()
+    quantizer = VectorQuantize(config.width, config.codes, decay=0.99, commitment_weight=BETA, threshold_ema_dead_code=2,
+                               accept_image_fmap=True, rotation_trick=False)
+    net = nn.ModuleList([encoder(config.widths, config.width), quantizer, decoder(config.widths, config.width)])
+    optimizer, times = torch.optim.Adam(net.parameters(), lr=1e-3), []
+    for x, _ in loaded():
+        times.append(time.perf_counter())
+        z_q, _, commitment = quantizer(net[0](x))
+        loss = F.mse_loss(net[2](z_q), x) + commitment.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return rate(times)
+
+
+def gan(folder: Path, fp32: bool = False) -> float:
+    """Our loop with the objective of the GAN family; the text encoder is held, as `launch.py train` holds it."""
+    from pipelines.gan.family import loss
+    from pipelines.gan.network import GAN, GANConfig
+    net = GAN(GANConfig())
+    net.text.requires_grad_(False)
+    return trained(net, loss, folder, fp32)
+
+
+def dcgan(folder: Path) -> float:
+    """The loop of PyTorch's DCGAN example: a step of the discriminator, then one of the generator against the new discriminator,
+    which stands still in it. The same networks, captions, fakes and losses; R1 on the same rows, written out."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from pipelines.gan.network import GAN, GANConfig
+    from pipelines.gan.objective import GAMMA, R1_EVERY
+    net = GAN(GANConfig())
+    net.text.requires_grad_(False)
+    G, D = net.generator, net.discriminator
+    of_G, of_D = (torch.optim.Adam(player.parameters(), lr=5e-4, betas=(0.0, 0.99)) for player in (G, D))
+    times: list[float] = []
+    for x, tokens in loaded():
+        times.append(time.perf_counter())
+        with torch.no_grad():
+            cond = net.encode(tokens)
+        other = {name: z.roll(1, 0) for name, z in cond.items()}
+        fake = G(torch.randn(BATCH, 2, net.config.latent), cond)
+
+        of_D.zero_grad()
+        loss = F.softplus(-D(x, cond)).mean() + 0.5 * (F.softplus(D(fake.detach(), cond)).mean() + F.softplus(D(x, other)).mean())
+        some = x[::R1_EVERY].clone().requires_grad_()
+        with sdpa_kernel(SDPBackend.MATH):                       # fused attention has no second derivative
+            scores = D(some, {name: z[::R1_EVERY] for name, z in cond.items()})
+            (slope,) = torch.autograd.grad(scores.sum(), some, create_graph=True)
+        (loss + 0.5 * GAMMA * slope.square().flatten(1).sum(1).mean()).backward()
+        of_D.step()
+
+        of_G.zero_grad()
+        D.requires_grad_(False)
+        F.softplus(-D(fake, cond)).mean().backward()
+        D.requires_grad_(True)
+        of_G.step()
+    return rate(times)
+
+
+def without_compiled_operators() -> None:
     """torchvision's own operators may not fit torch's build; its picture transforms, which are all that is needed, do."""
     try:
         import torchvision  # noqa: F401
@@ -123,10 +217,13 @@ def _without_compiled_operators() -> None:
             torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
-SIDES: dict[str, Callable[[Path], float]] = {
-    "ours": ours, "ours in fp32": lambda folder: ours(folder, fp32=True),
-    "denoising-diffusion-pytorch": denoising_diffusion_pytorch, "torchcfm": torchcfm,
-}
+def row(mine: Callable[..., float], **others: Callable[[Path], float]) -> dict[str, Callable[[Path], float]]:
+    return {"ours": mine, "ours in fp32": partial(mine, fp32=True)} | {name.replace("_", "-"): loop for name, loop in others.items()}
+
+
+SIDES = {"unet": row(diffusion, denoising_diffusion_pytorch=denoising_diffusion_pytorch, torchcfm=torchcfm),
+         "vq-vae": row(vqvae, vector_quantize_pytorch=vector_quantize_pytorch), "gan": row(gan, dcgan=dcgan)}
 
 if __name__ == "__main__":
-    print("images/s", SIDES[sys.argv[1]](Path(sys.argv[2])))
+    torch.manual_seed(0)
+    print("images/s", SIDES[sys.argv[1]][sys.argv[2]](Path(sys.argv[3])))

@@ -1,4 +1,4 @@
-"""Our training loop against two others on the same network and batch; theirs run in an environment made for them."""
+"""Our training loop against others on the same networks and batches; theirs run in an environment made for them."""
 from __future__ import annotations
 
 import statistics
@@ -18,22 +18,28 @@ ROUNDS = 3
 
 
 def run() -> dict[str, Any]:
-    """All sides in turn, ROUNDS times, each in a new process; images per second, and our rate over theirs."""
-    python = {name: Path(sys.executable) if name.startswith("ours") else environment() for name in SIDES}
-    rounds = [{name: measure(python[name], name) for name in SIDES} for _ in range(ROUNDS)]
-    rates = {name: statistics.median(r[name] for r in rounds) for name in SIDES}
-    ratios = {f"{mine} over {other}": statistics.median(r[mine] / r[other] for r in rounds)
-              for mine in SIDES if mine.startswith("ours") for other in SIDES if not other.startswith("ours")}
-    peer = max((name for name in SIDES if not name.startswith("ours")), key=lambda name: rates[name])
-    return {"ours": rates["ours"], "peer": rates[peer], "ratio": ratios[f"ours over {peer}"],
-            "unit": f"images/s in batches of {BATCH}; the peer is the faster of two", "images_per_second": rates, "ratios": ratios}
+    """The UNet's row, and under "rows" all of them."""
+    rows = {name: row(name) for name in SIDES}
+    return rows["unet"] | {"unit": f"images/s in batches of {BATCH}; the peer is the fastest", "rows": rows}
 
 
-def measure(python: Path, name: str) -> float:
+def row(name: str) -> dict[str, Any]:
+    """All sides of a row in turn, ROUNDS times, each in a new process; images per second, and our rate over theirs."""
+    mine = [side for side in SIDES[name] if side.startswith("ours")]
+    others = [side for side in SIDES[name] if side not in mine]
+    rounds = [{side: measure(name, side) for side in SIDES[name]} for _ in range(ROUNDS)]
+    rates = {side: statistics.median(r[side] for r in rounds) for side in SIDES[name]}
+    ratios = {f"{a} over {b}": statistics.median(r[a] / r[b] for r in rounds) for a in mine for b in others}
+    peer = max(others, key=lambda side: rates[side])
+    return {"ours": rates["ours"], "peer": rates[peer], "ratio": ratios[f"ours over {peer}"], "images_per_second": rates, "ratios": ratios}
+
+
+def measure(row: str, side: str) -> float:
+    python = Path(sys.executable) if side.startswith("ours") else environment()
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([str(python), "-m", "tests.bench.sides", name, folder], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run([str(python), "-m", "tests.bench.sides", row, side, folder], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"The side {name} failed: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"The side {side} of {row} failed: {done.stderr.strip().splitlines()[-1]}")
     return float(done.stdout.split()[-1])
 
 

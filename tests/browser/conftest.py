@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,10 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running playground with an empty data folder."""
-    data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", "7960", "--no-browser"]
+@contextmanager
+def serving(data: Path, port: int) -> Iterator[str]:
+    """The address of a playground that runs with a data folder."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         for line in server.stderr:
@@ -35,6 +35,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=server.stderr.read, daemon=True).start()
         yield found.group()
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running playground with an empty data folder."""
+    with serving(tmp_path_factory.mktemp("data"), 7960) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

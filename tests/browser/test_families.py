@@ -25,7 +25,7 @@ def picture(color: str) -> dict:
     return {"name": f"{color}.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
-@pytest.mark.parametrize("family", [name for name in registry.NAMES if name != "diffusion"])
+@pytest.mark.parametrize("family", ("sde", "flow"))
 def test_generate_and_scrub(open_page: Opener, family: str) -> None:
     page, face = open_page(), registry.face(family)
     tab(page, face.title)

@@ -1,71 +1,83 @@
 """The 2-D laboratory: every family learns a density in the plane by its own objective and draws it by its own samplers."""
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import nn
 
 from pipelines import registry
-from pipelines.plane import DENSITIES, CloudNoise, PlaneNet, sample_density, train
-from pipelines.protocol import Outcome, run_alone
+from pipelines.plane import DENSITIES, Training, sample_density
+from pipelines.protocol import run_alone
+from tests.pipelines.plane import draw, fresh, off
+
+FIELDS = tuple(name for name in registry.NAMES if registry.family(name).plane.field is not None)
+STEPS = {"vqvae": 400, "gan": 400, "dalle": 120}          # of training; 800 for the others
+LIKELY = tuple(name for name in registry.NAMES if registry.family(name).plane.log_density is not None)
 
 
 @pytest.fixture(scope="module")
-def learnt() -> dict[str, PlaneNet]:
+def learnt() -> Mapping[str, nn.Module]:
     nets = {}
     for family in registry.NAMES:
-        torch.manual_seed(0)
-        nets[family] = PlaneNet()
-        for _ in train(nets[family], registry.family(family).plane, "gaussians", steps=800):
+        plane = registry.family(family).plane
+        nets[family] = fresh(family)
+        for _ in Training(nets[family], plane, "gaussians").run(STEPS.get(family, 800)):
             pass
     return nets
 
 
-def draw(family: str, name: str, net: PlaneNet, steps: int = 40, count: int = 800) -> Tensor:
-    options = dataclasses.replace(registry.face(family).samplers[name].options(), steps=steps, clip=False)
-    noise = CloudNoise(0, count)
-    with torch.inference_mode():
-        result = run_alone(registry.family(family).plane.start(name, options, noise.normal(), noise), net.nets)
-    return result.x if isinstance(result, Outcome) else result
-
-
-def off(points: Tensor) -> float:
-    """Mean distance to the nearest of the eight centres; 0.075 for the density itself."""
-    angles = torch.arange(8) * torch.pi / 4
-    return torch.cdist(points, 0.8 * torch.stack([angles.cos(), angles.sin()], 1)).min(1).values.mean().item()
-
-
 @pytest.mark.parametrize("family", registry.NAMES)
-def test_every_sampler_finds_the_eight_gaussians(family: str, learnt: dict[str, PlaneNet]) -> None:
-    for name in registry.face(family).samplers:
+def test_every_sampler_finds_the_eight_gaussians(family: str, learnt: Mapping[str, nn.Module]) -> None:
+    samplers = registry.face(family).samplers
+    for name in samplers:
         points = draw(family, name, learnt[family])
-        assert off(points) < 0.16, name
+        assert off(points) < (0.2 if family == "gan" else 0.16), name                      # a generator bridges gaps: it is continuous
         nearest = torch.atan2(points[:, 1], points[:, 0]).div(torch.pi / 4).round().remainder(8)
-        assert len(nearest.unique()) == 8, name                       # none of them is forgotten
-    assert off(torch.randn(800, 2)) > 0.3
+        assert len(nearest.unique()) == (1 if name == "greedy" else 8), name              # none of them is forgotten
+    assert off(draw(family, next(iter(samplers)), fresh(family))) > 0.25                  # it is learnt
 
 
-@pytest.mark.parametrize("family", registry.NAMES)
-def test_the_likelihood_integrates_to_one_and_is_high_where_data_is(family: str, learnt: dict[str, PlaneNet]) -> None:
-    log_density, options = registry.family(family).plane.log_density, next(iter(registry.face(family).samplers.values())).options()
-    line = torch.linspace(-1.5, 1.5, 60)
+@pytest.mark.parametrize("family", LIKELY)
+def test_the_likelihood_integrates_to_one_and_is_high_where_data_is(family: str, learnt: Mapping[str, nn.Module]) -> None:
+    plane, options = registry.family(family).plane, next(iter(registry.face(family).samplers.values())).options()
+    assert plane.log_density is not None
+    line = torch.linspace(-1.5, 1.5, 48)
     grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2)
-    log_p = run_alone(log_density(grid, options), learnt[family].nets).x[:, 0]
-    assert log_p.exp().sum().item() * (3 / 59) ** 2 == pytest.approx(1, abs=0.1)
     data = sample_density("gaussians", 500, np.random.default_rng(1))
-    assert run_alone(log_density(data, options), learnt[family].nets).x.mean() > log_p.mean() + 3
+    there, where_data_is = (run_alone(plane.log_density(x, options), plane.nets(learnt[family])).x[:, 0] for x in (grid, data))
+    assert there.exp().sum().item() * (3 / 47) ** 2 == pytest.approx(1, abs=0.1)
+    assert where_data_is.mean() > there.mean() + 3
 
 
-@pytest.mark.parametrize("family", registry.NAMES)
-def test_fields_point_and_are_finite_at_all_times(family: str, learnt: dict[str, PlaneNet]) -> None:
+@pytest.mark.parametrize("family", FIELDS)
+def test_fields_point_and_are_finite_at_all_times(family: str, learnt: Mapping[str, nn.Module]) -> None:
     plane, spec = registry.family(family).plane, next(iter(registry.face(family).samplers.values()))
+    assert plane.field is not None
     for share in (0.0, 0.5, 1.0):
         t = plane.noise_at + share * (plane.data_at - plane.noise_at)
         arrows = plane.field(learnt[family], torch.randn(50, 2), t, spec.options())
         assert arrows.shape == (50, 2) and torch.isfinite(arrows).all() and arrows.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", [name for name in registry.NAMES if len(registry.family(name).plane.parts) > 1])
+def test_a_step_of_a_part_moves_that_part_alone(family: str) -> None:
+    plane, net = registry.family(family).plane, fresh(family)
+    training = Training(net, plane, "moons")
+    for name, part in plane.parts.items():
+        before = {n: p.clone() for n, p in net.named_parameters()}
+        training.step([name])
+        moved = {n for n, p in net.named_parameters() if not torch.equal(p, before[n])}
+        assert moved and all(n.startswith(part.prefix) for n in moved), name
+
+
+def test_parts_learn_in_their_own_time() -> None:
+    plane = registry.family("vqvae").plane
+    names = [list(losses) for _, losses in Training(fresh("vqvae"), plane, "moons").run(10)]
+    assert names == [["codes"]] * 6 + [["prior"]] * 4
+    assert [list(losses) for _, losses in Training(fresh("gan"), registry.family("gan").plane, "moons").run(2)] == [["D", "G"]] * 2
 
 
 def test_densities() -> None:

@@ -22,8 +22,8 @@ sx.kinds.canvas = (root, props, trigger) => {
   const tile = (index) => {
     const image = sx.el("img", {alt: `picture ${index + 1}`, draggable: "false",
       onload: () => { if (index === 0 && image.naturalWidth !== size) { size = image.naturalWidth; arrange(tiles.length); } }});
-    const tools = sx.el("div", {class: "sx-tools"});
-    return {node: sx.el("figure", {class: "sx-tile", onmouseenter: () => { chosen = index; redraw(); }}, image, tools), image, tools};
+    const tools = sx.el("div", {class: "sx-tools"}), says = sx.el("figcaption", {class: "sx-says sx-num"});
+    return {node: sx.el("figure", {class: "sx-tile", onmouseenter: () => { chosen = index; redraw(); }}, image, says, tools), image, tools, says};
   };
   let chosen = 0, shown = null, at = null;
   const redraw = () => { if (shown) tell(shown, chosen); };
@@ -56,7 +56,7 @@ sx.kinds.canvas = (root, props, trigger) => {
     const parts = [];
     if (running) {
       parts.push(view.status === "running" ? `step ${view.step}/${view.total || "…"}` : view.note || view.status);
-      if (view.calls) parts.push(`${view.calls} calls`);
+      if (view.calls) parts.push(`${view.calls} call${view.calls === 1 ? "" : "s"}`);
       if (view.ms_per_call) parts.push(`${view.ms_per_call.toFixed(1)} ms/call`);
       if (view.seconds_left != null) parts.push(`${sx.seconds(view.seconds_left)} left`);
       view.x0.forEach((url, k) => { tiles[k].image.src = url; });
@@ -68,9 +68,14 @@ sx.kinds.canvas = (root, props, trigger) => {
       }
     } else {
       if (view.status === "done") {
-        parts.push(view.title.split(" · ").slice(-2).join(" · "), `${view.calls} calls`, sx.seconds(view.seconds));
+        const made = view.title.split(" · ").slice(-2).join(" · ");
+        parts.push(made, ...(made.endsWith(" call") ? [] : [`${view.calls} calls`]), sx.seconds(view.seconds));
         if (view.ms_per_call) parts.push(`${view.ms_per_call.toFixed(1)} ms/call`);
-        view.shots.forEach((shot, k) => { tiles[k].image.src = shot.url; tiles[k].tools.replaceChildren(...tools(shot)); });
+        view.shots.forEach((shot, k) => {
+          tiles[k].image.src = shot.url;
+          tiles[k].tools.replaceChildren(...tools(shot));
+          tiles[k].says.textContent = shot.note || "";
+        });
       }
       if (view.error) parts.push(view.error);
       if (view.note) parts.push(view.note);

@@ -6,8 +6,8 @@ sx.kinds.process = (root, props) => {
     const image = sx.el("img", {alt: label, class: "sx-inside-image", src: empty});
     return [image, sx.el("figure", {title}, sx.el("figcaption", {}, label), image)];
   };
-  const {field, estimate, tangent} = sx.inside[props.family];
-  const [x_t, left] = picture("x_t", "The state at this step, scaled to be seen");
+  const {state, field, estimate, tangent, ways: drawsWays} = sx.inside[props.family];
+  const [x_t, left] = picture(state, "The state at this step, scaled to be seen");
   const [x0, right] = picture(estimate, "The network's estimate of the finished picture");
   const [size, third] = picture(field, "How large the network's answer is at each pixel; white is the largest");
   const numbers = sx.el("dl", {class: "sx-numbers sx-num"});
@@ -19,18 +19,18 @@ sx.kinds.process = (root, props) => {
     sx.el("option", {value: "pixels"}, "Way of 13 pixels, from noise to picture"), sx.el("option", {value: "pictures"}, "Way of one pixel in all pictures"));
   const ways = sx.el("figure", {class: "sx-ways", hidden: true}, sx.el("figcaption", {}, which), plot);
   root.replaceChildren(sx.el("div", {class: "sx-three"}, left, right, third), hint, formula, numbers, ways);
-  const glyphs = {"\\bar\\alpha": "ᾱ", "\\alpha": "α", "\\sigma": "σ", "\\beta": "β", "\\theta": "θ", "\\lambda": "λ", "\\|": "‖"};
+  const glyphs = {"\\bar\\alpha": "ᾱ", "\\alpha": "α", "\\sigma": "σ", "\\beta": "β", "\\theta": "θ", "\\lambda": "λ", "\\tau": "τ", "\\|": "‖"};
   const plain = (name) => {
     let text = name.replace(/\\sqrt\{(.*)\}$/, "√($1)");
     for (const [tex, glyph] of Object.entries(glyphs)) text = text.replaceAll(tex, glyph);
-    return text.replaceAll("_θ", "θ").replace("^2", "²").replaceAll("_t", "ₜ").replaceAll("_s", "ₛ").replaceAll("_", "");
+    return text.replaceAll("_θ", "θ").replace("^2", "²").replaceAll("_t", "ₜ").replaceAll("_i", "ᵢ").replaceAll("_s", "ₛ").replaceAll("_", "");
   };
   let paths = null, of = null, latest = null;
   const MIDDLE = 6;
   const draw = (index, step) => {
     latest = [index, step];
     const chosen = (all) => which.value === "pictures" ? all.map((picture) => picture[MIDDLE]) : all[index];
-    const lines = paths && paths.values.length ? chosen(paths.values) : null;
+    const lines = drawsWays && paths && paths.values.length ? chosen(paths.values) : null;
     ways.hidden = !lines || lines[0].length < 2;
     if (ways.hidden) return;
     const slopes = tangent && paths.slopes.length ? chosen(paths.slopes) : null;

@@ -13,7 +13,7 @@ from pipelines.dalle import objective
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.nets import dvae
-from pipelines.nets.codes import CodesConfig
+from pipelines.nets.codes import UNKNOWN, CodesConfig
 from pipelines.nets.dvae import DiscreteVAE, gumbel_softmax
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Remembering, run_alone
@@ -52,14 +52,13 @@ def test_the_loss_by_its_parts(net: DALLE) -> None:
 def test_drawn_tokens_are_the_likeliest_of_the_uncached_reading(net: DALLE) -> None:
     tokens = tokenizer().batch(["a red star", "a large blue ring"])
 
-    def look(drawn: list[Drawn]) -> Iterator[Any]:
-        assert drawn[-1].top.shape == (2, 5) and torch.all(drawn[-1].top_p[:, :-1] >= drawn[-1].top_p[:, 1:])
+    def look(drawn: Drawn) -> Iterator[Any]:
+        assert torch.equal(drawn.p, drawn.logits.softmax(1).amax(1))
         return iter(())
 
     def sampler():
         words, null = net.words(tokens), net.words(tokenizer().batch(["", ""]))
-        return continued(KEY, words, null, 1.0, torch.zeros(2, 0, dtype=torch.int64), 16, RowNoise((0, 1), (1,)),
-                         Greedy(), look)
+        return continued(KEY, words, null, 1.0, torch.full((2, 16), UNKNOWN), RowNoise((0, 1), (1,)), Greedy(), look)
 
     with torch.inference_mode():
         found = run_alone(sampler(), {KEY: Remembering(net.read, CONFIG.transformer.memory)})

@@ -112,10 +112,10 @@ def test_slots_are_given_back_however_a_job_ends(reader: Reader) -> None:
 def test_a_slab_grows_and_gives_low_slots_first() -> None:
     slab = Slab((1, 2, 1, 3, 4), torch.device("cpu"))
     first, second = slab.take(3), slab.take(FIRST)
-    assert first.tolist() == [0, 1, 2] and slab.memory.shape[2] == 2 * FIRST and slab.used == FIRST + 3
+    assert first == [0, 1, 2] and slab.memory.shape[2] == 2 * FIRST and slab.used == FIRST + 3
     slab.memory[:, :, second[0]] = 7
     slab.free(first)
-    assert slab.take(2).tolist() == [0, 1] and slab.memory[0, 0, second[0], 0, 0, 0] == 7
+    assert slab.take(2) == [0, 1] and slab.memory[0, 0, second[0], 0, 0, 0] == 7
 
 
 def test_rows_that_lie_apart_read_the_same(reader: Reader) -> None:

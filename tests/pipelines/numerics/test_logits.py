@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 from scipy.stats import chisquare
 
-from pipelines.numerics.logits import draw, guided_logits, restricted
+from pipelines.numerics.logits import draw, guided_logits, gumbel_of, gumbels, restricted
 from pipelines.numerics.rng import RowNoise
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.5, 0.0, -1.0, -3.0]])
@@ -12,9 +12,9 @@ LOGITS = torch.tensor([[2.0, 1.0, 0.5, 0.0, -1.0, -3.0]])
 
 def test_temperature_and_restrictions_by_hand() -> None:
     p = LOGITS.softmax(1)[0]
-    assert torch.allclose(restricted(LOGITS).exp()[0], p)
-    assert torch.allclose(restricted(LOGITS, temperature=2.0).exp()[0], (LOGITS / 2).softmax(1)[0])
-    two = restricted(LOGITS, top_k=2).exp()[0]
+    assert torch.equal(restricted(LOGITS), LOGITS)
+    assert torch.allclose(restricted(LOGITS, temperature=2.0), LOGITS / 2)
+    two = restricted(LOGITS, top_k=2).softmax(1)[0]
     assert torch.allclose(two[:2], p[:2] / p[:2].sum()) and two[2:].sum() == 0
     share = float(p[:2].sum())
     assert (restricted(LOGITS, top_p=share - 0.01).exp()[0] > 0).sum() == 2
@@ -24,11 +24,11 @@ def test_temperature_and_restrictions_by_hand() -> None:
 
 
 def test_draws_have_the_probabilities() -> None:
-    log_p = restricted(LOGITS, temperature=1.3, top_k=5)
-    drawn = draw(log_p.expand(20_000, -1), torch.rand(20_000, 6, generator=torch.Generator().manual_seed(0)))
+    logits = restricted(LOGITS, temperature=1.3, top_k=5)
+    drawn = draw(logits.expand(20_000, -1), gumbel_of(torch.rand(20_000, 6, generator=torch.Generator().manual_seed(0))))
     counts = torch.bincount(drawn, minlength=6)
     assert counts[5] == 0
-    assert chisquare(counts[:5].numpy(), 20_000 * log_p[0, :5].double().softmax(0).numpy()).pvalue > 0.01
+    assert chisquare(counts[:5].numpy(), 20_000 * logits[0, :5].double().softmax(0).numpy()).pvalue > 0.01
 
 
 def test_guidance_on_logits() -> None:
@@ -43,3 +43,9 @@ def test_a_rows_numbers_are_its_own() -> None:
     three, alone = RowNoise((4, 5, 6), (2, 3)), RowNoise((5,), (2, 3))
     for _ in range(2):
         assert torch.equal(three.uniform(7)[1:2], alone.uniform(7))
+
+
+def test_gumbel_noise_does_not_depend_on_how_far_ahead_it_is_drawn() -> None:
+    ahead, single = gumbels(RowNoise((4, 5), (1,)), 7, 3), gumbels(RowNoise((4, 5), (1,)), 7, 1)
+    for _ in range(5):
+        assert torch.equal(next(ahead), next(single))

@@ -35,15 +35,15 @@ def net() -> VQVAE:
     return net
 
 
-def nothing(drawn: list[Drawn]) -> Iterator[Any]:
+def nothing(drawn: Drawn) -> Iterator[Any]:
     return iter(())
 
 
 def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: object, given: Tensor | None = None) -> Sampler:
     rows = len(seeds)
     start, null = (net.start(torch.full((rows,), which)) for which in (label, LABELS))
-    given = torch.zeros(rows, 0, dtype=torch.int64) if given is None else given
-    return continued(KEY, start, null, scale, given, 4, RowNoise(seeds, (1,)), options, nothing)
+    given = torch.full((rows, 4), UNKNOWN) if given is None else given
+    return continued(KEY, start, null, scale, given, RowNoise(seeds, (1,)), options, nothing)
 
 
 def nets(net: VQVAE) -> dict:
@@ -58,7 +58,7 @@ def exact(net: VQVAE, label: int, scale: float = 1.0, options: object | None = N
         log_p = torch.zeros(81)
         for i in range(4):
             given = guided_logits(logits[0][:, i], logits[1][:, i], scale)
-            log_p += restricted(given, *rule(options)).gather(1, EVERY[:, i:i + 1])[:, 0]
+            log_p += restricted(given, *rule(options)).log_softmax(1).gather(1, EVERY[:, i:i + 1])[:, 0]
         return log_p.exp()
 
 
@@ -95,12 +95,31 @@ def test_greedy_takes_the_likeliest(net: VQVAE) -> None:
 
 
 def test_given_tokens_stay_and_rows_are_their_own(net: VQVAE) -> None:
-    given = torch.tensor([[2, 0], [1, 1], [0, 2]])
+    given = torch.tensor([[2, 0, UNKNOWN, UNKNOWN], [1, 1, UNKNOWN, UNKNOWN], [0, 2, UNKNOWN, UNKNOWN]])
     engine = Engine(nets(net), cores=2)
     three = engine.submit(sampling(net, 9, 2.0, (4, 5, 6), Ancestral(), given)).result()
     alone = engine.submit(sampling(net, 9, 2.0, (5,), Ancestral(), given[1:2])).result()
     engine.close()
-    assert torch.equal(three[:, :2], given) and torch.equal(three[1:2], alone)
+    assert torch.equal(three[:, :2], given[:, :2]) and torch.equal(three[1:2], alone)
+
+
+def test_given_tokens_may_lie_between_drawn_ones(net: VQVAE) -> None:
+    """With the second and the last token given, the others are drawn from what came before each, and no more calls are made."""
+    given = torch.tensor([[UNKNOWN, 2, UNKNOWN, 1]]).expand(6000, 4)
+    calls = []
+
+    def counting(*arguments: Any) -> Tensor:
+        calls.append(arguments[0].shape[1])
+        return net.read(*arguments)
+    with torch.inference_mode():
+        found = run_alone(sampling(net, 7, 1.0, tuple(range(6000)), Ancestral(), given), {KEY: Remembering(counting, CONFIG.prior.memory)})
+        start = net.start(torch.tensor([7]))
+        first = net.prior(start)[0, -1].softmax(0)
+        third = [net.prior(torch.cat([start, torch.tensor([[z, 2]])], 1))[0, -1].softmax(0) for z in range(3)]
+    assert calls == [1, 2] and (found[:, 1] == 2).all() and (found[:, 3] == 1).all()
+    expected = torch.stack([first[z] * third[z] for z in range(3)]).flatten().double()
+    counts = torch.bincount(3 * found[:, 0] + found[:, 2], minlength=9)
+    assert chisquare(counts.numpy(), (6000 * expected / expected.sum()).numpy()).pvalue > 0.001
 
 
 def test_training_the_prior_lowers_its_objective(net: VQVAE) -> None:

@@ -1,0 +1,49 @@
+"""The Families tab: one caption drawn by all families at once, and what was measured of them side by side."""
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from app.service import Service
+from app.ui.components import drawn, sentence
+from app.ui.family import PROMPTS
+from app.views import UserError
+
+
+def families_tab(service: Service) -> gr.HTML:
+    """Build the tab; returns the cards, whose pictures can be sent to their families' tabs."""
+    with gr.Tab("Families", id="families", elem_id="families-tab"):
+        with gr.Row(elem_classes="sx-line"):
+            prompt = gr.Textbox(PROMPTS[0], label="Prompt for all families", scale=3, min_width=260, max_lines=1, elem_id="families-prompt")
+            count = gr.Number(1, label="Images each", precision=0, min_width=90, scale=0, elem_id="families-count")
+            seed = gr.Number(7, label="Seed", precision=0, min_width=120, scale=0, elem_id="families-seed")
+            dice = gr.Button("⚄", size="sm", min_width=36, scale=0, elem_id="families-dice", elem_classes="sx-icon")
+            run = gr.Button("Draw all   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="families-run",
+                            elem_classes="sx-generate")
+        chips = drawn("chips", json.dumps(PROMPTS), elem_id="families-chips")
+        message = sentence("families-message")
+        cards = drawn("families", json.dumps({}), elem_id="families-cards",
+                      samplers={info.name: {s.name: s.title for s in info.samplers} for info in service.families()})
+        drawn("measured", elem_id="families-measured")
+        drawn("tips", json.dumps({"families-dice": "A new random seed.", "families-seed": "The same seed for every family.",
+                                  "families-count": "Pictures of each family; picture k has the seed plus k."}))
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def draw(prompt: str, seed: Any, count: Any) -> tuple[Any, str]:
+        try:
+            drawings = service.side_by_side.draw(prompt or "", seed, count)
+        except UserError as error:
+            return gr.skip(), json.dumps({"error": str(error)})
+        return json.dumps({"drawings": [asdict(drawing) for drawing in drawings]}), json.dumps({})
+
+    def choose_prompt(event: gr.EventData) -> str:
+        return str(event._data.get("text", "")) or service.surprise(service.families()[0].name)
+
+    chips.select(choose_prompt, None, prompt, **quick)
+    dice.click(lambda: random.randrange(2**32), None, seed, **quick)
+    run.click(draw, [prompt, seed, count], [cards, message], **quick)
+    return cards

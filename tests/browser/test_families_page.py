@@ -1,0 +1,110 @@
+"""One caption drawn by all families, and the table and the chart of what they can do, in real Chromium."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pipelines import registry
+from tests.app.test_families import cell, table, write
+from tests.browser.conftest import Opener, serving
+from tests.browser.test_page import fill, tab
+from weights.catalog import entries
+
+CAPTION = "a large red star above a small blue ring"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A playground in which every family has a model, a small untrained one where none is bundled, and a table was measured."""
+    data: Path = tmp_path_factory.mktemp("families")
+    bundled = {entry.metadata["family"] for entry in entries()}
+    for family in registry.NAMES:
+        if family not in bundled:
+            write(data / "runs", f"tiny-{family}", family)
+    made = table(flow={"accuracy_one": 0.99, "accuracy_two": 0.95}, gan={"seconds_per_image": 0.004, "nfe": 1.0},
+                 dalle={"seconds_per_image": 0.1}, sde={"seconds_per_image": 0.6})
+    made["cells"] = [cell("euler", 5, 0.02, 0.7), cell("euler", 10, 0.05, 0.9)]
+    (data / "tables").mkdir()
+    (data / "tables" / "families.json").write_text(json.dumps(made), encoding="utf-8")
+    with serving(data, 7970) as found:
+        yield found
+
+
+def draw(page: Page, prompt: str) -> None:
+    tab(page, "Families")
+    fill(page, "families-prompt", prompt)
+    page.click("#families-run")
+
+
+def card(page: Page, family: str):
+    return page.locator(f"#families-cards [data-family={family}]")
+
+
+def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(open_page: Opener) -> None:
+    page = open_page()
+    draw(page, CAPTION)
+    expect(page.locator("#families-cards .sx-status")).to_contain_text("6 of 6 families drew it", timeout=120_000)
+    for family in registry.NAMES:
+        face = registry.face(family)
+        expect(card(page, family).locator("button img")).to_have_attribute("src", re.compile(r"^/image/[0-9a-f]{32}\.png$"))
+        expect(card(page, family)).to_contain_text(next(iter(face.samplers.values())).title)
+        expect(card(page, family)).to_contain_text(re.compile(r"\d+ calls? · [\d.]+ s a picture"))
+        accent = card(page, family).evaluate("card => getComputedStyle(card).getPropertyValue('--accent').trim()")
+        assert accent.lower() == face.accent.lower()
+    expect(card(page, "vqvae")).to_contain_text("knows classes only; it reads “red star”")
+    page.reload()                                                            # the page finds its drawings again
+    tab(page, "Families")
+    expect(page.locator("#families-cards .sx-status")).to_contain_text("6 of 6 families drew it")
+    card(page, "gan").get_by_role("button", name="Send to the GAN tab").click()
+    expect(page.get_by_role("tab", name="GAN", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#gan-prompt textarea")).to_have_value(CAPTION)
+    expect(page.locator("#gan-seed input")).to_have_value("7")
+
+
+def test_one_family_refuses_and_the_others_draw_several_by_the_keyboard(open_page: Opener) -> None:
+    page = open_page()
+    tab(page, "Families")
+    fill(page, "families-count", 3)
+    fill(page, "families-prompt", "<b>nice</b> things")
+    page.locator("#families-prompt input, #families-prompt textarea").first.press("Control+Enter")
+    expect(card(page, "vqvae").locator(".sx-error")).to_contain_text("name one in the prompt")
+    expect(page.locator("#families-cards .sx-status")).to_contain_text("5 of 6 families drew it", timeout=120_000)
+    expect(card(page, "gan").locator("button img")).to_have_count(3)
+    expect(card(page, "vqvae").locator("img")).to_have_count(0)
+    fill(page, "families-prompt", "")
+    page.click("#families-run")
+    expect(page.locator("#families-message")).to_contain_text("The prompt is empty")
+
+
+def test_table_and_chart_say_what_was_measured(open_page: Opener) -> None:
+    page = open_page(width=800)
+    page.get_by_role("button", name="Light or dark").click()
+    tab(page, "Families")
+    rows = page.locator("#families-measured tbody tr")
+    expect(rows).to_have_count(6)
+    flow = rows.filter(has=page.get_by_role("rowheader", name="Flow"))
+    expect(flow).to_contain_text("99.0 %")
+    expect(flow.locator(".sx-best").first).to_have_text("99.0 %")
+    assert flow.locator("td").nth(1).evaluate("cell => getComputedStyle(cell).textAlign") == "right"
+    expect(rows.filter(has_text="GAN")).to_contain_text("not defined")
+    said = page.locator("#families-measured li").filter(has_text="GAN")
+    expect(said).to_contain_text("one call, 0.004 s a picture, 125× faster than Flow")
+    expect(page.locator("#families-measured .sx-main")).to_have_count(6)
+    expect(page.locator("#families-measured .sx-point")).to_have_count(7)
+    labels = page.locator("#families-measured .sx-point-label")
+    boxes = [labels.nth(k).bounding_box() or {} for k in range(labels.count())]
+    assert len(boxes) == 6 and not any(
+        a["x"] < b["x"] + b["width"] and b["x"] < a["x"] + a["width"] and a["y"] < b["y"] + b["height"] and b["y"] < a["y"] + a["height"]
+        for k, a in enumerate(boxes) for b in boxes[:k])
+    page.locator("#families-measured .sx-point[tabindex='0']").focus()
+    tip = page.locator("#families-measured .sx-tip")
+    expect(tip).to_contain_text("GAN · Generator")                           # the fastest
+    page.keyboard.press("ArrowRight")
+    expect(tip).to_contain_text("Flow · Euler")
+    expect(page.locator("#families-measured .sx-curve")).to_have_attribute("points", re.compile(r"^\S+ \S+$"))
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

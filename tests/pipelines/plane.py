@@ -1,0 +1,34 @@
+"""What tests of the 2-D laboratory share."""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipelines import registry
+from pipelines.plane import CloudNoise
+from pipelines.protocol import Outcome, run_alone
+
+
+def fresh(family: str, **options: Any) -> nn.Module:
+    """A network of the plane that has learnt nothing yet."""
+    torch.manual_seed(0)
+    return registry.family(family).plane.network(registry.face(family).network(**options))
+
+
+def draw(family: str, name: str, net: nn.Module, count: int = 800, **wished: Any) -> Tensor:
+    """Points by a sampler, (count, 2), not clipped, in 40 steps where it takes steps."""
+    options, plane, noise = registry.face(family).samplers[name].options(), registry.family(family).plane, CloudNoise(0, count)
+    known = {f.name for f in dataclasses.fields(options)}
+    options = dataclasses.replace(options, **{n: v for n, v in {"steps": 40, "clip": False, **wished}.items() if n in known})
+    with torch.inference_mode():
+        result = run_alone(plane.start(name, options, noise.normal(), noise), plane.nets(net))
+    return result.x if isinstance(result, Outcome) else result
+
+
+def off(points: Tensor) -> float:
+    """Mean distance to the nearest of the eight centres; 0.075 for the density itself."""
+    angles = torch.arange(8) * torch.pi / 4
+    return torch.cdist(points, 0.8 * torch.stack([angles.cos(), angles.sin()], 1)).min(1).values.mean().item()

@@ -1,0 +1,126 @@
+"""Points as tokens: the density is that of the samples, codes are used, the prior knows how often."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from pipelines import registry
+from pipelines.dalle.network import DALLE
+from pipelines.dalle.plane import BINS, SPAN, WIDTH
+from pipelines.dalle.plane import PLANE as DALLE_PLANE
+from pipelines.plane import CloudNoise, Training, sample_density
+from pipelines.protocol import Preview, run_alone
+from pipelines.vqvae.plane import CODES, LENGTH
+from pipelines.vqvae.plane import PLANE as VQ_PLANE
+from tests.pipelines.plane import draw, fresh
+
+DATA = sample_density("moons", 4000, np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def transformer() -> DALLE:
+    net = fresh("dalle")
+    for _ in Training(net, DALLE_PLANE, "moons").run(120):
+        pass
+    assert isinstance(net, DALLE)
+    return net
+
+
+def probabilities(net: DALLE) -> torch.Tensor:
+    """Of all bins, (BINS, BINS), by the density in their middles."""
+    middle = (torch.arange(BINS) + 0.5) * WIDTH - SPAN
+    assert DALLE_PLANE.log_density is not None
+    log_p = run_alone(DALLE_PLANE.log_density(torch.cartesian_prod(middle, middle), None), DALLE_PLANE.nets(net)).x
+    return (log_p.exp() * WIDTH ** 2).detach().double().reshape(BINS, BINS)
+
+
+def agreement(net: DALLE, temperature: float) -> float:
+    """p-value of the bins of 6,000 samples under the density; bins where fewer than 5 are expected count as one."""
+    points, p = draw("dalle", "ancestral", net, 6000, temperature=temperature), probabilities(net)
+    x, y = net.codes(points)[:, 0].unbind(1)
+    counts = torch.bincount(x * BINS + y, minlength=BINS ** 2)
+    expected = len(points) * (p / p.sum()).flatten()
+    often = expected >= 5
+    found = [*counts[often].tolist(), int(counts[~often].sum())]
+    return float(chisquare(found, [*expected[often].tolist(), float(expected[~often].sum())]).pvalue)
+
+
+def test_the_density_over_the_bins_sums_to_one_and_samples_follow_it(transformer: DALLE) -> None:
+    assert probabilities(transformer).sum().item() == pytest.approx(1, abs=1e-4)
+    assert agreement(transformer, 1.0) > 1e-3
+    assert agreement(transformer, 1.3) < 1e-6                              # bolder samples are not those of the model
+
+
+def test_what_is_learnt_is_the_density_of_the_data(transformer: DALLE) -> None:
+    """Cross-entropy in nats a point, within a quarter of what 4,000 counted points give; a net that knows nothing needs log 48^2."""
+    nats = DALLE_PLANE.figures(transformer, DATA)["bits a token"] * 2 * math.log(2)
+    assert DALLE_PLANE.figures(fresh("dalle"), DATA)["bits a token"] * 2 * math.log(2) > math.log(BINS ** 2)
+    z = transformer.codes(DATA)[:, 0]
+    p = torch.bincount(z[:, 0] * BINS + z[:, 1]).double() / len(DATA)
+    entropy = -(p * p.clamp(min=1e-12).log()).sum().item()
+    assert entropy < nats < 1.25 * entropy
+
+
+def test_first_the_column_then_the_place_in_it(transformer: DALLE) -> None:
+    noise, looks = CloudNoise(0, 50), []
+    sampler = DALLE_PLANE.start("ancestral", registry.face("dalle").samplers["ancestral"].options(), noise.normal(), noise)
+
+    def watched():
+        answer = None
+        while True:
+            try:
+                wish = sampler.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(wish, Preview):
+                looks.append(wish)
+                answer = None
+            else:
+                answer = yield wish
+    final = run_alone(watched(), DALLE_PLANE.nets(transformer))
+    assert [look.t for look in looks] == [0, 1] and DALLE_PLANE.data_at == 2
+    assert (looks[0].x_t == -SPAN).all() and (looks[1].x_t[:, 1] == -SPAN).all()
+    assert ((looks[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()
+
+
+def test_the_shade_is_the_share_of_the_tokens(transformer: DALLE) -> None:
+    """Of a column first, then of a bin."""
+    p, middle = probabilities(transformer), (torch.arange(BINS) + 0.5) * WIDTH - SPAN
+    grid = torch.cartesian_prod(middle, middle)
+    for t, expected in ((1.0, p.sum(1, keepdim=True).expand(-1, BINS)), (2.0, p)):
+        shade = DALLE_PLANE.view(transformer, grid, DATA, t).shade
+        assert shade is not None
+        assert torch.allclose(shade.double().square(), (expected / expected.max()).flatten(), atol=1e-4)
+
+
+@pytest.mark.parametrize("codebook", ["gradient", "ema"])
+def test_codes_are_used_points_come_back_and_the_prior_knows_how_often(codebook: str) -> None:
+    net = fresh("vqvae", codebook=codebook)
+    before = VQ_PLANE.figures(net, DATA)
+    for _ in Training(net, VQ_PLANE, "moons").run(350):
+        pass
+    after = VQ_PLANE.figures(net, DATA)
+    assert after["codes used"] >= 12 and 6 < after["perplexity"] <= CODES and before["perplexity"] < 3
+    assert after["error"] < 0.13 and before["error"] > 3 * after["error"]
+    pairs = net.codes(DATA)[:, 0] @ torch.tensor([CODES, 1])
+    p = torch.bincount(pairs).double() / len(pairs)
+    entropy = -(p * p.clamp(min=1e-12).log2()).sum().item() / LENGTH
+    assert entropy - 0.02 < after["bits a code"] < entropy + 0.15 < 4                     # no code is cheaper than its entropy
+    every = net.decode(torch.cartesian_prod(torch.arange(CODES), torch.arange(CODES))[:, None])
+    for name in registry.face("vqvae").samplers:
+        assert torch.cdist(draw("vqvae", name, net, 200), every).min(1).values.max() < 1e-5
+
+
+def test_cells_are_those_of_the_codes_and_places_those_of_the_decoder() -> None:
+    net = fresh("vqvae")
+    Training(net, VQ_PLANE, "moons").step(["codes"])
+    view = VQ_PLANE.view(net, DATA, DATA, 0.0)
+    assert view.cells is not None and view.places is not None
+    assert torch.equal(net.decode(view.cells[:, None]), net.decode(net.codes(DATA)))
+    assert len(view.places) == len(view.cells.unique(dim=0))
+    assert VQ_PLANE.field is not None
+    assert torch.allclose(DATA + VQ_PLANE.field(net, DATA, 0.0, None), net.decode(net.codes(DATA)), atol=1e-6)
