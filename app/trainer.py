@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     loss = _staged(net, family, args.stage)
     if until is not None:
         options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
-    with closing(train(net, loss, options, folder, device, net.config.size, data, family.betas)) as steps:
+    with closing(train(net, loss, options, folder, device, net.config.size, data, family.betas, family.fp32)) as steps:
         for last in steps:
             if last.step % 20 == 0:
                 progress(int(last.seconds), int(60 * options.minutes),

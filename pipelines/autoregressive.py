@@ -47,18 +47,17 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
     rows, guided = len(prompt), scale not in (0.0, 1.0)
     readers = [(prompt, Cache(rows)), (null, Cache(rows))] if guided else [(prompt if scale else null, Cache(rows))]
     fresh = [start for start, _ in readers]
-    position, tokens, random, limits = 0, given.clone(), None, rule(options)
+    position, tokens, random, limits = prompt.new_zeros(rows), given.clone(), None, rule(options)
     for index, known in enumerate((given[0] != UNKNOWN).tolist()):
         if known:                                      # read together with what comes after it
             fresh = [torch.cat([new, given[:, index:index + 1]], 1) for new in fresh]
             continue
-        at = prompt.new_full((rows,), position)
-        answers = yield tuple(Call(net, new, at, {}, cache) for new, (_, cache) in zip(fresh, readers, strict=True))
+        answers = yield tuple(Call(net, new, position, {}, cache) for new, (_, cache) in zip(fresh, readers, strict=True))
         logits = guided_logits(answers[0], answers[1], scale) if guided else answers[0]
         random = random or gumbels(noise, logits.shape[1], AHEAD)
         token = draw(restricted(logits, *limits), next(random))
         tokens[:, index] = token
         yield from look(Drawn(index, token, logits, tokens))
-        position += fresh[0].shape[1]
+        position = position + fresh[0].shape[1]
         fresh = [token[:, None]] * len(readers)
     return tokens

@@ -115,6 +115,7 @@ class Family:
     #                                          the seed to the second one;
     mixture: Callable[..., Sampler] | None = None      # likewise, layouts of count seeds by styles of count others
     betas: tuple[float, float] = (0.9, 0.99)                              # of Adam in training
+    fp32: bool = False                                                    # trained in fp32 also where bfloat16 products are faster
 
 
 NAMES = ("diffusion", "sde", "flow", "vqvae", "gan", "dalle")

@@ -49,7 +49,8 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99)) -> Generator[Progress, None, None]:
+          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99),
+          fp32: bool = False) -> Generator[Progress, None, None]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
 
     data: what to learn from; None: pictures of `size` pixels, rendered as they are needed.
@@ -62,7 +63,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=betas, weight_decay=0.01)
     state = _resume(run, net, ema, optimizer)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device))
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=not fp32 and fast_bf16(device))
     for part in net.children() if options.compile else ():
         part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()

@@ -14,6 +14,7 @@ from pipelines.protocol import Answer, Call
 # Few fixed sizes, so that a network sees few shapes; the steps are small, since padded rows are wasted work.
 BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 START = 7                              # index of the first limit: 16 rows, before anything is measured
+RETRY = 16                             # batches after which a larger size gets another chance
 
 
 def group_key(call: Call) -> tuple:
@@ -48,9 +49,13 @@ class Group:
     waiting: list[Piece] = field(default_factory=list)
     rate: dict[int, float] = field(default_factory=dict)         # bucket -> rows per second, running mean
     seen: set[int] = field(default_factory=set)                  # buckets that are warmed up
+    batches: int = 0
 
     def limit(self) -> int:
-        """The largest batch worth forming: one bucket more than was measured, until rows per second no longer rise."""
+        """The largest batch worth forming: one bucket more than was measured, until rows per second no longer rise.
+
+        Now and then a larger one, since what else runs on the machine can make a size look slow that is not.
+        """
         if not self.rate:
             return self.buckets[min(len(self.buckets) - 1, START)]
         best = max(self.rate.values())
@@ -58,10 +63,12 @@ class Group:
         above = [b for b in self.buckets if b > largest]
         if above and self.rate[largest] >= 0.97 * best:
             return above[0]
-        return min(b for b, rate in self.rate.items() if rate >= 0.97 * best)
+        found = min(b for b, rate in self.rate.items() if rate >= 0.97 * best)
+        return next((b for b in self.buckets if b > found), found) if self.batches % RETRY == 0 else found
 
     def measured(self, bucket: int, seconds: float) -> None:
         """Note a batch's time; the first of a size is not counted, since it includes the warm-up."""
+        self.batches += 1
         if bucket not in self.seen:
             self.seen.add(bucket)
             return

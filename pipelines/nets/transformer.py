@@ -33,12 +33,15 @@ class Window:
     def __init__(self, memory: Tensor, slots: Tensor, positions: Tensor) -> None:
         _, _, count, heads, length, _ = memory.shape
         low, high, self.top = int(slots.min()), int(slots.max()) + 1, int(positions.max()) + 1
-        self.memory, self.span = memory, high - low
+        self.span = high - low
         apart = self.span > 2 * len(slots)
-        self.rows = slots if apart else slice(low, high)
+        # Of every layer: all vectors in a row, to be written, and what is read.
+        self.vectors = memory.flatten(1, 4).unbind()
+        self.read = memory[:, :, :, :, :self.top].unbind() if apart else memory[:, :, low:high, :, :self.top].unbind()
+        self.slots = slots if apart else None
         together = apart or torch.equal(slots, torch.arange(low, high, device=slots.device))
         self.place = None if together else slots - low                   # of the call's rows among those that are read
-        # Where the vectors of a layer's keys and values go, whose number counts kinds, slots, heads and positions.
+        # Where keys and values go among the vectors, whose number counts kinds, slots, heads and positions.
         keys = (slots[:, None, None] * heads + torch.arange(heads, device=slots.device)[:, None]) * length + positions[:, None]
         self.where = torch.stack([keys, keys + count * heads * length]).flatten()
         hidden = torch.arange(self.top, device=slots.device) > positions[:, :, None]             # (B, n, top)
@@ -55,8 +58,9 @@ class Window:
 
         qkv (3, B, heads, n, d); (B, heads, n, d).
         """
-        self.memory[layer].view(-1, qkv.shape[4]).index_copy_(0, self.where, qkv[1:].reshape(-1, qkv.shape[4]))
-        keys, values = self.memory[layer, :, self.rows, :, :self.top]
+        self.vectors[layer].index_copy_(0, self.where, qkv[1:].reshape(-1, qkv.shape[4]))
+        read = self.read[layer] if self.slots is None else self.read[layer][:, self.slots]
+        keys, values = read.unbind()
         h = F.scaled_dot_product_attention(self._spread(qkv[0]), keys, values, self.mask)
         return h if self.place is None else h[self.place]
 
@@ -76,7 +80,7 @@ class Block(nn.Module):
 
     def forward(self, h: Tensor, layer: int, window: Window | None) -> Tensor:
         qkv = self.projected(h)
-        seen = F.scaled_dot_product_attention(*qkv, is_causal=True) if window is None else window.attend(layer, qkv)
+        seen = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True) if window is None else window.attend(layer, qkv)
         h = h + self.out(seen.transpose(1, 2).flatten(2))
         return h + self.perceptron(h)
 

