@@ -1,6 +1,7 @@
 """Byte-pair encoding of captions (Sennrich et al. 2016), by the `tokenizers` library, trained on the caption corpus."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,14 +18,14 @@ LENGTH = 24                                  # tokens a model reads, START and E
 PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unknown>"
 
 
-def train_bpe(captions: int = 20_000, vocabulary: int = 180) -> Tokenizer:
-    """Learn the merges from training captions. The ids differ from run to run, so the result is kept in `FILE`."""
+def train_bpe(texts: Iterable[str] | None = None, vocabulary: int = 180) -> Tokenizer:
+    """Learn the merges from texts; None: 20,000 training captions. The ids differ from run to run, so the result is kept in `FILE`."""
     bpe = Tokenizer(models.BPE(unk_token=UNKNOWN))
     bpe.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=[PAD, START, END, UNKNOWN], continuing_subword_prefix="##",
         initial_alphabet=list("abcdefghijklmnopqrstuvwxyz0123456789"), show_progress=False)
-    bpe.train_from_iterator((item("train", 0, i)[1] for i in range(captions)), trainer)
+    bpe.train_from_iterator(texts or (item("train", 0, i)[1] for i in range(20_000)), trainer)
     return bpe
 
 

@@ -162,7 +162,7 @@ def vector_quantize_pytorch(folder: Path) -> float:
 
 
 def gan(folder: Path, fp32: bool = False) -> float:
-    """Our loop with the objective of the GAN family, in fp32 as the family says; the text encoder is held, as `launch.py train` holds it."""
+    """Our loop with the objective of the GAN family, in fp32 as the family says; the text encoder is held, as by `launch.py train`."""
     from pipelines.gan.family import FAMILY, loss
     from pipelines.gan.network import GAN, GANConfig
     net = GAN(GANConfig())
