@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipelines.captioned import read_captions
 from pipelines.data.dataset import Batch
+from pipelines.data.shapes import COLORS
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
 from pipelines.gan.options import GeneratorOptions, NetworkOptions
@@ -33,7 +34,8 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     """Both players' losses on a batch; captions are never left out, since there is no guidance."""
     assert isinstance(net, GAN)
     x = batch.x0.contiguous(memory_format=torch.channels_last)
-    return objective.loss(net, x, net.encode(batch.tokens), rng, NetworkOptions(**net.config.training).game)
+    wrong = objective.mismatched(batch.label, len(COLORS))
+    return objective.loss(net, x, net.encode(batch.tokens), wrong, rng, NetworkOptions(**net.config.training).game)
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device) -> Sampler:

@@ -51,15 +51,25 @@ def r1(discriminator: Callable[[Tensor, Cond], Tensor], x: Tensor, cond: Cond) -
     return slope.float().square().flatten(1).sum(1).mean()
 
 
-def loss(net: GAN, x: Tensor, cond: Cond, rng: torch.Generator, game: str = "non-saturating") -> Tensor:
-    """Discriminator's and generator's loss, summed; x (B, 3, H, H) real pictures in [-1, 1] with their captions.
+def mismatched(labels: Tensor, colors: int) -> Tensor:
+    """For each row the row (B,) whose caption is wrong for it: the next one when they are sorted by the main thing's colour.
+
+    Captions at random would nearly always differ in the colour, and the discriminator need not learn to see shapes.
+    """
+    order = labels.remainder(colors).argsort(stable=True)
+    return torch.empty_like(order).index_copy_(0, order, order.roll(-1))
+
+
+def loss(net: GAN, x: Tensor, cond: Cond, wrong: Tensor, rng: torch.Generator, game: str = "non-saturating") -> Tensor:
+    """Discriminator's and generator's loss, summed; x (B, 3, H, H) real pictures in [-1, 1] with their captions;
+    wrong (B,) rows whose captions do not fit.
 
     A real picture beside another's caption is a fake too (Reed et al. 2016, section 4.2), with half of the fakes' weight;
     else the discriminator need not read. rng draws z on the CPU.
     """
     rules = GAMES[game]
     fake = net.generate(torch.randn(len(x), 2, net.config.latent, generator=rng).to(x.device), cond)
-    other = {name: z.roll(1, 0) for name, z in cond.items()}
+    other = {name: z[wrong] for name, z in cond.items()}
     real_d, fake_d, other_d = net.discriminator(x, cond), net.discriminator(fake.detach(), cond), net.discriminator(x, other)
     judged = 0.5 * (rules.discriminator(real_d, fake_d) + rules.discriminator(real_d, other_d))
     some = slice(None, None, R1_EVERY)

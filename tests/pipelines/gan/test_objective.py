@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pipelines.gan.network import GAN, GANConfig, alikeness
-from pipelines.gan.objective import GAMES, held, loss, r1
+from pipelines.gan.objective import GAMES, held, loss, mismatched, r1
 from pipelines.nets.text import TextConfig
 from tests.tiny import TEXT
 
@@ -60,7 +60,7 @@ def test_r1_of_a_linear_discriminator() -> None:
 def test_each_network_learns_from_its_own_loss(net: GAN, game: str) -> None:
     rng, x = torch.Generator().manual_seed(0), torch.rand(4, 3, 32, 32) * 2 - 1
     cond = condition(net)
-    loss(net, x, cond, rng, game).backward()
+    loss(net, x, cond, torch.arange(4).roll(1), rng, game).backward()
     z = torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0))
     own = {name: p.grad.clone() for name, p in net.generator.named_parameters() if p.grad is not None}
     net.zero_grad()
@@ -71,6 +71,13 @@ def test_each_network_learns_from_its_own_loss(net: GAN, game: str) -> None:
     fake = net.generate(z, cond).detach()
     GAMES[game].generator(held(net.discriminator)(fake, cond))
     assert all(p.grad is None for p in net.discriminator.parameters())
+
+
+def test_wrong_captions_have_the_right_colour_where_possible() -> None:
+    labels = torch.randint(48, (64,), generator=torch.Generator().manual_seed(0))
+    wrong = mismatched(labels, 8)
+    assert sorted(wrong.tolist()) == list(range(64)) and (wrong != torch.arange(64)).all()
+    assert (labels[wrong] % 8 == labels % 8).sum() == 64 - len(set((labels % 8).tolist()))       # all but the last of each colour
 
 
 def test_pictures_and_scores_have_their_shapes(net: GAN) -> None:
@@ -100,7 +107,7 @@ def test_a_short_training_moves_the_generator_towards_the_data(net: GAN) -> None
     before = distance()
     for _ in range(120):
         optimizer.zero_grad()
-        loss(net, x, cond, rng).backward()
+        loss(net, x, cond, torch.arange(8).roll(1), rng).backward()
         nn.utils.clip_grad_norm_(parts, 1.0)
         optimizer.step()
     assert distance() < 0.5 * before
