@@ -24,7 +24,7 @@ class TopK(Ancestral):
 
 @dataclass(frozen=True)
 class TopP(Ancestral):
-    top_p: float = option(0.9, "Top p", "The fewest tokens whose probabilities sum to p may be drawn (nucleus).", symbol="p",
+    top_p: float = option(0.95, "Top p", "The fewest tokens whose probabilities sum to p may be drawn (nucleus).", symbol="p",
                           low=0.01, high=1)
 
 
@@ -33,8 +33,8 @@ class Greedy:
     """Nothing is left to choose."""
 
 
-def specs(ancestral: type, top_k: type, top_p: type, greedy: type) -> dict[str, SamplerSpec]:
-    """The four ways to choose a token, with a family's own options; one call of the network a token."""
+def specs(ancestral: type, top_k: type, top_p: type, greedy: type, first: str = "ancestral") -> dict[str, SamplerSpec]:
+    """The four ways to choose a token, with a family's own options, the default one first; one call of the network a token."""
     def nfe(options: object) -> int:
         return TOKENS
 
@@ -50,4 +50,4 @@ def specs(ancestral: type, top_k: type, top_p: type, greedy: type) -> dict[str, 
         SamplerSpec("greedy", "Greedy", "Always takes the likeliest token: one picture for a prompt, whatever the seed.",
                     "the limit of temperature 0", r"z_i = \arg\max \ell_i", _FILE, greedy, nfe),
     )
-    return {spec.name: spec for spec in found}
+    return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name != first)}
