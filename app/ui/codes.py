@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,9 +27,10 @@ class CodesPanel:
         """`model`: the control that names the weights."""
         def reconstruct(name: str, picture: Any) -> str:
             try:
-                return json.dumps({"view": asdict(service.codes.reconstruct(Ask(family, "", model=name), picture))})
+                found: dict[str, Any] = {"view": asdict(service.codes.reconstruct(Ask(family, "", model=name), picture))}
             except UserError as error:
-                return json.dumps({"error": str(error)})
+                found = {"error": str(error)}
+            return json.dumps(found | {"answer": time.time_ns()})           # the page draws changes, and the same may be asked twice
 
         self.reconstruct.click(reconstruct, [model, self.picture], self.shown, show_progress="minimal", api_visibility="private",
                                concurrency_limit=2)

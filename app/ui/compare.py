@@ -117,12 +117,11 @@ def compare_tab(service: Service) -> CompareTab:
     def change_model(name: str) -> float:
         return usual.get(name, {}).get("guidance_scale", request["guidance_scale"].default)
 
+    def change_family(name: str) -> tuple[Any, ...]:
+        return *tab.belonging(name), tab.axis(name), change_model(known[name][0].name if known[name] else "")
+
     model.input(change_model, model, guidance, **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    def change_family(name: str) -> tuple[Any, ...]:
-        models, rows = tab.belonging(name)
-        return models, rows, tab.axis(name), change_model(models.value)
-
     family.input(change_family, family, [model, samplers, steps, guidance], preprocess=False, **quick)
     for control in inputs[1:]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
