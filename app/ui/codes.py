@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import drawn
+from app.ui.components import Upload, drawn, upload
 from app.views import Ask, FamilyInfo, UserError
 
 HINT = "The codes of the latest picture appear here; or drop a picture of your own and reconstruct it."
@@ -17,7 +17,7 @@ HINT = "The codes of the latest picture appear here; or drop a picture of your o
 
 @dataclass
 class CodesPanel:
-    picture: gr.Image
+    picture: Upload
     reconstruct: gr.Button
     rows: Any                      # how many rows stay; None for a family that cannot continue a picture
     edit: gr.Button | None
@@ -42,8 +42,7 @@ def codes_panel(info: FamilyInfo) -> CodesPanel:
     keep = next((o for s in info.samplers for o in s.options if o.name == "keep_rows"), None)
     with gr.Tab("Codes", elem_id=f"{name}-codes"):
         with gr.Row(elem_classes="sx-pair"):
-            picture = gr.Image(label="Your picture", type="pil", sources=["upload", "clipboard"], height=130, min_width=140,
-                               elem_id=f"{name}-codes-picture", buttons=[], image_mode=None)
+            picture = upload("Your picture", f"{name}-codes-picture", 140)
             with gr.Column(min_width=150):
                 reconstruct = gr.Button("Reconstruct", size="sm", elem_id=f"{name}-codes-reconstruct")
                 rows = edit = None

@@ -9,14 +9,14 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import drawn
+from app.ui.components import Upload, drawn, upload
 from app.views import Ask, FamilyInfo, UserError
 
 
 @dataclass
 class PicturePanel:
-    first: gr.Image
-    second: gr.Image
+    first: Upload
+    second: Upload
     caption: gr.Textbox
     measure: gr.Button
     morph: gr.Button
@@ -50,9 +50,7 @@ def picture_panel(info: FamilyInfo) -> PicturePanel | None:
     name = info.name
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():
-            first, second = (gr.Image(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=120,
-                                      elem_id=f"{name}-own-{k}", buttons=[], image_mode=None)
-                             for k, label in enumerate(("Picture", "Another")))
+            first, second = (upload(label, f"{name}-own-{k}", 120) for k, label in enumerate(("Picture", "Another")))
         caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
         with gr.Row():
             measure = gr.Button("Measure", size="sm", elem_id=f"{name}-own-measure")

@@ -75,6 +75,17 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(open_page: Opener)
     expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 calls", timeout=60_000)      # 58 codes with guidance
 
 
+@pytest.mark.parametrize("wrong", [b"this is no picture", picture("red")["buffer"][:60]], ids=["text", "cut off"])
+def test_a_file_that_is_no_picture_gets_a_sentence(open_page: Opener, wrong: bytes) -> None:
+    page = open_page()
+    tab(page, "VQ-VAE")
+    inside(page, "vqvae", "Codes")
+    page.locator("#vqvae-codes-picture input[type=file]").set_input_files({"name": "w.png", "mimeType": "image/png", "buffer": wrong})
+    page.locator("#vqvae-codes-picture img").wait_for(state="attached")
+    page.click("#vqvae-codes-reconstruct")
+    expect(page.get_by_text("could not be read as a picture")).to_be_visible()
+
+
 def test_a_class_is_asked_for_where_the_prompt_names_none(open_page: Opener) -> None:
     page = open_page()
     tab(page, "VQ-VAE")

@@ -1,0 +1,60 @@
+"""Parts that tabs share: our own drawn components, and controls made from options."""
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import PIL.Image
+
+from pipelines.options import Option
+
+
+def drawn(kind: str, value: str = "", **props: Any) -> gr.HTML:
+    """A component that assets/<kind>.js draws; its value is JSON text, which no template ever sees."""
+    return gr.HTML(value, html_template=f'<div class="sx-{kind}"></div>', apply_default_css=False,
+                   js_on_load=f"sx.mount('{kind}', element, props, trigger, watch)", **props)
+
+
+def control(option: Option, elem_id: str, visible: bool = True) -> Any:
+    """A Gradio control for an option; the service checks the value again."""
+    label = f"{option.label}  {option.symbol}" if option.symbol else option.label
+    common: dict[str, Any] = {"label": label, "elem_id": elem_id, "visible": visible, "interactive": True}
+    if option.type is bool:
+        return gr.Checkbox(option.default, info=option.help, **common)
+    if option.choices:
+        return gr.Dropdown(list(option.choices), value=option.default, info=option.help, **common)
+    if option.type is str:
+        return gr.Textbox(option.default, info=option.help, max_lines=1, **common)
+    low, high = option.low, option.high
+    if option.type is float and low is not None and high is not None and not 0 < 100 * low < high:     # else spans orders
+        return gr.Slider(low, high, value=option.default, step=(high - low) / 40, info=option.help, **common)
+    return gr.Number(option.default, precision=0 if option.type is int else None, info=option.help, **common)
+
+from gradio.events import Dependency
+
+class Upload(gr.Image):
+    """A picture from the user's disk, in whatever mode it is stored; a file that is none gets a sentence."""
+    is_template = True                       # drawn by Gradio's own image component
+
+    def preprocess(self, payload: Any) -> Any:
+        try:
+            return super().preprocess(payload)
+        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+            raise gr.Error("That file could not be read as a picture; choose a PNG, JPEG, WebP, GIF or TIFF of at most 50 million pixels.",
+                           title="Not a picture", print_exception=False) from error
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def upload(label: str, elem_id: str, min_width: int) -> Upload:
+    """A place to drop a picture."""
+    return Upload(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=min_width, elem_id=elem_id, buttons=[],
+                  image_mode=None)
+
+
+def sentence(elem_id: str) -> gr.HTML:
+    """The quiet line by the button, for notes and errors; drawn as text, never as HTML."""
+    return drawn("sentence", elem_id=elem_id)
