@@ -60,7 +60,7 @@ class Recipe:
 RECIPES = (
     Recipe("vqvae-autoencoder", "vqvae", 250_000, 20, 1, stage="autoencoder", batch=32, lr=2e-3),
     Recipe("vqvae", "vqvae", 300_000, 25, 1.5, ("vqvae-autoencoder",), batch=64, bundled="shapes-vqvae"),
-    Recipe("dalle-transformer", "dalle", 600_000, 100, 4, ("vqvae",), batch=64, gpu_batch=256),
+    Recipe("dalle-transformer", "dalle", 900_000, 150, 5, ("vqvae",), batch=64, gpu_batch=256),
     Recipe("dalle", "dalle", 150_000, 15, 1, ("dalle-transformer",), stage="scorer", batch=64, gpu_batch=256, bundled="shapes-dalle"),
     Recipe("latent-autoencoder", "diffusion", 80_000, 25, 1, ("shapes-flow",), "autoencoder", {"space": "latents"}, batch=32),
     Recipe("latent", "diffusion", 194_000, 55, 1.5, ("latent-autoencoder", "shapes-diffusion"), bundled="shapes-latent"),
@@ -69,7 +69,7 @@ RECIPES = (
            bundled="shapes-flow-rectified"),
     Recipe("diffusion", "diffusion", 257_000, 46, 2, ("shapes-diffusion",), pairs=0.8, bundled="shapes-diffusion"),
     Recipe("sde", "sde", 94_000, 32, 1, ("shapes-diffusion",), lr=3e-4, bundled="shapes-sde"),
-    Recipe("gan", "gan", 400_000, 115, 3, ("shapes-diffusion",), batch=32, lr=5e-4, pairs=0.7, bundled="shapes-gan"),
+    Recipe("gan", "gan", 1_000_000, 180, 5, ("shapes-diffusion",), batch=32, lr=5e-4, pairs=0.7, bundled="shapes-gan"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import Upload, drawn, upload
+from app.ui.components import drawn, upload
 from app.views import Ask, FamilyInfo, UserError
 
 HINT = "The codes of the latest picture appear here; or drop a picture of your own and reconstruct it."
@@ -17,7 +17,7 @@ HINT = "The codes of the latest picture appear here; or drop a picture of your o
 
 @dataclass
 class CodesPanel:
-    picture: Upload
+    picture: gr.Image
     reconstruct: gr.Button
     rows: Any                      # how many rows stay; None for a family that cannot continue a picture
     edit: gr.Button | None

@@ -31,22 +31,21 @@ def control(option: Option, elem_id: str, visible: bool = True) -> Any:
     return gr.Number(option.default, precision=0 if option.type is int else None, info=option.help, **common)
 
 
-class Upload(gr.Image):
-    """A picture from the user's disk, in whatever mode it is stored; a file that is none gets a sentence."""
-    is_template = True                       # drawn by Gradio's own image component
+def upload(label: str, elem_id: str, min_width: int) -> gr.Image:
+    """A place for a picture from the user's disk, in whatever mode it is stored; a file that is none gets a sentence."""
+    image = gr.Image(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=min_width, elem_id=elem_id, buttons=[],
+                     image_mode=None)
+    read = image.preprocess
 
-    def preprocess(self, payload: Any) -> Any:
+    def preprocess(payload: Any) -> Any:
         try:
-            return super().preprocess(payload)
+            return read(payload)
         except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
             raise gr.Error("That file could not be read as a picture; choose a PNG, JPEG, WebP, GIF or TIFF of at most 50 million pixels.",
                            title="Not a picture", print_exception=False) from error
 
-
-def upload(label: str, elem_id: str, min_width: int) -> Upload:
-    """A place to drop a picture."""
-    return Upload(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=min_width, elem_id=elem_id, buttons=[],
-                  image_mode=None)
+    image.preprocess = preprocess            # type: ignore[method-assign]
+    return image
 
 
 def sentence(elem_id: str) -> gr.HTML:

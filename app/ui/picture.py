@@ -9,14 +9,14 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import Upload, drawn, upload
+from app.ui.components import drawn, upload
 from app.views import Ask, FamilyInfo, UserError
 
 
 @dataclass
 class PicturePanel:
-    first: Upload
-    second: Upload
+    first: gr.Image
+    second: gr.Image
     caption: gr.Textbox
     measure: gr.Button
     morph: gr.Button
