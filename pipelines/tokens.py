@@ -48,6 +48,6 @@ def specs(ancestral: type, top_k: type, top_p: type, greedy: type, first: str = 
                     r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the smallest } V:\ \textstyle\sum_{k \in V} p_k \ge p^*",
                     _FILE, top_p, nfe),
         SamplerSpec("greedy", "Greedy", "Always takes the likeliest token: one picture for a prompt, whatever the seed.",
-                    "the limit of temperature 0", r"z_i = \arg\max \ell_i", _FILE, greedy, nfe),
+                    "the limit of temperature 0", r"z_i = \mathrm{argmax}\ \ell_i", _FILE, greedy, nfe),
     )
     return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name != first)}
