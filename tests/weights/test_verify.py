@@ -79,7 +79,7 @@ def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
 
 def test_the_bundle_is_whole_and_small() -> None:
     bundle = entries()[0].path.parent
-    sizes = [path.stat().st_size for path in bundle.rglob("*") if path.is_file()]
-    assert sum(sizes) < 40 * 2**20 and max(sizes) < 12 * 2**20
+    sizes = [path.stat().st_size for path in bundle.glob("*.safetensors")]
+    assert len(sizes) == len(entries()) + 1 and sum(sizes) < 40 * 2**20 and max(sizes) < 12 * 2**20
     for found in entries():
         assert found.expected == sha256(found.path) and found.card.startswith("#")
