@@ -11,6 +11,7 @@ import numpy as np
 from app.jobs import JobTable
 from app.own_picture import Bench, prepare, result_of
 from app.pictures import data_url
+from app.quality import PROMPT
 from app.requests import face_of
 from app.views import Ask, BadInput, Codebook, CodeView, Thought, UserError
 from pipelines import registry
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 COUNTED = 256                      # test pictures whose codes say how often each is used
 TILE = 8                           # pixels of a code's picture that are shown
-ANY = "a red star"                 # a prompt that every model can read, where none matters
 
 
 class Codes:
@@ -33,7 +33,7 @@ class Codes:
     def _bench(self, ask: Ask) -> Bench:
         if registry.family(face_of(ask.family).name).prompt is None:
             raise BadInput(f"{face_of(ask.family).title} has no codes; use the VQ-VAE or the DALL-E tab.")
-        return self._make_bench(replace(ask, prompt=ask.prompt or ANY))
+        return self._make_bench(replace(ask, prompt=ask.prompt or PROMPT))
 
     def reconstruct(self, ask: Ask, picture: Image | None) -> CodeView:
         """A picture of the user's own, its codes, and what the decoder makes of them."""

@@ -84,8 +84,6 @@ def bits_per_dim(bench: Bench, count: int, progress: Callable[[int, int], None])
 
     Raises UserError if the model has none, or if the solver was stopped before it was exact enough.
     """
-    import torch
-
     from pipelines.data.dataset import to_tensor
     from pipelines.data.shapes import render
     from pipelines.metrics.accuracy import evaluation_captions
@@ -93,14 +91,12 @@ def bits_per_dim(bench: Bench, count: int, progress: Callable[[int, int], None])
     from pipelines.numerics.ode import Control
     from pipelines.transport import likelihood
 
-    jobs = []
+    jobs, cases = [], [evaluation_captions("test", (count + 1) // 2, objects) for objects in (1, 2)]
     for k in range(count):
-        scene, caption, _ = evaluation_captions("test", k // 2 + 1, objects=1 + k % 2)[-1]
+        scene, caption, _ = cases[k % 2][k // 2]
         x0 = to_tensor(render(scene, bench.loaded.size))[None].to(bench.device)
-        # Spread over the width of a grey level, as for a picture of one's own (Theis et al. 2016, section 3.1).
-        spread = (torch.rand(x0.shape, generator=torch.Generator().manual_seed(k)) - 0.5).to(x0) / numerics.LEVELS
         request = replace(bench.request, prompt=caption, seed=k, count=1)
-        jobs.append(bench.submit(likelihood(bench.transport, request, bench.loaded.sha256, x0 + spread, PROBES,
+        jobs.append(bench.submit(likelihood(bench.transport, request, bench.loaded.sha256, numerics.dequantised(x0, k), PROBES,
                                             Control(TOLERANCE, TOLERANCE, STEPS))))
     bits = []
     for job in jobs:

@@ -107,7 +107,7 @@ class Gallery:
         """A compare grid as a table, a line per cell."""
         grid = self._grid(grid_id)
         path = self._path(grid_id, "csv")
-        axis = registry.face(grid.cells[0].settings["family"]).axis
+        axis = registry.face(grid.settings["family"]).axis
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["sampler", axis, "status", "nfe", "seconds", "distance", "seeds", "images", "error"])

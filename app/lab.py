@@ -248,23 +248,15 @@ def _follow(sampler: Any, nets: Any) -> tuple[list[tuple[float, Any]], Any, int]
     ways: list[tuple[float, Any]] = []
     calls = 0
 
-    def watched() -> Any:
+    def watch(wish: Any) -> None:
         nonlocal calls
-        answer = None
-        while True:
-            try:
-                wish = sampler.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if isinstance(wish, Preview):
-                ways.append((wish.t, wish.x_t))
-                answer = None
-            else:
-                calls += sum(call.net.method != "decode" for call in wish)         # as samplers count: tokens, not looks at them
-                answer = yield wish
+        if isinstance(wish, Preview):
+            ways.append((wish.t, wish.x_t))
+        else:
+            calls += sum(call.net.method != "decode" for call in wish)             # as samplers count: tokens, not looks at them
 
     with torch.inference_mode():
-        result = run_alone(watched(), nets)
+        result = run_alone(sampler, nets, watch)
     return ways, result.x if isinstance(result, Outcome) else result, calls
 
 

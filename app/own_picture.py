@@ -73,18 +73,13 @@ def _colours(picture: Image.Image) -> Image.Image:
 
 def examine(bench: Bench, picture: Image.Image | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
-    import torch
-
     from pipelines.data.dataset import to_pixels, to_tensor
-    from pipelines.numerics.likelihood import LEVELS, bits_per_dim
+    from pipelines.numerics.likelihood import bits_per_dim, dequantised
     from pipelines.transport import decode, encode, likelihood
     begin, pixels = time.monotonic(), prepare(picture, bench.loaded.size)
     x0, control = to_tensor(pixels)[None].to(bench.device), _control()
     sha = bench.loaded.sha256
-    # A density at exact grey levels has no meaning in bits; spread over each level's width it bounds what a picture of 256
-    # levels costs (Theis et al. 2016, section 3.1).
-    spread = (torch.rand(x0.shape, generator=torch.Generator().manual_seed(0)) - 0.5).to(x0) / LEVELS
-    log_p = result_of(bench, likelihood(bench.transport, bench.request, sha, x0 + spread, PROBES, control))
+    log_p = result_of(bench, likelihood(bench.transport, bench.request, sha, dequantised(x0, 0), PROBES, control))
     noise = result_of(bench, encode(bench.transport, bench.request, sha, x0, control))
     returned = result_of(bench, decode(bench.transport, bench.request, sha, noise.x, control))
     back = to_pixels(returned.x)[0]

@@ -103,8 +103,9 @@ def evaluate(net: Net, call: Call, memory: Tensor | None = None) -> Answer:
     return net(call.x, call.cond) if call.t is None else net(call.x, call.t, call.cond)
 
 
-def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Any:
-    """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine."""
+def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net],
+              watch: Callable[[tuple[Call, ...] | Preview], None] = lambda wish: None) -> Any:
+    """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine; `watch` sees every wish."""
     answer: tuple | None = None
     memories: dict[Cache, Tensor] = {}
 
@@ -121,4 +122,5 @@ def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net]) -> Any:
             wish = sampler.send(answer)
         except StopIteration as stop:
             return stop.value
+        watch(wish)
         answer = None if isinstance(wish, Preview) else tuple(evaluate(nets[call.net], call, memory_of(call)) for call in wish)

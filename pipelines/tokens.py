@@ -1,12 +1,15 @@
 """What the families that draw tokens share and may be known before torch: how the next token is chosen."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.options import option
 from pipelines.registry import SamplerSpec
 
-TOKENS = 64                        # of a picture: 8 x 8
+SIDE = 8                           # of a picture's map of codes
+TOKENS = SIDE ** 2
 _FILE = "pipelines/numerics/logits.py"
 
 
@@ -33,21 +36,18 @@ class Greedy:
     """Nothing is left to choose."""
 
 
-def specs(ancestral: type, top_k: type, top_p: type, greedy: type, first: str = "ancestral") -> dict[str, SamplerSpec]:
-    """The four ways to choose a token, with a family's own options, the default one first; one call of the network a token."""
-    def nfe(options: object) -> int:
-        return TOKENS
-
+def specs(ancestral: type, top_k: type, top_p: type, greedy: type, nfe: Callable[[Any], int]) -> dict[str, SamplerSpec]:
+    """The four ways to choose a token, with a family's own options, the default one first; nfe: what a picture costs."""
     found = (
-        SamplerSpec("ancestral", "Ancestral", "Draws every token as the model says; its pictures are samples of the model.",
-                    "van den Oord et al. 2016", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)", _FILE, ancestral, nfe),
-        SamplerSpec("top_k", "Top k", "Draws among the k likeliest tokens, so that no unlikely one spoils a picture.",
-                    "Fan et al. 2018", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the } k \text{ largest}", _FILE, top_k, nfe),
         SamplerSpec("top_p", "Top p", "Draws among the likeliest tokens that together have probability p: many where the model is "
                     "unsure, one where it is sure.", "Holtzman et al. 2020",
                     r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the smallest } V:\ \textstyle\sum_{k \in V} p_k \ge p^*",
                     _FILE, top_p, nfe),
+        SamplerSpec("ancestral", "Ancestral", "Draws every token as the model says; its pictures are samples of the model.",
+                    "van den Oord et al. 2016", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)", _FILE, ancestral, nfe),
+        SamplerSpec("top_k", "Top k", "Draws among the k likeliest tokens, so that no unlikely one spoils a picture.",
+                    "Fan et al. 2018", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the } k \text{ largest}", _FILE, top_k, nfe),
         SamplerSpec("greedy", "Greedy", "Always takes the likeliest token: one picture for a prompt, whatever the seed.",
                     "the limit of temperature 0", r"z_i = \mathrm{argmax}\ \ell_i", _FILE, greedy, nfe),
     )
-    return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name != first)}
+    return {spec.name: spec for spec in found}

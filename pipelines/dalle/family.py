@@ -13,7 +13,7 @@ from pipelines.dalle import objective, scorer
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import GreedyOptions, NetworkOptions
 from pipelines.dalle.plane import PLANE
-from pipelines.dalle.sampler import best, completed, kept, seeds_of
+from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.data.dataset import Batch
 from pipelines.data.tokenizer import tokenizer
 from pipelines.nets import codes, dvae
@@ -71,7 +71,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     given = torch.full((rows, net.config.image), codes.UNKNOWN, device=device)
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
-        given = torch.where(kept(options, net.config.side).to(device), z.flatten(1), given)
+        given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look and options.candidates == 1)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
                                  RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.options import OptionError, option
-from pipelines.tokens import Ancestral, Greedy, TopK, TopP
+from pipelines.tokens import SIDE, TOKENS, Ancestral, Greedy, TopK, TopP
 
 TOKENIZERS = ("vqvae", "dvae")
 
@@ -27,10 +27,21 @@ class Completion:
             raise OptionError("Codes can be kept of a picture only; choose one in the Codes panel, or keep none.")
         if self.mask and not re.fullmatch("[0-9a-f]{16}", self.mask):
             raise OptionError(f"The mask must be 16 digits of 0-9 and a-f, four codes each; you asked for {self.mask!r}.")
-        if self.source and self.keep_rows == 0 and int(self.mask or "0", 16) == 0:
+        if self.source and not any(self.kept):
             raise OptionError("Nothing of the picture would stay; keep some rows or paint some codes.")
-        if int(self.mask or "0", 16) == 2**64 - 1:
+        if all(self.kept):
             raise OptionError("The whole picture would stay and nothing be drawn; leave some codes unpainted.")
+
+    @property
+    def kept(self) -> tuple[bool, ...]:
+        """Which of a picture's codes stay, in raster order: the upper rows and those of the mask."""
+        bits = int(self.mask or "0", 16)
+        return tuple(k < self.keep_rows * SIDE or bool(bits >> (TOKENS - 1 - k) & 1) for k in range(TOKENS))
+
+    @property
+    def calls(self) -> int:
+        """Of the network for a picture, without guidance: one for each code that is drawn, for each candidate."""
+        return self.candidates * self.kept.count(False)
 
 
 @dataclass(frozen=True)

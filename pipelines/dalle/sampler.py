@@ -21,13 +21,6 @@ def seeds_of(seeds: tuple[int, ...], candidates: int) -> tuple[int, ...]:
     return tuple((seed + k * STRIDE) % (MAX_SEED + 1) for seed in seeds for k in range(candidates))
 
 
-def kept(options: Any, side: int) -> Tensor:
-    """Which codes of a picture stay, (side^2,) bool: the upper rows and those of the mask."""
-    bits = int(options.mask or "0", 16)
-    painted = torch.tensor([bool(bits >> (63 - k) & 1) for k in range(side ** 2)])
-    return painted | (torch.arange(side ** 2) < options.keep_rows * side)
-
-
 def completed(weights: str, words: Tensor, null: Tensor, scale: float, given: Tensor, codes: CodeMap, noise: RowNoise,
               options: Any) -> Steps:
     """Pictures (B, 3, H, H) for words (B, L), of which the codes given (B, L) stay, in an `Outcome`."""

@@ -23,8 +23,8 @@ ABOUT = About(
         r"R_1 &= \tfrac{\gamma}{2}\,\mathbb{E}\left\|\nabla_x D(x, c)\right\|^2 \end{aligned}", "pipelines/gan/objective.py"),
     sampling=Term(
         "How it is sampled",
-        "One call of the generator a picture, where the samplers of diffusion make 20 to 200 and the autoregressive models 64. "
-        "There is no way from noise to picture to look at, no step count, no guidance and no likelihood.",
+        "One call of the generator a picture, where the samplers of diffusion make 20 to 200 and the autoregressive models 64, "
+        "guidance not counted. There is no way from noise to picture to look at, no step count, no guidance and no likelihood.",
         r"x = G(z, c)", "pipelines/gan/sampler.py"),
     more=(
         Term("Between seeds",

@@ -22,6 +22,12 @@ LEVELS = 127.5                     # a picture's 256 levels are spread over [-1,
 Divergence = Callable[[Tensor, Tensor, Tensor | None], Steps]      # (z, phi, rows) -> (v, div_z v)
 
 
+def dequantised(x0: Tensor, seed: int) -> Tensor:
+    """Pictures (B, C, H, W) in [-1, 1], every number spread over the width of its grey level: a density at exact levels has no
+    meaning in bits, and so it bounds what a picture of 256 levels costs (Theis et al. 2016, section 3.1)."""
+    return x0 + (torch.rand(x0.shape, generator=torch.Generator().manual_seed(seed)) - 0.5).to(x0) / LEVELS
+
+
 def hutchinson(net: NetKey, cond: Cond, vectors: Tensor) -> Divergence:
     """div v = E e^T (dv/dz) e for e with E e e^T = I (Hutchinson 1990), one e per row for the whole path (Grathwohl et al.
     2019, section 3.1). vectors (K, B, ...) are K of them; more of them, less variance."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pipelines.registry import About, Face, Term
-from pipelines.tokens import Ancestral, Greedy, TopK, TopP, specs
+from pipelines.tokens import TOKENS, Ancestral, Greedy, TopK, TopP, specs
 from pipelines.vqvae.labels import named
 from pipelines.vqvae.options import NetworkOptions
 
@@ -23,7 +23,8 @@ ABOUT = About(
         r"-\textstyle\sum_i \log p(z_i \mid z_{<i}, l) \end{aligned}", "pipelines/nets/codes.py"),
     sampling=Term(
         "How it is sampled",
-        "Code after code, 64 calls of the prior, then one of the decoder. The prior knows no captions: the first colour and shape "
+        "Code after code, 64 calls of the prior (twice that with guidance), then one of the decoder. "
+        "The prior knows no captions: the first colour and shape "
         "of the prompt give the class, and the rest is left to chance.",
         r"z_i \sim p(z_i \mid z_{<i}, l), \qquad x = D(e_z)", "pipelines/autoregressive.py"),
     more=(
@@ -39,7 +40,8 @@ ABOUT = About(
     ),
 )
 
-FACE = Face("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937", specs(Ancestral, TopK, TopP, Greedy, first="top_p"),
-            ABOUT, NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
+FACE = Face("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
+            specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
+            NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
             usual=lambda config: {"guidance_scale": 1.5}, reads=named, label_only=True, unit="token", axis="temperature",
             columns="0.5, 0.8, 1, 1.3")

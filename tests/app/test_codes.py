@@ -109,12 +109,14 @@ def test_completion_keeps_the_upper_rows(service: Service) -> None:
     assert service.codes.of_job(done.id, 0).codes != service.codes.of_job(done.id, 1).codes
     painted = service.wait(service.generate(Ask("dalle", "a blue ring", model="dalle", guidance_scale=1, count=1,
                                                 options={"source": source, "mask": "00ff000000000001"})))
-    assert painted.shots[0].nfe == 64 - 9
+    assert painted.shots[0].nfe == 64 - 9 == service.check(Ask("dalle", "a blue ring", model="dalle", guidance_scale=1, options={
+        "source": source, "mask": "00ff000000000001"})).nfe
     kept = service.codes.of_job(painted.id, 0).codes
     assert kept[1] == own[1] and kept[7][7] == own[7][7] and kept != own
     for options, sentence in (({"keep_rows": 3}, "kept of a picture only"), ({"mask": "f" * 16}, "kept of a picture only"),
                               ({"source": source, "mask": "xyz"}, "16 digits"), ({"source": source}, "Nothing of the picture"),
-                              ({"source": source, "mask": "f" * 16}, "whole picture")):
+                              ({"source": source, "mask": "f" * 16}, "whole picture"),
+                              ({"source": source, "keep_rows": 4, "mask": "0" * 8 + "f" * 8}, "whole picture")):
         with pytest.raises(BadInput, match=sentence):
             service.generate(Ask("dalle", "a ring", model="dalle", options=options))
 
@@ -124,6 +126,7 @@ def test_the_best_of_several_is_one_of_them(service: Service) -> None:
         done = service.wait(service.generate(Ask("dalle", "a blue ring", model="dalle", guidance_scale=1, seed=5, count=1,
                                                  options={"candidates": candidates})))
         return service.codes.of_job(done.id, 0).codes, done.shots[0].note
+    assert service.check(Ask("dalle", "a blue ring", model="dalle", guidance_scale=1, options={"candidates": 4})).nfe == 4 * 64
     alone, nothing = codes(1)
     best, note = codes(4)
     assert nothing is None and note is not None and "best of 4" in note

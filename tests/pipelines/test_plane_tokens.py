@@ -69,20 +69,8 @@ def test_first_the_column_then_the_place_in_it(transformer: DALLE) -> None:
     noise, looks = CloudNoise(0, 50), []
     sampler = DALLE_PLANE.start("ancestral", registry.face("dalle").samplers["ancestral"].options(), noise.normal(), noise)
 
-    def watched():
-        answer = None
-        while True:
-            try:
-                wish = sampler.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if isinstance(wish, Preview):
-                looks.append(wish)
-                answer = None
-            else:
-                answer = yield wish
     with torch.inference_mode():
-        final = run_alone(watched(), DALLE_PLANE.nets(transformer))
+        final = run_alone(sampler, DALLE_PLANE.nets(transformer), lambda wish: looks.append(wish) if isinstance(wish, Preview) else None)
     assert [look.t for look in looks] == [0, 1] and DALLE_PLANE.data_at == 2
     assert (looks[0].x_t == -SPAN).all() and (looks[1].x_t[:, 1] == -SPAN).all()
     assert ((looks[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()

@@ -24,7 +24,7 @@ sx.kinds.codes = (root, props, trigger) => {
   const tools = sx.el("div", {class: "sx-row", hidden: true}, shade, painter, rest, reset);
   root.replaceChildren(hint, sx.el("div", {class: "sx-code-pair"}, map, sx.el("div", {}, image, other)), facts, words, likely, tools, book);
 
-  let view = null, codes = null, begin = null, chosen = null, codebook = null, of = null, turn = 0;
+  let view = null, codes = null, begin = null, chosen = null, codebook = null, bookOf = null, of = null, wanted = null, turn = 0;
   const side = () => codes.length, at = () => chosen[0] * side() + chosen[1];
   const tile = (k, more = {}) => sx.el("button", {type: "button", class: "sx-code-tile", "data-code": k,
     title: `code ${k}: ${(100 * codebook.usage[k]).toFixed(2)} % of the places in test pictures`, onclick: () => put(k), ...more},
@@ -74,10 +74,13 @@ sx.kinds.codes = (root, props, trigger) => {
     } catch (error) { say(error.message, true); }
   };
   const show = async (next) => {
-    if (!codebook) say("Reading the codebook…");
-    try {
-      codebook = await sx.post(`/api/codes/${family}/book`, {model: next.model});
-    } catch (error) { say(error.message, true); return; }
+    if (bookOf !== next.model) {
+      say("Reading the codebook…");
+      try {
+        codebook = await sx.post(`/api/codes/${family}/book`, {model: next.model});
+        bookOf = next.model;
+      } catch (error) { say(error.message, true); return; }
+    }
     view = next; begin = view.codes; codes = begin.map((row) => [...row]); chosen = null; painting = false; stays = new Set();
     painter.setAttribute("aria-pressed", "false");
     image.src = view.decoded; image.hidden = false;
@@ -102,12 +105,17 @@ sx.kinds.codes = (root, props, trigger) => {
   };
   document.addEventListener(`sx-frame-${family}`, (event) => {
     const {frame, k, job} = event.detail;
-    if (!frame.live && job && of !== `${job} ${k}`) load(job, k);
+    if (frame.live || !job) return;
+    wanted = [job, k];
+    if (root.offsetParent) look();
   });
+  // Nothing is asked of the server before somebody looks at the panel.
+  const look = () => { if (wanted && of !== wanted.join(" ")) load(...wanted); };
   const last = sx.recall(family);
-  if (last) load(last, 0);
+  if (last) wanted = [last, 0];
+  new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) look(); }).observe(root);
   return (value) => {
     if (value.error) say(value.error, true);
-    else if (value.view) { of = null; show(value.view); }
+    else if (value.view) { of = wanted && wanted.join(" "); show(value.view); }
   };
 };
