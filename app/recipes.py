@@ -41,6 +41,7 @@ class Recipe:
     batch: int = 48
     gpu_batch: int = 128                     # larger steps fill a GPU better
     lr: float = 1e-3
+    optimizer: str = "adamw"
     pairs: float = 0.6
     bundled: str | None = None               # what ships, or will ship, of it; None: it is only a part of another
 
@@ -51,6 +52,7 @@ class Recipe:
             "family": self.family, "name": self.name, "stage": self.stage, "couples": trainer.COUPLES,
             "origin": None if resumed else ",".join(self.origins) or None,
             "batch": self.gpu_batch if cuda else self.batch, "lr": self.lr, "pairs": self.pairs, "lr_schedule": "restarts",
+            "optimizer": self.optimizer,
             "workers": max(1, min(LOADERS, threads() - 2)) if cuda else 1,
         } | {f"network_{option}": value for option, value in self.network.items()})
 
@@ -59,8 +61,9 @@ class Recipe:
 # the minutes of training one that the latent model would not keep.
 RECIPES = (
     Recipe("vqvae-autoencoder", "vqvae", 250_000, 20, 1, stage="autoencoder", batch=32, lr=2e-3),
-    Recipe("vqvae", "vqvae", 300_000, 25, 1.5, ("vqvae-autoencoder",), batch=64, bundled="shapes-vqvae"),
-    Recipe("dalle-transformer", "dalle", 900_000, 150, 5, ("vqvae",), batch=64, gpu_batch=256),
+    Recipe("vqvae", "vqvae", 300_000, 25, 1.5, ("vqvae-autoencoder",), batch=64, lr=1.5e-3, optimizer="muon",
+           bundled="shapes-vqvae"),
+    Recipe("dalle-transformer", "dalle", 900_000, 150, 5, ("vqvae",), batch=64, gpu_batch=256, lr=1.5e-3, optimizer="muon"),
     Recipe("dalle", "dalle", 150_000, 15, 1, ("dalle-transformer",), stage="scorer", batch=64, gpu_batch=256, bundled="shapes-dalle"),
     Recipe("latent-autoencoder", "diffusion", 80_000, 25, 1, ("shapes-flow",), "autoencoder", {"space": "latents"}, batch=32),
     Recipe("latent", "diffusion", 194_000, 55, 1.5, ("latent-autoencoder", "shapes-diffusion"), bundled="shapes-latent"),

@@ -18,7 +18,7 @@ from pipelines.options import build, options_of
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "ema": 0.9995, "seed": 0,
+DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995, "seed": 0,
             "workers": 1, "pairs": 0.5, "compile": False}
 COUPLES = 10_000                   # pictures that a rectified flow learns from
 
@@ -35,6 +35,8 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--lr", type=float, default=DEFAULTS["lr"], help="peak learning rate")
     sub.add_argument("--lr-schedule", choices=("cosine", "restarts", "constant"), default=DEFAULTS["lr_schedule"],
                      help="restarts: the cosine begins anew at every resumption (Loshchilov & Hutter 2017)")
+    sub.add_argument("--optimizer", choices=("adamw", "muon"), default=DEFAULTS["optimizer"],
+                     help="muon: for the matrices of a transformer's blocks, which learn sooner by it")
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")

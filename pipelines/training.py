@@ -29,6 +29,7 @@ class TrainOptions:
     lr: float = 1e-3               # peak learning rate
     lr_schedule: str = "cosine"    # over all resumptions; "restarts": from the peak again in each; or "constant"; after the warm-up
     warmup: int = 200              # optimiser steps of linear warm-up
+    optimizer: str = "adamw"       # or "muon", for the matrices of a transformer's blocks; all else keeps AdamW
     ema: float = 0.9995            # decay of the averaged weights
     seed: int = 0
     workers: int = 1               # processes that render images
@@ -61,8 +62,8 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     run.mkdir(parents=True, exist_ok=True)
     net.to(device, memory_format=torch.channels_last).train()                    # type: ignore[call-overload]
     ema = {name: p.detach().clone() for name, p in net.named_parameters()}
-    optimizer = torch.optim.AdamW(net.parameters(), lr=options.lr, betas=betas, weight_decay=0.01)
-    state = _resume(run, net, ema, optimizer)
+    optimizers = _optimizers(net, options, betas)
+    state = _resume(run, net, ema, optimizers)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=not fp32 and fast_bf16(device))
     for part in net.children() if options.compile else ():
         part.compile()
@@ -81,15 +82,16 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
             if done >= 1:
                 break
             lr = _learning_rate(options, state["step"], (done - first) / (1 - first))
-            for group in optimizer.param_groups:
+            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
                 group["lr"] = lr
             rng = torch.Generator().manual_seed(options.seed * 1_000_003 + state["step"])
             with autocast:
                 value = loss(net, batch.to(device), rng)
-            optimizer.zero_grad(set_to_none=True)
+            net.zero_grad(set_to_none=True)
             value.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             state["step"] += 1
             state["images"] += options.batch
             decay = min(options.ema, (1 + state["step"]) / (10 + state["step"]))
@@ -98,12 +100,12 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
             state["loss"] = value.item() if state["loss"] is None else 0.98 * state["loss"] + 0.02 * value.item()
             state["seconds"] = time.monotonic() - begin
             if time.monotonic() - saved > options.save_every:
-                _save(run, net, ema, optimizer, state)
+                _save(run, net, ema, optimizers, state)
                 saved = time.monotonic()
             yield Progress(state["step"], state["images"], state["seconds"], state["loss"], lr,
                            state["images"] / state["seconds"])
     finally:
-        _save(run, net, ema, optimizer, state)
+        _save(run, net, ema, optimizers, state)
         (run / "options.json").write_text(json.dumps(asdict(options), indent=1))
     with torch.no_grad():
         for name, p in net.named_parameters():
@@ -117,12 +119,25 @@ def _learning_rate(options: TrainOptions, step: int, done: float) -> float:
     return options.lr * max(warm * decay, 0.01)
 
 
-def _save(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer, state: dict) -> None:
+def _optimizers(net: nn.Module, options: TrainOptions, betas: tuple[float, float]) -> list[torch.optim.Optimizer]:
+    """AdamW for everything; or Muon (Jordan et al. 2024), which makes the update of a matrix orthogonal, for the matrices of a
+    transformer's blocks, in AdamW's own units, so that one learning rate serves both (Liu et al. 2025)."""
+    inner = [p for name, p in net.named_parameters() if options.optimizer == "muon" and ".blocks." in name and p.dim() == 2]
+    chosen = {id(p) for p in inner}
+    rest = [p for p in net.parameters() if id(p) not in chosen]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=options.lr, betas=betas, weight_decay=0.01)]
+    if inner:
+        found.append(torch.optim.Muon(inner, lr=options.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"))
+    return found
+
+
+def _save(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizers: list[torch.optim.Optimizer], state: dict) -> None:
     """Write net, EMA, optimiser and counters as one safetensors file: temporary, fsync, rename."""
     tensors = {f"net/{name}": p.detach() for name, p in net.named_parameters()}
     tensors |= {f"ema/{name}": p for name, p in ema.items()}
+    moments = {p: values for optimizer in optimizers for p, values in optimizer.state.items()}
     for name, p in net.named_parameters():
-        tensors |= {f"{key}/{name}": value for key, value in optimizer.state.get(p, {}).items() if value.dim() > 0}
+        tensors |= {f"{key}/{name}": value for key, value in moments.get(p, {}).items() if value.dim() > 0}
     path = run / "checkpoint.safetensors"
     temporary = path.with_suffix(".part")
     save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, metadata={"state": json.dumps(state)})
@@ -131,18 +146,23 @@ def _save(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.op
     os.replace(temporary, path)
 
 
-def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict:
+def _resume(run: Path, net: nn.Module, ema: dict[str, Tensor], optimizers: list[torch.optim.Optimizer]) -> dict:
     path = run / "checkpoint.safetensors"
     if not path.exists():
         return {"step": 0, "images": 0, "seconds": 0.0, "loss": None}
     with safe_open(path, "pt") as file, torch.no_grad():
         state, held = json.loads(file.metadata()["state"]), set(file.keys())
-        for name, p in net.named_parameters():
+        names = {p: name for name, p in net.named_parameters()}
+        for p, name in names.items():
             p.copy_(file.get_tensor(f"net/{name}"))
             ema[name].copy_(file.get_tensor(f"ema/{name}"))
-            if f"exp_avg/{name}" in held and p.requires_grad:
-                moments = {key: file.get_tensor(f"{key}/{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
-                optimizer.state[p] = {"step": torch.tensor(float(state["step"])), **moments}
+        for optimizer in optimizers:
+            muon = isinstance(optimizer, torch.optim.Muon)
+            kept = ("momentum_buffer",) if muon else ("exp_avg", "exp_avg_sq")
+            for p in (p for group in optimizer.param_groups for p in group["params"] if p.requires_grad):
+                if f"{kept[0]}/{names[p]}" in held:            # another optimizer's moments are of no use
+                    moments = {key: file.get_tensor(f"{key}/{names[p]}").to(p.device) for key in kept}
+                    optimizer.state[p] = moments if muon else {"step": torch.tensor(float(state["step"])), **moments}
     return state
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines.nets.attention import attend
 from pipelines.protocol import MemoryShape
 
 
@@ -61,7 +62,7 @@ class Window:
         self.vectors[layer].index_copy_(0, self.where, qkv[1:].reshape(-1, qkv.shape[4]))
         read = self.read[layer] if self.slots is None else self.read[layer][:, self.slots]
         keys, values = read.unbind()
-        h = F.scaled_dot_product_attention(self._spread(qkv[0]), keys, values, self.mask)
+        h = attend(self._spread(qkv[0]), keys, values, self.mask)
         return h if self.place is None else h[self.place]
 
 
@@ -80,7 +81,7 @@ class Block(nn.Module):
 
     def forward(self, h: Tensor, layer: int, window: Window | None) -> Tensor:
         qkv = self.projected(h)
-        seen = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True) if window is None else window.attend(layer, qkv)
+        seen = attend(qkv[0], qkv[1], qkv[2], causal=True) if window is None else window.attend(layer, qkv)
         h = h + self.out(seen.transpose(1, 2).flatten(2))
         return h + self.perceptron(h)
 

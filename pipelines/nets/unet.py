@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines.nets.attention import attend
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -82,7 +84,7 @@ class Attention(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v = (z.unflatten(-1, (self.heads, -1)).transpose(1, 2) for z in (q, k, v))
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(-2)
+        return attend(q, k, v, mask).transpose(1, 2).flatten(-2)
 
     def forward(self, x: Tensor, place: Tensor, states: Tensor, keep: Tensor) -> Tensor:
         def positions(z: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines import registry
 from pipelines.diffusion import family, objective
 from pipelines.diffusion.network import DiffusionConfig
 from pipelines.numerics.schedules import per_row
 from pipelines.training import TrainOptions, averaged, train
-from tests.tiny import tiny_diffusion
+from tests.tiny import tiny, tiny_diffusion
 
 X0 = torch.linspace(-1, 1, 4 * 3 * 32 * 32).view(4, 3, 32, 32)
 
@@ -53,12 +54,12 @@ def test_the_configuration_round_trips() -> None:
     assert family.build(config.to_dict()).config == config
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "optimizer"), [("diffusion", "adamw"), ("vqvae", "muon")])
+def test_a_resumed_run_is_the_uninterrupted_one(name: str, optimizer: str, tmp_path: Path) -> None:
     def run(folder: Path, *stops: int) -> dict[str, Tensor]:
         for stop in stops:
-            net = tiny_diffusion()
-            for _ in train(net, family.loss, TrainOptions(steps=stop, batch=4, workers=0, lr_schedule="constant"), folder,
-                           torch.device("cpu"), 32):
+            options = TrainOptions(steps=stop, batch=4, workers=0, lr_schedule="constant", optimizer=optimizer)
+            for _ in train(tiny(name), registry.family(name).loss, options, folder, torch.device("cpu"), 32):
                 pass
         return averaged(folder)[0]
 
