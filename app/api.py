@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Body
 from fastapi.responses import FileResponse, JSONResponse
 
+from app import api_grids
 from app.service import Service
 from app.views import Ask, JobView, UserError
 from pipelines import registry
@@ -34,7 +35,7 @@ def routes(service: Service) -> APIRouter:
         return service.chips() | {"jobs": [_brief(view) for view in service.jobs()[:30]]}
 
     @router.get("/api/job/{job_id}")
-    def job(job_id: str, seen: int = -1, cells: str = "") -> Any:
+    def job(job_id: str, seen: int = -1) -> Any:
         """A snapshot, or only the version if nothing changed since `seen`."""
         view = service.job(job_id)
         if view is None:
@@ -135,17 +136,7 @@ def routes(service: Service) -> APIRouter:
             return JSONResponse({"error": "Only the files that the page speaks of are shown here."}, 404)
         return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
-    @router.get("/export/{grid_id}.{ending}")
-    def export(grid_id: str, ending: str) -> Any:
-        make = {"png": service.gallery.export_png, "csv": service.gallery.export_csv}.get(ending)
-        if make is None:
-            return JSONResponse({"error": "A grid is exported as png or csv."}, 400)
-
-        def work() -> FileResponse:
-            path = make(grid_id)
-            return FileResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
-        return answer(work)
-
+    router.include_router(api_grids.routes(service, answer))
     return router
 
 
@@ -159,4 +150,4 @@ def explained() -> frozenset[str]:
 def _brief(view: JobView) -> dict[str, Any]:
     """A line of the queue's drawer."""
     return {"id": view.id, "kind": view.kind, "family": view.family, "status": view.status, "title": view.title,
-            "step": view.step, "total": view.total, "seconds": view.seconds}
+            "step": view.step, "total": view.total, "seconds": view.seconds, "grid": view.grid_id}

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from app import cli_compare
 from app.paths import open_paths
-from app.requests import axis_of, face_of
 from app.terminal import bar, copy, folder, picture, show
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
@@ -23,6 +23,9 @@ EXAMPLES = """examples:
   launch.py                                           open the playground in the browser
   launch.py sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
   launch.py compare diffusion --prompt "a green cross" --sampler ddim,heun,dpmpp_2m --steps 5,10,20 --out grid.png
+  launch.py compare diffusion --prompt "a green cross" --x nfe=10-50(+10) --y family=all --z seed=1-3(+1) --export grid.html
+  launch.py compare --resume ID --export grid.csv
+  launch.py again ID
   launch.py sample flow --prompt "a green star" --picture own.png --t-start 0.5 --out out
   launch.py examine sde own.png --prompt "a red star"
   launch.py evaluate diffusion --steps 50 --count 480 --json
@@ -67,9 +70,13 @@ def parser() -> argparse.ArgumentParser:
     examine.add_argument("--prompt", default="", help="its caption; may be left out")
     examine.add_argument("--model", help="name of the weights (see `models`)")
 
-    compare = add("compare", "draw a grid of samplers by step counts (temperatures, truncations)", _compare)
+    compare = add("compare", "draw a grid whose axes vary anything: samplers, steps, seeds, families, budgets", _compare)
     _request_flags(compare, grid=True)
-    compare.add_argument("--out", metavar="GRID.png", help="write the labelled grid here")
+    cli_compare.add_flags(compare)
+
+    again = add("again", "draw a kept picture or grid again and compare: bit-exact, within tolerance or different", _again)
+    again.add_argument("id", metavar="ID", help="of a picture or a grid; or a family's name: the same seeds alone and as one batch")
+    again.add_argument("--prompt", default="a red star", help="of the family's pictures")
 
     evaluate = add("evaluate", "measure a model on fixed test captions, or all families", _evaluate)
     _request_flags(evaluate, prompt=False)
@@ -108,12 +115,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: bool = True) -> None:
     """Flags for a request; values stay text here, the service parses and judges them for page and scripts alike."""
-    sub.add_argument("family", metavar="FAMILY", nargs=None if prompt else "?", help=", ".join(registry.NAMES))
+    sub.add_argument("family", metavar="FAMILY", nargs=None if prompt and not grid else "?", help=", ".join(registry.NAMES))
     if prompt:
-        sub.add_argument("--prompt", required=True)
+        sub.add_argument("--prompt", required=not grid)
         sub.add_argument("--negative-prompt", default="")
     sub.add_argument("--model", help="name of the weights (see `models`)")
-    sub.add_argument("--sampler", help="A,B,C" if grid else "see --help", required=grid)
+    sub.add_argument("--sampler", help="A,B,C: the rows of the grid" if grid else "see --help")
     for o in options_of(Request):
         sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
     seen, axes = {}, {registry.face(name).axis for name in registry.NAMES}
@@ -193,23 +200,17 @@ def _examine(args: argparse.Namespace) -> dict[str, Any]:
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        ask = _ask(args, count=1)
-        axis = axis_of(face_of(ask.family))
-        values = ask.options.pop(axis.name, None)
-        if values is None:
-            raise BadInput(f"A grid of {args.family} varies {axis.label.lower()} from column to column; name the values with "
-                           f"--{_flag(axis.name)} {registry.face(args.family).columns.replace(' ', '')}.")
-        out = Path(args.out) if args.out else None
-        if out is not None:
-            folder(str(out.parent))
-        view = _wait(service, service.compare(ask, [name.strip() for name in args.sampler.split(",")], values))
-        if out is not None:
-            copy(service.gallery.export_png(view.grid_id), out)
-        cells = [{"sampler": cell.settings["sampler"], "steps": cell.settings["options"].get("steps"),
-                  "column": view.columns[cell.column], "status": cell.status, "nfe": cell.nfe,
-                  "seconds": cell.seconds, "distance": cell.distance, "same_as": cell.same_as, "note": cell.note, "error": cell.error,
-                  "paths": [shot.path for shot in cell.shots]} for cell in view.cells]
-        return {"cells": cells, "grid": str(out) if out else None, "grid_id": view.grid_id}
+        return cli_compare.run(args, service, _ask(args, count=1) if args.family and args.prompt else None)
+    finally:
+        service.close()
+
+
+def _again(args: argparse.Namespace) -> dict[str, Any]:
+    service = _service(args)
+    try:
+        if args.id in registry.NAMES:
+            return service.reproduction.selftest(Ask(args.id, args.prompt))
+        return service.reproduction.of(args.id)
     finally:
         service.close()
 

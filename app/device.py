@@ -43,3 +43,8 @@ def environment(device: torch.device) -> dict[str, str]:
     """Device, precision and versions, to be stored with what was drawn."""
     return {"device": str(device), "precision": "bf16" if fast_bf16(device) else "fp32", "torch": torch.__version__,
             "threads": str(threads())}
+
+
+def held_bytes(device: torch.device) -> int:
+    """Bytes that this process holds: of the GPU's memory, else of the machine's."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss

@@ -1,14 +1,13 @@
 """The gallery as people see it: records of the storage, put into words; grids as files to take away."""
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from app.pictures import data_url, draw_grid
+from app.pictures import data_url
 from app.requests import amount
 from app.views import Picture, UserError
 from pipelines import registry
@@ -27,8 +26,8 @@ class GalleryPage:
 class Gallery:
     """Finding, deleting and exporting what was made. Raises UserError with one sentence."""
 
-    def __init__(self, storage: Storage, exports: Path) -> None:
-        self._storage, self._exports = storage, exports
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def page(self, *, family: str | None = None, sampler: str | None = None, steps_min: int | None = None,
              steps_max: int | None = None, text: str = "", bin: bool = False, after: str | None = None,
@@ -86,60 +85,6 @@ class Gallery:
                                  _restorable(settings), {}, False, False,
                                  amount=amount(family, settings["steps"])))
         return found
-
-    def export_png(self, grid_id: str) -> Path:
-        """A compare grid as one labelled picture."""
-        grid = self._grid(grid_id)
-        cells: dict[tuple[int, int], list[Image.Image]] = {}
-        captions: dict[tuple[int, int], str] = {}
-        for cell in grid.cells:
-            images = []
-            for image_id in cell.image_ids:
-                with Image.open(self._storage.path(image_id)) as image:
-                    images.append(image.convert("RGB"))
-            cells[cell.row, cell.column] = images
-            captions[cell.row, cell.column] = _caption(cell)
-        path = self._path(grid_id, "png")
-        draw_grid(grid.rows, grid.columns, cells, captions, grid.name).save(path)
-        return path
-
-    def export_csv(self, grid_id: str) -> Path:
-        """A compare grid as a table, a line per cell."""
-        grid = self._grid(grid_id)
-        path = self._path(grid_id, "csv")
-        axis = registry.face(grid.settings["family"]).axis
-        with path.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(["sampler", axis, "status", "nfe", "seconds", "distance", "seeds", "images", "error"])
-            for cell in grid.cells:
-                records = [self._storage.image(image_id) for image_id in cell.image_ids]
-                table.writerow([cell.settings["sampler"], cell.settings["options"].get(axis), cell.status, cell.nfe,
-                                cell.seconds, cell.distance, " ".join(str(r.seed) for r in records),
-                                " ".join(r.id for r in records), cell.error or ""])
-        return path
-
-    def _grid(self, grid_id: str) -> Any:
-        try:
-            return self._storage.grid(grid_id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
-
-    def _path(self, grid_id: str, ending: str) -> Path:
-        try:
-            self._exports.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"The grid could not be exported to {self._exports} ({error.strerror}); make the folder "
-                            "writable or choose another with --data DIR.") from error
-        return self._exports / f"grid-{grid_id[:12]}.{ending}"
-
-
-def _caption(cell: Any) -> str:
-    if cell.seconds is None:
-        return cell.status
-    parts = [f"{cell.nfe} calls", f"{cell.seconds:.2f} s"]
-    if cell.distance is not None:
-        parts.append(f"d {cell.distance:.3f}")
-    return " · ".join(parts)
 
 
 def _restorable(settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from app.pictures import data_urls
 from app.recording import MAX_FRAMES, Recorded
-from app.views import CellView, JobView, Shot, UserError
+from app.views import JobView, Shot, UserError
 
 RUNNING = ("waiting", "loading", "running")
 MAX_WAITING = 32                   # unfinished jobs that are accepted
@@ -44,11 +44,8 @@ class JobState:
     stride: int = 1                # between the recorded steps
     last: Recorded | None = None
     shots: tuple[Shot, ...] = ()
-    rows: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    cells: list[CellView] = dataclass_field(default_factory=list)
-    cell_previews: dict[int, np.ndarray] = dataclass_field(default_factory=dict)
     grid_id: str | None = None
+    models: set[str] = dataclass_field(default_factory=set)      # that have to stay in memory
     tokens: np.ndarray | None = None         # (B, L) what the pictures were decoded from, for families that draw tokens
     on_stop: Callable[[], None] = lambda: None
     finished: threading.Event = dataclass_field(default_factory=threading.Event)
@@ -66,12 +63,6 @@ class JobState:
             self.version += 1
         if self.status not in RUNNING:
             self.finished.set()
-
-    def change_cell(self, index: int, **values: Any) -> None:
-        with self.lock:
-            self.cells[index] = replace(self.cells[index], **values)
-            self.cell_previews.pop(index, None)
-            self.version += 1
 
     def record(self, frame: Recorded) -> None:
         """Show a step, and keep it for the scrubber: all of them, or every second, fourth, ... of many.
@@ -108,15 +99,13 @@ class JobState:
             last = self.last if self.status == "running" else None
             seconds = (self.ended or time.monotonic()) - self.started if self.started else 0.0
             left = seconds / self.step * (self.total - self.step) if self.step and self.status == "running" else None
-            cells = tuple(replace(cell, preview=data_urls(self.cell_previews[i])) if i in self.cell_previews else cell
-                          for i, cell in enumerate(self.cells))
             return JobView(
                 id=self.id, kind=self.kind, family=self.family, status=self.status, title=self.title,
                 settings=self.settings, version=self.version, step=self.step, total=self.total, calls=self.calls,
                 ms_per_call=self.ms_per_call, seconds=seconds, seconds_left=left, note=self.note, error=self.error,
                 x_t=data_urls(last.x_t) if last else (), x0=data_urls(last.x0) if last else (),
                 t=last.t if last else None, sigma=last.sigma if last else None, shots=self.shots,
-                frames=len(self.kept), rows=self.rows, columns=self.columns, cells=cells, grid_id=self.grid_id)
+                frames=len(self.kept), grid_id=self.grid_id)
 
 
 class JobTable:

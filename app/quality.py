@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.plan import steps_within
 from app.requests import face_of, make_request
 from app.views import Ask, BadInput, UserError
-from pipelines.options import build, options_of
-from pipelines.registry import SamplerSpec
+from pipelines.options import options_of
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
 MOST_STEPS = 200
@@ -34,11 +34,6 @@ def file_name(ask: Ask, model_sha256: str, split: str) -> str:
     return f"{ask.family}-{model_sha256[:12]}-{split}-{ask.count}-w{guidance:g}.jsonl"
 
 
-def steps_within(spec: SamplerSpec, calls: int) -> int | None:
-    """The most steps that cost at most so many evaluations; None where even one step costs more."""
-    return next((n for n in range(min(calls, MOST_STEPS), 0, -1) if spec.nfe(build(spec.options, {"steps": n})) <= calls), None)
-
-
 def cases(family: str, calls: Sequence[int]) -> list[tuple[str, int | None, int | None]]:
     """(sampler, budget, steps) of every cell; a sampler that is adaptive or takes no steps spends what it must: one cell."""
     found: list[tuple[str, int | None, int | None]] = []
@@ -46,7 +41,7 @@ def cases(family: str, calls: Sequence[int]) -> list[tuple[str, int | None, int 
         if spec.adaptive or "steps" not in {o.name for o in options_of(spec.options)}:
             found.append((name, None, None))
             continue
-        found += [(name, budget, steps) for budget in calls if (steps := steps_within(spec, budget)) is not None]
+        found += [(name, budget, steps) for budget in calls if (steps := steps_within(spec, budget, most=MOST_STEPS)) is not None]
     return found
 
 

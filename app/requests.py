@@ -1,7 +1,6 @@
 """From what a person asked for to a checked request, and how settings are written down."""
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -11,9 +10,6 @@ from pipelines.data.vocabulary import unknown_words
 from pipelines.options import Option, OptionError, build, options_of
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
-
-MAX_CELLS = 900
-MAX_EVALUATIONS = 400_000          # network evaluations in one grid
 
 
 def face_of(family: str) -> Face:
@@ -111,88 +107,3 @@ def cut_of(request: Request) -> list[str]:
     from pipelines.data.tokenizer import tokenizer
     cut = tokenizer().encode(request.prompt).cut
     return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []
-
-
-def parse_steps(text: str) -> list[int]:
-    """Step counts from "5,10,20", "10-50(+10)" or "1-100[5]" (five of them, evenly); order kept, doubles dropped.
-
-    Raises BadInput with a sentence.
-    """
-    counts: list[int] = []
-    for part in str(text).split(","):
-        match = re.fullmatch(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*(?:\(\s*\+\s*(\d{1,7})\s*\)|\[\s*(\d{1,4})\s*\])?)?\s*", part)
-        if match is None:
-            raise BadInput(f"The steps {part.strip()!r} could not be read; write a list like 5,10,20 or a range like "
-                            "10-50(+10).")
-        low, high, stride, pieces = (int(group) if group else None for group in match.groups())
-        assert low is not None
-        if high is None:
-            counts.append(low)
-        elif high < low or stride == 0 or pieces == 0 or high > 1_000_000:
-            raise BadInput(f"The range {part.strip()!r} is empty; write it from low to high, like 10-50(+10).")
-        elif pieces is not None:
-            counts += [round(low + k * (high - low) / max(pieces - 1, 1)) for k in range(pieces)]
-        else:
-            counts += range(low, min(high, low + MAX_CELLS * (stride or 1)) + 1, stride or 1)
-    return list(dict.fromkeys(counts))
-
-
-def parse_numbers(option: Option, text: str) -> list[float]:
-    """Values of an option that is no whole number: a list like "0.5, 0.8, 1". Raises BadInput with a sentence."""
-    try:
-        return list(dict.fromkeys(option.parse(part.strip()) for part in str(text).split(",")))
-    except OptionError as error:
-        raise BadInput(f"{error} Write a list like 0.5, 0.8, 1.") from None
-
-
-def column_label(face: Face, value: float) -> str:
-    """What stands above a column of a grid."""
-    return amount(face.name, int(value)) if face.axis == "steps" else f"{axis_of(face).symbol} = {value:g}"
-
-
-def column_of(request: Request) -> float | None:
-    """The value of the option that the columns of a grid vary; None for a sampler that has no such option."""
-    return getattr(request.options, face_of(request.family).axis, None)
-
-
-def make_grid(ask: Ask, samplers: list[str], values: str) -> list[list[Request]]:
-    """The requests of a grid, rows = samplers, columns = values of the family's axis (steps, temperature). Raises BadInput."""
-    if not samplers:
-        raise BadInput("No sampler is chosen; choose at least one to compare.")
-    face = face_of(ask.family)
-    axis = axis_of(face)
-    counts: list[Any] = parse_steps(values) if axis.type is int else parse_numbers(axis, values)
-    if len(samplers) * len(counts) > MAX_CELLS:
-        raise BadInput(f"The grid would have {len(samplers) * len(counts):,} cells; at most {MAX_CELLS} are possible.")
-    grid = []
-    for sampler in dict.fromkeys(samplers):
-        spec = face.samplers.get(sampler)
-        # An option that a sampler does not have (eta, Karras spacing) is not an error in a grid over samplers.
-        names = {o.name for o in options_of(spec.options)} if spec else set()
-        shared = {name: value for name, value in ask.options.items() if name in names and name != axis.name}
-        grid.append([
-            make_request(Ask(ask.family, ask.prompt, ask.negative_prompt, ask.model, sampler,
-                             shared | ({axis.name: count} if axis.name in names else {}), ask.guidance_scale, ask.seed, ask.count))
-            for count in counts])
-    evaluations = sum(nfe_of(request) * request.count for row in grid for request in row)
-    if evaluations > MAX_EVALUATIONS:
-        raise BadInput(f"The grid would need {evaluations:,} network evaluations; at most {MAX_EVALUATIONS:,} are "
-                        "accepted, so use fewer steps, samplers or images.")
-    return grid
-
-
-def grid_labels(grid: list[list[Request]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What stands beside the rows and above the columns of a grid."""
-    face = face_of(grid[0][0].family)
-    return tuple(face.samplers[row[0].sampler].title for row in grid), tuple(column_label(face, value) for value in _columns(grid))
-
-
-def grid_settings(grid: list[list[Request]]) -> dict[str, Any]:
-    """The settings that all cells share, and what rows and columns are."""
-    shared = {name: value for name, value in settings_of(grid[0][0]).items() if name not in ("sampler", "options")}
-    return shared | {"samplers": [row[0].sampler for row in grid], "columns": _columns(grid)}
-
-
-def _columns(grid: list[list[Request]]) -> list[Any]:
-    """The value of each column, which some sampler may lack."""
-    return [next((value for value in map(column_of, column) if value is not None), 0) for column in zip(*grid, strict=True)]

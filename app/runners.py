@@ -4,8 +4,6 @@ The service passes itself in as `Backend`, so nothing here knows of database, we
 """
 from __future__ import annotations
 
-import queue
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,12 +13,10 @@ import numpy as np
 from app.jobs import JobState
 from app.recording import Recorded
 from app.requests import guidance_calls
-from app.views import Shot, UserError
+from app.views import Shot
 from pipelines.request import Request
 
-PREVIEW_SECONDS = 0.1              # least time between two live previews of a compare cell
 PIXELS = 13                        # pixels of a picture whose way is recorded
-WINDOW_ROWS = 256                  # rows of a grid that are in the engine at once
 
 
 def recorded(p: Any, calls: int) -> Recorded:
@@ -54,15 +50,12 @@ class Drawn:
 
 class Backend(Protocol):
     """What a runner needs of the service."""
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False) -> Any: ...
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
+               exact: int | None = None) -> Any: ...
     def cancel(self, engine_job: Any) -> None: ...
     def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot: ...
-    def save_cell(self, job: JobState, index: int) -> str: ...
-    def measured(self, rows: int, seconds: float) -> None: ...
-    def reference(self, request: Request) -> Request: ...
-    def reference_pixels(self, request: Request) -> np.ndarray | None: ...
-    def remember_reference(self, request: Request, pixels: np.ndarray) -> None: ...
+    def measured(self, request: Request, rows: int, seconds: float) -> None: ...
 
 
 def pixels_of(images: Any) -> np.ndarray:
@@ -104,128 +97,7 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
         elif event.kind == "cancelled":
             job.change(status="stopped", note=f"Stopped at step {job.step} of {job.total}; nothing was saved.")
         elif event.kind == "done":
-            backend.measured(stats.rows, stats.network)
+            backend.measured(request, stats.rows, stats.network)
             drawn = drawn_of(request, event.result, stats.nfe)
             shots = tuple(backend.save(request, k, drawn, stats, job) for k in range(request.count))
             job.change(status="done", shots=shots, tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))
-
-
-@dataclass
-class _Cell:
-    request: Request
-    engine_job: Any = None
-    shown: float = 0.0             # when its preview was last refreshed
-
-
-def compare(job: JobState, grid: list[list[Request]], backend: Backend) -> None:
-    """Draw all cells of a grid as one continuous batch; each is saved when it finishes, and stopping keeps them.
-
-    A converged run of the same seeds goes along; when it is there, every cell gets its distance to it.
-    """
-    inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
-    cells = [_Cell(request) for row in grid for request in row]
-    waiting = list(range(len(cells)))
-    active: set[int] = set()
-    pixels: dict[int, np.ndarray] = {}
-    target = backend.reference(grid[0][0])
-    target_pixels = backend.reference_pixels(target)
-    target_job = None
-
-    def submit(index: int, request: Request) -> Any:
-        return backend.submit(request, 0, lambda engine_job, event: inbox.put((index, engine_job, event)), look=index >= 0)
-
-    def fill() -> None:
-        room = max(1, WINDOW_ROWS // grid[0][0].count)
-        while waiting and len(active) < room and not job.stopped:
-            index = waiting.pop(0)
-            cells[index].engine_job = submit(index, cells[index].request)
-            active.add(index)
-
-    def measure(index: int) -> None:
-        if target_pixels is not None and index in pixels:
-            distance = float(np.sqrt(np.mean((pixels[index] / 255.0 - target_pixels / 255.0) ** 2)))
-            job.change_cell(index, distance=distance)
-            backend.save_cell(job, index)
-
-    job.on_stop = lambda: inbox.put((-2, None, None))
-    job.change(status="running", total=len(cells))
-    if target_pixels is None:
-        target_job = submit(-1, target)
-    fill()
-    while active or (target_job is not None and not job.stopped):
-        index, engine_job, event = inbox.get()
-        if index == -2:
-            for k in active:
-                backend.cancel(cells[k].engine_job)
-            if target_job is not None:
-                backend.cancel(target_job)
-        elif index == -1:
-            if event.kind == "done":
-                target_pixels = drawn_of(target, event.result, 0).pixels
-                backend.remember_reference(target, target_pixels)
-                for k in pixels:
-                    measure(k)
-            if event.kind in ("done", "failed", "cancelled"):
-                target_job = None
-        elif _cell_event(job, index, cells[index], engine_job, event, pixels, backend):
-            active.discard(index)
-            job.change(step=len(pixels), calls=sum(c.nfe or 0 for c in job.cells))
-            measure(index)
-            fill()
-    if target_job is not None:
-        backend.cancel(target_job)
-    for index in waiting:
-        job.change_cell(index, status="stopped")
-    failed = sum(cell.status == "failed" for cell in job.cells)
-    if job.stopped:
-        job.change(status="stopped", note=f"Stopped; {len(pixels)} of {len(cells)} cells are done and kept.")
-    else:
-        job.change(status="failed" if failed == len(cells) else "done",
-                   error=f"{failed} of {len(cells)} cells failed; each says why." if failed else None)
-
-
-def _cell_event(job: JobState, index: int, cell: _Cell, engine_job: Any, event: Any, pixels: dict[int, np.ndarray],
-                backend: Backend) -> bool:
-    """Draw what happened to a cell; True when it has ended."""
-    stats = engine_job.stats
-    if event.kind == "started":
-        job.change_cell(index, status="running")
-    elif event.kind == "preview" and time.monotonic() - cell.shown > PREVIEW_SECONDS:
-        cell.shown = time.monotonic()
-        with job.lock:
-            job.cell_previews[index] = pixels_of(event.preview.x0)
-            job.version += 1
-    elif event.kind == "failed":
-        job.change_cell(index, status="failed", error=event.error)
-    elif event.kind == "cancelled":
-        job.change_cell(index, status="stopped")
-    elif event.kind == "done":
-        drawn = drawn_of(cell.request, event.result, stats.nfe)
-        pixels[index] = drawn.pixels
-        backend.measured(stats.rows, stats.network)
-        job.change_cell(index, nfe=round(sum(drawn.nfe) / len(drawn.nfe)), note=next((n for n in drawn.notes if n), None),
-                        seconds=stats.network + stats.sampler,
-                        ms_per_call=1e3 * stats.network / max(1, stats.nfe), same_as=_twin(job, index, pixels))
-        cell_id = backend.save_cell(job, index)
-        try:
-            shots = tuple(backend.save(cell.request, k, drawn, stats, job, cell_id) for k in range(cell.request.count))
-            job.change_cell(index, status="done", shots=shots)
-        except UserError as error:
-            job.change_cell(index, status="failed", error=str(error))
-    ended = event.kind in ("done", "failed", "cancelled")
-    if ended:
-        backend.save_cell(job, index)
-    return ended
-
-
-def _twin(job: JobState, index: int, pixels: dict[int, np.ndarray]) -> str | None:
-    """The label of an earlier cell with the same pixels, so that an option without effect does not go unseen.
-
-    Pixels may differ by one of 255: that is how far rounding reaches when batches are formed otherwise.
-    """
-    own = pixels[index].astype(np.int16)
-    for k, other in pixels.items():
-        if k != index and other.shape == own.shape and np.abs(own - other).max() <= 1:
-            cell = job.cells[k]
-            return f"{job.rows[cell.row]}, {job.columns[cell.column]}"
-    return None

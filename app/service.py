@@ -12,34 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from app import own_picture, runners, views
 from app.codes import Codes
 from app.evaluation import evaluate
 from app.families import SideBySide
 from app.gallery import Gallery
+from app.grids import Grids
 from app.jobs import RUNNING, JobState, JobTable
 from app.lab import Lab
 from app.models import Loaded, Models, Residents
 from app.paths import Paths
 from app.recording import Recordings
-from app.requests import (
-    cut_of,
-    face_of,
-    family_info,
-    grid_labels,
-    grid_settings,
-    make_grid,
-    make_request,
-    nfe_of,
-    notes_of,
-    settings_of,
-    steps_of,
-    title_of,
-)
+from app.reproduce import Reproduction
+from app.requests import cut_of, face_of, family_info, make_request, nfe_of, notes_of, settings_of, steps_of, title_of
 from app.seeds import Seeds
-from app.views import Ask, CellView, Check, FamilyInfo, JobView, ModelView, Shot, UserError
+from app.views import Ask, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
@@ -52,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 AT_ONCE = 8                        # jobs that run together in the engine; more wait
+PACE_ROWS, PACE_STEPS = 16, 8      # of the run by which a model's pace is measured
 
 
 class Service:
@@ -63,7 +51,7 @@ class Service:
             self._storage = Storage(paths.data)
         except StorageError as error:
             raise UserError(str(error)) from error
-        self.gallery = Gallery(self._storage, paths.exports)
+        self.gallery = Gallery(self._storage)
         self.lab = Lab()
         self._models = Models(paths.runs)
         self._jobs = JobTable()
@@ -76,8 +64,9 @@ class Service:
         self._residents = Residents()
         self._starting = threading.Lock()
         self._engine: Engine | None = None
-        self._rate: float | None = None                            # rows per second of the last runs
-        self._references: dict[Request, np.ndarray] = {}
+        self._rates: dict[str, float] = {}                         # rows per second of a model's last run
+        self.grids = Grids(self._storage, self._models, self, paths.exports)
+        self.reproduction = Reproduction(self._storage, self._models, self.grids, self)
 
     # What there is
 
@@ -107,17 +96,18 @@ class Service:
         request = make_request(self._models.resolved(ask))
         return self._check([request], settings_of(request))
 
-    def check_compare(self, ask: Ask, samplers: list[str], steps: str) -> Check:
-        """Check a grid without running it; calls include those of the converged reference."""
-        grid = make_grid(self._models.resolved(ask), samplers, steps)
-        cells = [request for row in grid for request in row]
-        return self._check(cells, grid_settings(grid))
-
     def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
-        calls = sum(nfe_of(r) for r in requests)
-        rows = sum(nfe_of(r) * r.count for r in requests)
-        return Check(tuple(notes_of(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), calls,
-                     rows / self._rate if self._rate else None, settings)
+        calls: dict[str, int] = {}
+        for r in requests:
+            calls[r.model] = calls.get(r.model, 0) + nfe_of(r) * r.count
+        return Check(tuple(notes_of(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), sum(nfe_of(r) for r in requests),
+                     self.estimate(calls), settings)
+
+    def estimate(self, calls: dict[str, int]) -> float | None:
+        """Seconds that so many network calls for a picture take, by model; None for a model that was not measured yet."""
+        if any(model not in self._rates for model in calls):
+            return None
+        return sum(count / self._rates[model] for model, count in calls.items())
 
     # Running
 
@@ -127,43 +117,36 @@ class Service:
         job = JobState("generate", request.family, title_of(request), settings_of(request))
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
-    def compare(self, ask: Ask, samplers: list[str], steps: str) -> str:
-        """Start a grid, rows = samplers, columns = step counts; returns the job's id at once."""
-        grid = make_grid(self._models.resolved(ask), samplers, steps)
-        first = grid[0][0]
-        job = JobState("compare", first.family, f"{first.prompt} · {len(grid)} by {len(grid[0])} grid",
-                       grid_settings(grid))
-        job.rows, job.columns = grid_labels(grid)
-        job.cells = [CellView(r, c, "waiting", settings_of(request))
-                     for r, row in enumerate(grid) for c, request in enumerate(row)]
-        return self._start(job, first, lambda: runners.compare(job, grid, self))
-
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
-        job.note = " ".join(notes_of(request))
+        try:
+            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+        def ready() -> None:
+            if request.model not in self._residents.names():
+                job.change(status="loading", note=f"Loading {request.model}…")
+            self._load(request.model)
+            job.change(note=" ".join([*notes_of(request), *cut_of(request)]))
+            run()
+        return self.launch(job, request, ready)
+
+    def launch(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
+        """Give a stored job a thread of its own; returns its id."""
+        job.note, job.models = " ".join(notes_of(request)), job.models or {request.model}
         self._jobs.add(job)
-        thread = threading.Thread(target=self._run, args=(job, request, run), name=f"job-{job.id[:8]}", daemon=True)
+        thread = threading.Thread(target=self._run, args=(job, run), name=f"job-{job.id[:8]}", daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
         return job.id
 
-    def _run(self, job: JobState, request: Request, run: Callable[[], None]) -> None:
-        """A job's thread: wait for a slot, load the model, run, and whatever happens end in a stored final state."""
-        record = job.id
+    def _run(self, job: JobState, run: Callable[[], None]) -> None:
+        """A job's thread: wait for a slot, run, and whatever happens end in a stored final state."""
         with self._slots:
             try:
-                self._storage.start_job(job.kind, job.family, job.settings, job_id=record)
                 if job.stopped:
                     job.change(status="stopped", note="Stopped before it began.")
                 else:
-                    note = job.note
-                    if request.model not in self._residents.names():
-                        job.change(status="loading", note=f"Loading {request.model}…")
-                    self._load(request.model)
-                    note = " ".join([*([note] if note else []), *cut_of(request)])
-                    if job.kind == "compare":
-                        job.grid_id = self._storage.start_grid(record, rows=list(job.rows), columns=list(job.columns),
-                                                               settings=job.settings, name=job.title)
-                    job.change(note=note)
                     run()
             except (UserError, WeightsError, StorageError) as error:
                 job.change(status="failed", error=str(error))
@@ -175,7 +158,7 @@ class Service:
                 job.change(status="failed", error="The job ended without a result; run it again.")
             try:
                 ended = "interrupted" if self._closing and job.status == "stopped" else job.status
-                self._storage.finish_job(record, ended, job.error)
+                self._storage.finish_job(job.id, ended, job.error)
             except StorageError:
                 log.exception("the end of job %s could not be stored", job.id)
 
@@ -223,11 +206,12 @@ class Service:
 
     # What the runners need (runners.Backend)
 
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False) -> Job:
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
+               exact: int | None = None) -> Job:
         loaded, family, device = self._load(request.model), registry.family(request.family), self.engine().device
         more = own_picture.source_of(request, self._storage.sources, loaded.size, device) | ({"look": look} if family.looks else {})
         sampler = family.start(request, loaded.sha256, loaded.net, device, **more)
-        return self.engine().submit(sampler, priority=priority, listener=listener)
+        return self.engine().submit(sampler, priority=priority, listener=listener, exact=exact)
 
     def cancel(self, engine_job: Job) -> None:
         if self._engine is not None:
@@ -251,34 +235,41 @@ class Service:
         return Shot(record.id, f"/image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
                     alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
-    def save_cell(self, job: JobState, index: int) -> str:
-        cell = job.cells[index]
-        assert job.grid_id is not None
-        return self._storage.save_cell(
-            job.grid_id, cell.row, cell.column, status=cell.status, settings=cell.settings, seconds=cell.seconds,
-            nfe=cell.nfe, calls=cell.nfe, distance=cell.distance, error=cell.error)
-
-    def measured(self, rows: int, seconds: float) -> None:
+    def measured(self, request: Request, rows: int, seconds: float) -> None:
         if seconds > 0:
-            self._rate = rows / seconds
+            self._rates[request.model] = rows / seconds
+
+    def pace(self, request: Request) -> float:
+        """Seconds that a call for one picture takes in a full batch; measured at the first need of it."""
+        if request.model not in self._rates:
+            short = replace(request, options=replace(request.options, steps=min(request.options.steps, PACE_STEPS)), count=PACE_ROWS)
+            for _ in range(2):                                     # the first of a batch's size includes the warm-up
+                job = self.submit(short, priority=1)
+                job.result()
+                self.measured(request, job.stats.rows, job.stats.network)
+        return 1 / self._rates[request.model]
 
     def reference(self, request: Request) -> Request:
         return registry.family(request.family).reference(request)
 
-    def reference_pixels(self, request: Request) -> np.ndarray | None:
-        return self._references.get(request)
+    def digest(self, model: str) -> str:
+        """SHA-256 of the weights of a name."""
+        return self._load(model).sha256
 
-    def remember_reference(self, request: Request, pixels: np.ndarray) -> None:
-        while len(self._references) >= 32:
-            del self._references[next(iter(self._references))]
-        self._references[request] = pixels
+    def loaded(self) -> list[str]:
+        return self._residents.names()
+
+    def held_bytes(self) -> int:
+        """What the networks' device holds for this process: memory of the GPU, else of the process."""
+        from app.device import held_bytes
+        return held_bytes(self.engine().device)
 
     # Models and device
 
     def _load(self, name: str) -> Loaded:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
         engine = self.engine()
-        needed = {job.settings["model"] for job in self._jobs.all() if job.status in RUNNING}
+        needed = {model for job in self._jobs.all() if job.status in RUNNING for model in job.models}
         loaded, fresh = self._residents.load(self._models.find(name), engine.nets, engine.device, needed)
         if fresh:
             self._storage.remember_model(loaded.sha256, family=loaded.entry.metadata["family"], name=name,

@@ -18,8 +18,8 @@ from pipelines.options import build, options_of
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995, "seed": 0,
-            "workers": 1, "pairs": 0.5, "compile": False}
+DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
+            "seed": 0, "workers": 1, "pairs": 0.5, "compile": False}
 COUPLES = 10_000                   # pictures that a rectified flow learns from
 
 # The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):

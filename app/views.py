@@ -30,6 +30,19 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class GridAsk:
+    """A comparison that a person asked for, unchecked; axes as name=values (see app/axes.py), "" for none."""
+    ask: Ask
+    x: str
+    y: str = ""
+    z: str = ""
+    distance: bool = True                    # to a converged run of the same seeds
+    exact: bool = False                      # bit-identical whenever it is drawn again, in batches of one size
+    snapshots: bool = False                  # what the longest run of a line looked like after as many steps
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """What the service found in a valid request before anything runs."""
     notes: tuple[str, ...]                   # "The model does not know the word 'elephant'.", ...
@@ -51,24 +64,6 @@ class Shot:
     nfe: int
     seconds: float
     note: str | None = None                  # what a person should know of it, such as a tolerance that was not met
-
-
-@dataclass(frozen=True)
-class CellView:
-    """One cell of a compare grid."""
-    row: int
-    column: int
-    status: str                              # waiting, running, done, failed, stopped
-    settings: dict[str, Any]
-    shots: tuple[Shot, ...] = ()
-    nfe: int | None = None                   # network evaluations per image
-    seconds: float | None = None             # time of the networks and the sampler spent on this cell
-    ms_per_call: float | None = None
-    distance: float | None = None            # root mean square to the converged reference, in 0..1; None: no reference
-    same_as: str | None = None               # label of another cell with the same pixels
-    note: str | None = None                  # such as a tolerance that was not met
-    error: str | None = None
-    preview: tuple[str, ...] = ()            # data URLs while it runs
 
 
 @dataclass(frozen=True)
@@ -95,11 +90,7 @@ class JobView:
     sigma: float | None = None
     shots: tuple[Shot, ...] = ()
     frames: int = 0                          # recorded steps; Service.recordings gives them
-    # compare only
-    rows: tuple[str, ...] = ()               # labels: samplers
-    columns: tuple[str, ...] = ()            # labels: step counts
-    cells: tuple[CellView, ...] = ()
-    grid_id: str | None = None
+    grid_id: str | None = None               # of a comparison
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any, get_type_hints
 
 
@@ -74,6 +75,7 @@ class Tolerances:
                          low=1e-8, high=1)
 
 
+@cache
 def options_of(cls: type) -> tuple[Option, ...]:
     """The options of a dataclass, in order."""
     hints = get_type_hints(cls)

@@ -45,6 +45,7 @@ def _settings(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None                  # SQLAlchemy says BEGIN, not the driver
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("python_lower", 1, str.lower, deterministic=True)     # SQLite's own knows ASCII only
 
 
 def _begin(connection: Connection) -> None:
@@ -126,9 +127,12 @@ def _migrate(engine: Engine, path: Path) -> None:
             copy.unlink(missing_ok=True)
             connection.execute("VACUUM INTO ?", (str(copy),))
     try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with engine.execution_options(writes=True).connect() as connection:
+            connection.detach()                        # closed afterwards: no other work may be done without foreign keys
+            connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")      # a table that is made anew is dropped first
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
     except Exception:
         if copy is not None:
             engine.dispose()

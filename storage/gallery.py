@@ -13,7 +13,7 @@ from storage.tables import Cell, Image
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page ended: the next one begins after this picture."""
+    """Where a page ended: the next one begins after this picture or grid."""
     created: int
     id: str
 

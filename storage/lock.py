@@ -11,6 +11,8 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._file = (folder / ".lock").open("a+")
         self.first = self._try()   # no other process has the folder open
+        if not self.first:
+            self.share()           # waits until the first one has migrated and tidied
 
     def _try(self) -> bool:
         try:

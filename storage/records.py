@@ -1,13 +1,14 @@
 """Plain records that go in and out of the storage; none of them is tied to a database session."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
-from storage.tables import Image
+from storage.tables import Cell, Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,9 @@ class ImageRecord(Recipe):
 
 @dataclass(frozen=True)
 class CellRecord:
+    """One cell of a grid; image_ids: its pictures that are neither deleted nor missing."""
     id: str
+    layer: int
     row: int
     column: int
     status: str
@@ -67,19 +70,32 @@ class CellRecord:
     seconds: float | None
     nfe: int | None
     calls: int | None
+    ms_per_call: float | None
     distance: float | None
+    metrics: dict[str, Any]
+    reason: str | None
     error: str | None
     image_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: Cell, image_ids: Iterable[str]) -> CellRecord:
+        plain = {f.name: getattr(row, f.name) for f in fields(cls) if f.name != "image_ids"}
+        return cls(**plain, image_ids=tuple(image_ids))
 
 
 @dataclass(frozen=True)
 class GridRecord:
+    """A grid with its cells in the order of layer, row and column."""
     id: str
     job_id: str
     name: str
+    note: str
+    status: str
     rows: list[str]
     columns: list[str]
+    layers: list[str]
     settings: dict[str, Any]
+    deleted: bool
     cells: tuple[CellRecord, ...]
 
 

@@ -13,14 +13,14 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from storage import files, gallery
+from storage import files, gallery, grids
 from storage.database import open_database
 from storage.errors import StorageError
 from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
-from storage.records import CellRecord, GridRecord, ImageRecord, NewImage, image_row
+from storage.records import GridRecord, ImageRecord, NewImage, image_row
 from storage.shelf import Shelf
-from storage.tables import Cell, Grid, Image, Job, Model
+from storage.tables import Grid, Image, Job, Model
 
 T = TypeVar("T")
 BIN_DAYS = 30                      # how long a deleted picture can be restored
@@ -40,6 +40,7 @@ class Storage:
         self.folder = folder
         self.images = folder / "images"
         self.processes = Shelf(folder / "processes", ".npz")       # by the picture's id
+        self.snapshots = Shelf(folder / "snapshots", ".png")       # by the cell's id
         self.sources = Shelf(folder / "sources", ".png")           # by the checksum of the pixels
         try:
             self.images.mkdir(parents=True, exist_ok=True)
@@ -53,13 +54,17 @@ class Storage:
             self._engine, notes = open_database(folder)
             self.report = Reconciliation(notes)
             if self._lock.first:
-                self._write(lambda s: s.execute(update(Job).where(Job.status == "running").values(status="interrupted")))
+                self._write(self._interrupt)
                 self.report = self._write(lambda session: reconcile(session, folder, notes))
                 self.empty_bin(BIN_DAYS)
             self._lock.share()
         except StorageError:
             self.close()
             raise
+
+    def _interrupt(self, session: Session) -> None:
+        session.execute(update(Job).where(Job.status == "running").values(status="interrupted"))
+        grids.interrupt(session)
 
     def close(self) -> None:
         if hasattr(self, "_engine"):
@@ -108,39 +113,54 @@ class Storage:
 
     # Grids
 
-    def start_grid(self, job_id: str, *, rows: list[str], columns: list[str], settings: dict[str, Any],
+    def start_grid(self, job_id: str, *, rows: list[str], columns: list[str], layers: list[str], settings: dict[str, Any],
                    name: str = "") -> str:
+        """Note that a grid runs; returns its id."""
         grid_id = uuid.uuid4().hex
         self._write(lambda session: session.add(Grid(
-            id=grid_id, job_id=job_id, rows=rows, columns=columns, settings=settings, name=name, created=now())))
+            id=grid_id, job_id=job_id, name=name, status="running", rows=rows, columns=columns, layers=layers, settings=settings,
+            created=now())))
         return grid_id
 
-    def save_cell(self, grid_id: str, row: int, column: int, **values: Any) -> str:
-        """Insert or change the cell at (row, column); values: status, settings, seconds, nfe, calls, distance, error."""
-        def work(session: Session) -> str:
-            session.execute(insert(Cell).values(id=uuid.uuid4().hex, grid_id=grid_id, row=row, column=column, **values)
-                            .on_conflict_do_update(index_elements=["grid_id", "row", "column"], set_=values))
-            return session.scalars(select(Cell.id).where(
-                Cell.grid_id == grid_id, Cell.row == row, Cell.column == column)).one()
-        return self._write(work)
+    def change_grid(self, grid_id: str, **values: Any) -> None:
+        """values: any of name, note, status, rows, columns, layers, settings."""
+        self._write(lambda session: grids.change(session, grid_id, values))
+
+    def add_cells(self, grid_id: str, cells: Iterable[tuple[int, int, int, dict[str, Any]]]) -> list[str]:
+        """Insert cells (layer, row, column, values as in `save_cell`) at once; returns their ids."""
+        return self._write(lambda session: grids.add_cells(session, grid_id, cells))
+
+    def save_cell(self, grid_id: str, layer: int, row: int, column: int, **values: Any) -> str:
+        """Insert or change the cell at a place; returns its id. values: status and settings always, and any of seconds, nfe,
+        calls, ms_per_call, distance, metrics, reason, error."""
+        return self._write(lambda session: grids.save_cell(session, grid_id, (layer, row, column), values))
+
+    def place_cells(self, grid_id: str, places: dict[str, grids.Place]) -> None:
+        """Move all named cells at once to their (layer, row, column). Cells that are not named are removed, their pictures
+        go into the bin."""
+        self._drop_snapshots(self._write(lambda session: grids.place_cells(session, grid_id, places, now())))
+
+    def clear_cell(self, cell_id: str) -> None:
+        """Put the pictures of a cell that did not finish into the bin, so that it can be drawn again."""
+        self._write(lambda session: grids.clear_cell(session, cell_id, now()))
 
     def grid(self, grid_id: str) -> GridRecord:
-        """A grid with its cells, in reading order, and their pictures that are not deleted."""
-        def work(session: Session) -> GridRecord:
-            found = session.get(Grid, grid_id)
-            if found is None:
-                raise StorageError("That grid is not in the gallery; it may belong to another data folder.")
-            ids: dict[str, list[str]] = {}
-            for cell_id, image_id in session.execute(
-                    select(Image.cell_id, Image.id).join(Cell, Image.cell_id == Cell.id)
-                    .where(Cell.grid_id == grid_id, Image.deleted.is_(None), Image.missing.is_(False))
-                    .order_by(Image.created, Image.id)):
-                ids.setdefault(str(cell_id), []).append(image_id)
-            cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.row, Cell.column))
-            return GridRecord(found.id, found.job_id, found.name, found.rows, found.columns, found.settings, tuple(
-                CellRecord(c.id, c.row, c.column, c.status, c.settings, c.seconds, c.nfe, c.calls, c.distance, c.error,
-                           tuple(ids.get(c.id, ()))) for c in cells))
-        return self._read(work)
+        return self._read(lambda session: grids.record(session, grid_id))
+
+    def grids(self, text: str = "", bin: bool = False, after: gallery.Cursor | None = None, limit: int = 30) -> grids.GridPage:
+        """Grids newest first; text: all its words occur in name or note."""
+        return self._read(lambda session: grids.page(session, text, bin, after, limit))
+
+    def delete_grid(self, grid_id: str) -> None:
+        """Put a grid and its pictures into the bin; `restore_grid` brings back exactly these."""
+        self._write(lambda session: grids.bin_grid(session, grid_id, now()))
+
+    def restore_grid(self, grid_id: str) -> None:
+        self._write(lambda session: grids.restore_grid(session, grid_id))
+
+    def _drop_snapshots(self, cell_ids: Iterable[str]) -> None:
+        for cell_id in cell_ids:
+            self.snapshots.drop(cell_id)
 
     # Pictures
 
@@ -204,15 +224,16 @@ class Storage:
         return self._write(lambda session: session.execute(statement).rowcount)        # type: ignore[attr-defined]
 
     def empty_bin(self, older_than_days: float = BIN_DAYS) -> int:
-        """Remove pictures for good that have been in the bin for that long. Rows first: a file alone is adopted again
-        at the next start, a row without a file would be a loss."""
+        """Remove pictures and grids for good that have been in the bin for that long; returns how many pictures. Rows first:
+        a file alone is adopted again at the next start, a row without a file would be a loss."""
         limit = now() - int(older_than_days * 86_400e6)
 
-        def work(session: Session) -> list[str]:
+        def work(session: Session) -> tuple[list[str], list[str]]:
             ids = list(session.scalars(select(Image.id).where(Image.deleted.is_not(None), Image.deleted <= limit)))
             session.execute(delete(Image).where(Image.id.in_(ids)))
-            return ids
-        ids = self._write(work)
+            return ids, grids.empty_bin(session, limit)
+        ids, cells = self._write(work)
+        self._drop_snapshots(cells)
         for image_id in ids:
             self._path(image_id).unlink(missing_ok=True)
             self.processes.drop(image_id)

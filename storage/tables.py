@@ -36,31 +36,40 @@ class Job(Base):
 
 
 class Grid(Base):
-    """A comparison: labels of rows and columns, and the settings that all cells share."""
+    """A comparison: labels of rows, columns and layers, and what it was made from."""
     __tablename__ = "grids"
+    __table_args__ = (Index("grids_newest", "deleted", "created", "id"),)
     id: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     name: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
+    status: Mapped[str]                               # waiting, loading, running, done, stopped, failed, interrupted
     rows: Mapped[list[str]]
     columns: Mapped[list[str]]
+    layers: Mapped[list[str]]
     settings: Mapped[Settings]
     created: Mapped[int] = mapped_column(BigInteger)
+    deleted: Mapped[int | None] = mapped_column(BigInteger, default=None)   # when it went into the bin
 
 
 class Cell(Base):
     """One cell of a grid with the settings that it really used."""
     __tablename__ = "cells"
-    __table_args__ = (UniqueConstraint("grid_id", "row", "column"),)
+    __table_args__ = (UniqueConstraint("grid_id", "layer", "row", "column", name="cells_place"),)
     id: Mapped[str] = mapped_column(primary_key=True)
     grid_id: Mapped[str] = mapped_column(ForeignKey("grids.id"))
+    layer: Mapped[int] = mapped_column(default=0)
     row: Mapped[int]
     column: Mapped[int]
-    status: Mapped[str]
+    status: Mapped[str]                               # waiting, running, done, failed, stopped, empty
     settings: Mapped[Settings]
     seconds: Mapped[float | None]
     nfe: Mapped[int | None]
     calls: Mapped[int | None]
-    distance: Mapped[float | None]
+    ms_per_call: Mapped[float | None]
+    distance: Mapped[float | None]                    # to a converged run of the same seeds
+    metrics: Mapped[Settings] = mapped_column(default=dict)     # what else was measured
+    reason: Mapped[str | None]                        # why it is empty
     error: Mapped[str | None]
 
 

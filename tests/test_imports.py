@@ -51,8 +51,10 @@ def allowed(path: str, module: str) -> bool:
                 or module == "pipelines"
         if path == "app/service.py":
             return True
-        one_of_them = {"app/gallery.py": "storage", "app/recording.py": "storage", "app/own_picture.py": "storage",
-                       "app/models.py": "weights", "app/trainer.py": "weights"}.get(path)
+        one_of_them = {"app/models.py": "weights", "app/trainer.py": "weights"} | {f"app/{name}.py": "storage" for name in (
+            "gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export",
+            "reproduce")}
+        one_of_them = one_of_them.get(path)
         return not any(found for name, found in joins.items() if name != one_of_them)
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ class Entry:
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """family, title, config, training facts. Raises WeightsError for a damaged file."""
-        _, texts = read_header(self.path)
+        found = self.path.stat() if self.path.exists() else None
         try:
-            return json.loads(texts["model"])
+            return _described(self.path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
         except (KeyError, ValueError) as error:
             raise WeightsError(f"{self.path.name} holds no description of its network, so it cannot be loaded; use "
                                "weights that `launch.py train` wrote.") from error
@@ -41,6 +41,12 @@ class Entry:
         """The model card beside the file, Markdown; empty if there is none."""
         path = self.path.with_suffix(".md")
         return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@lru_cache(maxsize=256)
+def _described(path: Path, changed: int, size: int) -> dict[str, Any]:
+    """The description in a file's header; read again when the file has changed."""
+    return json.loads(read_header(path)[1]["model"])
 
 
 def entries(runs: Path | None = None) -> list[Entry]:

@@ -1,15 +1,24 @@
-"""The Compare tab: samplers by step counts, same seeds, one grid that fills cell by cell."""
+"""The Compare tab: up to three axes of anything that can vary, one grid that fills cell by cell and stays."""
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.axes import choices
+from app.grids import GridCheck
 from app.service import Service
 from app.ui.components import drawn, sentence
-from app.views import Ask, Check, FamilyInfo, ModelView, UserError
+from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
+from pipelines.options import Option
+
+LETTERS = ("x", "y", "z")
+TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
+NOTHING = "nothing"
+PARTS = 4                          # components of an axis
 
 
 @dataclass
@@ -20,45 +29,116 @@ class CompareTab:
     family: gr.Dropdown
     model: gr.Dropdown
     prompt: gr.Textbox
-    samplers: gr.Dropdown
-    steps: gr.Textbox
+    sampler: gr.Dropdown
+    fixed: gr.Textbox
     guidance: gr.Slider
     seed: gr.Number
     count: gr.Number
+    axes: list[Any]                          # for x, y and z: what varies, its numbers or words, its names, what varied before
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
-        """Updates for `received()`: family with its model and samplers, prompt, guidance and seed of a picture."""
+        """Updates for `received()`: all settings of a picture, and axes that begin with samplers by steps."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
         family = settings["family"]
-        return [family, *self.belonging(family, settings["model"]), settings["prompt"], settings["guidance_scale"], settings["seed"],
-                self.axis(family)]
+        fixed = ", ".join(f"{name}={value}" for name, value in settings["options"].items() if value not in ("", None))
+        return [family, *self.belonging(family, settings["model"], settings["sampler"]), settings["prompt"], fixed,
+                settings["guidance_scale"], settings["seed"], *self.beginning(family)]
 
-    def belonging(self, family: str, model: str | None = None) -> tuple[Any, Any]:
-        """The choices of model and samplers of a family; its first model if none is named."""
-        info, models = self.families[family], self.known[family]
-        return (gr.Dropdown([(m.title, m.name) for m in models], value=model or (models[0].name if models else None)),
-                gr.Dropdown([(s.title, s.name) for s in info.samplers], value=list(info.compared)))
-
-    def axis(self, family: str) -> Any:
-        """The values of the columns that suit a family."""
-        info = self.families[family]
-        return gr.Textbox(info.columns, label=columns_label(info))
+    def loaded(self, made: GridAsk) -> list[Any]:
+        """Updates for `received()`, and for count and switches: what a grid was made from."""
+        ask, axes = made.ask, []
+        for text in (made.x, made.y, made.z):
+            name, _, values = (part.strip() for part in text.partition("="))
+            given: Any = [v.strip() for v in values.split(",")] if names_of(self, ask.family, name) and values != "all" else values
+            axes += axis_updates(self, ask.family, name or NOTHING, None if values == "all" else given)
+        fixed = ", ".join(f"{name}={value}" for name, value in ask.options.items())
+        return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, fixed, ask.guidance_scale, ask.seed, *axes,
+                ask.count, made.distance, made.snapshots, made.exact]
 
     def received(self) -> list[Any]:
-        return [self.family, self.model, self.samplers, self.prompt, self.guidance, self.seed, self.steps]
+        return [self.family, self.model, self.sampler, self.prompt, self.fixed, self.guidance, self.seed, *self.axes]
+
+    def belonging(self, family: str, model: str | None = None, sampler: str | None = None) -> tuple[Any, Any]:
+        """The choices of model and sampler of a family; its first of each if none is named."""
+        info, models = self.families[family], self.known[family]
+        return (gr.Dropdown([(m.title, m.name) for m in models], value=model or (models[0].name if models else None)),
+                gr.Dropdown([(s.title, s.name) for s in info.samplers], value=sampler or info.samplers[0].name))
+
+    def beginning(self, family: str) -> list[Any]:
+        """The axes that a comparison of a family begins with."""
+        info = self.families[family]
+        return [*axis_updates(self, family, info.axis.name, info.columns), *axis_updates(self, family, "sampler", list(info.compared)),
+                *axis_updates(self, family, NOTHING)]
 
 
-def columns_label(info: FamilyInfo) -> str:
-    """What the box of the columns' values says."""
-    ranges = " or 10-50(+10)" if info.axis.type is int else ""
-    return f"Columns: {info.axis.label.lower()}, like {info.columns}{ranges}"
+def offered(family: str) -> list[tuple[str, str]]:
+    """What may vary, for a dropdown."""
+    return [("nothing", NOTHING), *((o[0].label, name) for name, o in choices((family,)).items())]
 
 
-def summary(check: Check, cells: int) -> str:
-    """"9 cells · 210 calls · ≈ 4 s"."""
-    time = f" · ≈ {check.estimated_seconds:.0f} s" if check.estimated_seconds else ""
-    return f"{cells} cells · {check.images} images · {check.calls:,} calls{time}"
+def names_of(tab: CompareTab, family: str, axis: str) -> list[tuple[str, str]]:
+    """The values of an axis that has names, as (title, name); none for one that is written."""
+    if axis == "family":
+        return [(info.title, info.name) for info in tab.families.values()]
+    if axis == "model":
+        return [(m.title, m.name) for models in tab.known.values() for m in models if m.problem is None]
+    if axis == "sampler":
+        return [(s.title, s.name) for s in tab.families[family].samplers]
+    options: list[Option] = choices((family,)).get(axis, [])
+    if options and options[0].type is bool:
+        return [("yes", "true"), ("no", "false")]
+    return [(name, name) for name in dict.fromkeys(c for o in options for c in o.choices)]
+
+
+def hint(family: str, axis: str) -> str:
+    """How the values of an axis are written."""
+    o = choices((family,))[axis][0] if axis != NOTHING else None
+    if o is None or axis == "prompt":
+        return "Captions, with | between them" if o else ""
+    bounds = f"{o.low:g} to {o.high:g}" if o.low is not None and o.high is not None and o.high < 1e6 else "Numbers"
+    return f"{bounds}, like 5,10,20 or {'10-50(+10) or 1-100[5]' if o.type is int else '0-1(+0.25)'}"
+
+
+def axis_updates(tab: CompareTab, family: str, axis: str, values: Any = None) -> list[Any]:
+    """For what varies, its written values and its named ones."""
+    names = names_of(tab, family, axis)
+    start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
+    if not names and axis not in (NOTHING, "prompt") and not start:
+        o = choices((family,))[axis][0]
+        start = str(o.default)
+    return [gr.Dropdown(offered(family), value=axis),
+            gr.Textbox("" if names else str(start), visible=axis != NOTHING and not names, label=hint(family, axis)),
+            gr.Dropdown(names, value=start if names else [], visible=bool(names)), axis]
+
+
+DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.2", "seed": "1-4(+1)", "guidance_scale": "1, 2, 3, 5",
+            "prompt": "a red star | a small blue ring on a gray background", "eta": "0-1(+0.5)", "temperature": "0.7, 1, 1.3"}
+
+
+def written(axis: str, text: str, names: list[str]) -> str:
+    """An axis as the service reads it."""
+    return "" if axis == NOTHING else f"{axis}={text.strip() if not names else ','.join(names)}"
+
+
+def fixed_options(text: str) -> dict[str, str]:
+    """Options from "steps=20, eta=0.5". Raises BadInput."""
+    found = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value:
+            raise BadInput(f"The fixed setting {part!r} could not be read; write them like steps=20, eta=0.5.")
+        found[name.replace("-", "_")] = value
+    return found
+
+
+def summary(check: GridCheck) -> str:
+    """"9 cells · 9 images · 210 calls · ≈ 4 s"."""
+    parts = [f"{check.cells} cells", f"{check.images} images", f"{check.calls:,} calls"]
+    parts += [f"{check.references} converged run{'s' * (check.references != 1)} beside them"] if check.references else []
+    parts += [f"≈ {check.seconds:.0f} s"] if check.seconds else []
+    parts += [f"{check.empty} cell{'s stay' if check.empty != 1 else ' stays'} empty: {check.reason}"] if check.empty else []
+    return " ".join([" · ".join(parts), *check.notes])
 
 
 def compare_tab(service: Service) -> CompareTab:
@@ -66,12 +146,12 @@ def compare_tab(service: Service) -> CompareTab:
     families = service.families()
     first = families[0]
     request = {o.name: o for o in first.request}
+    known = {f.name: service.models(f.name) for f in families}
+    usual = {m.name: m.usual for models in known.values() for m in models}
     with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
         with gr.Row(elem_classes="sx-line"):
             family = gr.Dropdown([(f.title, f.name) for f in families], value=first.name, label="Family", min_width=110,
                                  scale=0, elem_id="compare-family")
-            known = {f.name: service.models(f.name) for f in families}
-            usual = {m.name: m.usual for models in known.values() for m in models}
             model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
                                 else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
             prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
@@ -81,49 +161,90 @@ def compare_tab(service: Service) -> CompareTab:
                                  min_width=150, scale=1, elem_id="compare-guidance")
             seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
             count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
+        tab = CompareTab({f.name: f for f in families}, known, family, model, prompt, family, prompt, guidance, seed, count, [])
+        begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
+        with gr.Row(elem_classes="sx-line sx-axes"):
+            for letter, (axis, values) in begin.items():
+                names = names_of(tab, first.name, axis)
+                with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
+                    tab.axes += [
+                        gr.Dropdown(offered(first.name), value=axis, label=TITLES[letter], elem_id=f"compare-{letter}"),
+                        gr.Textbox("" if names else str(values), label=hint(first.name, axis), visible=axis != NOTHING and not names,
+                                   max_lines=2, elem_id=f"compare-{letter}-values"),
+                        gr.Dropdown(names, value=values if names else [], multiselect=True, label="Values", visible=bool(names),
+                                    elem_id=f"compare-{letter}-names"),
+                        gr.State(axis)]
         with gr.Row(elem_classes="sx-line"):
-            samplers = gr.Dropdown([(s.title, s.name) for s in first.samplers], multiselect=True,
-                                   value=list(first.compared), label="Rows: samplers",
-                                   scale=3, min_width=260, elem_id="compare-samplers")
-            steps = gr.Textbox(first.columns, label=columns_label(first), scale=2, min_width=200,
-                               elem_id="compare-steps")
+            tab.sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
+                                      label="Sampler otherwise", elem_id="compare-sampler")
+            tab.fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
+                                   elem_id="compare-fixed")
+            distance = gr.Checkbox(True, label="Distance to a converged run", min_width=200, scale=0, elem_id="compare-distance")
+            snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
+            exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
+            extend = gr.Button("Extend this grid", scale=0, min_width=140, elem_id="compare-extend")
             run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
                             elem_classes="sx-generate")
         message = sentence("compare-message")
-        grid = drawn("compare", json.dumps({"job": None}), elem_id="compare-grid")
-    tab = CompareTab({f.name: f for f in families}, known, family, model, prompt, samplers, steps, guidance, seed, count)
-    inputs: list[Any] = [family, model, prompt, samplers, steps, guidance, seed, count]
+        current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
+        grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
+    inputs: list[Any] = [family, model, prompt, tab.sampler, tab.fixed, guidance, seed, count, distance, snapshots, exact, *tab.axes]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    def ask(family: str, model: str, prompt: str, guidance: Any, seed: Any, count: Any) -> Ask:
-        return Ask(family, prompt or "", model=model, guidance_scale=guidance, seed=seed, count=count)
+    def asked(family: str, model: str, prompt: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any, distance: bool,
+              snapshots: bool, exact: bool, *axes: Any) -> GridAsk:
+        x, y, z = (written(*axes[PARTS * k:PARTS * k + 3]) for k in range(3))
+        ask = Ask(family, prompt or "", model=model, sampler=sampler, options=fixed_options(fixed or ""), guidance_scale=guidance,
+                  seed=seed, count=count)
+        return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), exact=bool(exact))
 
-    def check(family: str, model: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any, count: Any) -> str:
+    def check(*values: Any) -> str:
         try:
-            found = service.check_compare(ask(family, model, prompt, guidance, seed, count), samplers or [], steps)
+            return json.dumps({"note": summary(service.grids.check(asked(*values)))})
         except UserError as error:
             return json.dumps({"error": str(error)})
-        cells = len(found.settings["samplers"]) * len(found.settings["columns"])
-        return json.dumps({"note": " ".join([summary(found, cells), *found.notes])})
 
-    def start(family: str, model: str, prompt: str, samplers: list[str], steps: str, guidance: Any, seed: Any,
-              count: Any) -> tuple[Any, Any]:
+    def start(*values: Any) -> tuple[Any, Any]:
         try:
-            job = service.compare(ask(family, model, prompt, guidance, seed, count), samplers or [], steps)
+            return json.dumps({"grid": service.grids.start(asked(*values))}), gr.skip()
         except UserError as error:
             return gr.skip(), json.dumps({"error": str(error)})
-        return json.dumps({"job": job}), gr.skip()
+
+    def further(current: str, *values: Any) -> tuple[Any, Any]:
+        try:
+            if not current:
+                raise BadInput("There is no grid to extend yet; press Compare first.")
+            made = asked(*values)
+            return json.dumps({"grid": service.grids.extend(current, made.x, made.y, made.z), "again": time.time_ns()}), gr.skip()
+        except UserError as error:
+            return gr.skip(), json.dumps({"error": str(error)})
+
+    def load(event: gr.EventData) -> list[Any]:
+        try:
+            made = service.grids.asked(str(event._data.get("id")))
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return tab.loaded(made)
 
     def change_model(name: str) -> float:
         return usual.get(name, {}).get("guidance_scale", request["guidance_scale"].default)
 
+    def change_axis(family: str, axis: str, before: str) -> list[Any]:
+        # Gradio says "input" too when the box is left as it was; what was written meanwhile must stay.
+        return axis_updates(tab, family, axis) if axis != before else [gr.skip()] * PARTS
+
     def change_family(name: str) -> tuple[Any, ...]:
-        return *tab.belonging(name), tab.axis(name), change_model(known[name][0].name if known[name] else "")
+        return *tab.belonging(name), change_model(known[name][0].name if known[name] else ""), *tab.beginning(name)
 
     model.input(change_model, model, guidance, **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    family.input(change_family, family, [model, samplers, steps, guidance], preprocess=False, **quick)
-    for control in inputs[1:]:
+    family.input(change_family, family, [model, tab.sampler, guidance, *tab.axes], preprocess=False, **quick)
+    for k in range(3):
+        own = tab.axes[PARTS * k:PARTS * k + PARTS]
+        own[0].input(change_axis, [family, own[0], own[3]], own, preprocess=False, **quick)
+    for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
     run.click(start, inputs, [grid, message], **quick)
+    extend.click(further, [current, *inputs], [grid, message], js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)
+    grid.select(load, None, [*tab.received(), count, distance, snapshots, exact], **quick)
     return tab

@@ -1,4 +1,4 @@
-"""How the page looks: tokens here, details in assets/style.css."""
+"""How the page looks: tokens here, details in the style sheets of assets."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +8,9 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("common.js", "scrubber.js", "head.js", "canvas.js", "process.js", "lab.js", "examined.js", "codes.js", "seeds.js",
+           "charts.js", "gridcells.js", "gridview.js", "gridlens.js", "gridpanel.js", "gridlist.js", "gridverdict.js", "gridchart.js",
            "compare.js", "gallery.js", "families.js")
+STYLES = ("style.css", "compare.css", "charts.css")
 
 
 def theme() -> gr.themes.Base:
@@ -39,7 +41,5 @@ def look(accents: dict[str, str]) -> dict[str, Any]:
     """What `mount_gradio_app` needs for the look: theme, style sheet, and the scripts that the components share."""
     colours = ":root{" + "".join(f"--accent-{name}:{colour};" for name, colour in accents.items()) + "}" + "".join(
         f"#{name}-tab,#{name}-tab-button{{--accent:{colour};}}" for name, colour in accents.items())
-    scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8")
-                        for name in SCRIPTS)
-    return {"theme": theme(), "css": colours + (ASSETS / "style.css").read_text(encoding="utf-8"),
-            "head": f"<script>{scripts}</script>"}
+    scripts, styles = ("\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES))
+    return {"theme": theme(), "css": colours + styles, "head": f"<script>{scripts}</script>"}

@@ -31,16 +31,15 @@ class Engine:
     """Runs samplers on one device.
 
     nets: what to evaluate for a NetKey; may be filled while the engine runs, before a job that needs it is submitted.
-    exact: a batch size; every batch is filled up to it, so that reruns are bit-identical whatever else is running.
     cores: on a CPU, how many of its cores share the rows of a batch.
     """
 
     def __init__(self, nets: MutableMapping[NetKey, Net], device: torch.device | str = "cpu",
-                 exact: int | None = None, max_batch: int | None = None, cores: int = 1) -> None:
+                 max_batch: int | None = None, cores: int = 1) -> None:
         self.nets, self.device = nets, torch.device(device)
         self._lanes = Lanes(cores if self.device.type == "cpu" else 1)
         largest = max_batch or (64 if self.device.type == "cpu" else 256)
-        self.buckets = (exact,) if exact else tuple(b for b in BUCKETS if b <= largest)
+        self.buckets = tuple(b for b in BUCKETS if b <= largest)
         self.stats = Stats()
         self._groups: OrderedDict[tuple, Group] = OrderedDict()
         self._slabs: dict[MemoryShape, Slab] = {}
@@ -50,13 +49,15 @@ class Engine:
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, sampler: Sampler, *, priority: int = 0, listener: Listener | None = None) -> Job:
+    def submit(self, sampler: Sampler, *, priority: int = 0, listener: Listener | None = None, exact: int | None = None) -> Job:
         """Queue a sampler; a higher priority is served first within a batch group.
+
+        exact: a batch size; every batch of the job is filled up to it, so that a rerun is bit-identical whatever else is running.
 
         A listener gets (job, event) at once, on the engine's thread, and must return quickly; without one the events
         wait in `Job.events`.
         """
-        job = Job(next(self._numbers), sampler, priority, listener)
+        job = Job(next(self._numbers), sampler, priority, listener, exact)
         self._inbox.put(("submit", job))
         return job
 
@@ -119,7 +120,8 @@ class Engine:
         for slot, call in enumerate(wish):
             job.stats.calls[call.net.method] += 1
             self.stats.calls[call.net.method] += 1
-            group = self._groups.setdefault(group_key(call), Group(self.buckets))
+            buckets = (job.exact,) if job.exact else self.buckets
+            group = self._groups.setdefault((*group_key(call), job.exact), Group(buckets))
             group.waiting.append(Piece(job, call, slot, 0, call.rows))
 
     def _serve_one_batch(self) -> None:
@@ -208,9 +210,10 @@ class Engine:
         smaller = tuple(b for b in group.buckets if b <= rows // 2)
         if not smaller:
             for piece in pieces:
+                exact = piece.job.exact
+                what = f"the batches of {exact} of an exactly repeatable run" if exact else "a single image of this size"
                 self._end(piece.job, Event("failed", error=(
-                    "There is not enough memory for a single image of this size; close other programs or choose a "
-                    "smaller model.")))
+                    f"There is not enough memory for {what}; close other programs or choose a smaller model.")))
             return
         log.warning("out of memory with a batch of %d; going on with at most %d", rows, smaller[-1])
         group.buckets = smaller

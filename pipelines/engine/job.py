@@ -51,8 +51,8 @@ class Stats:
 class Job:
     """A submitted sampler. Read `stats` and `events`; everything else is the engine's."""
 
-    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None) -> None:
-        self.number, self.sampler, self.priority = number, sampler, priority
+    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None, exact: int | None = None) -> None:
+        self.number, self.sampler, self.priority, self.exact = number, sampler, priority, exact
         self.stats = Stats()
         self.status = "waiting"
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

@@ -33,18 +33,21 @@ def caption_accuracy(images: np.ndarray, claims: list[Claim]) -> Accuracy:
 
 def label_accuracy(images: np.ndarray, claims: list[Claim]) -> Accuracy:
     """Judge images by their captions' class alone, for models that know no more: shape and colour of the main thing are there."""
-    def problem(scene: Scene | None, claim: Claim) -> str | None:
-        if scene is None:
-            return "unreadable"
-        main = claim.things[0]
-        return None if any((t.shape, t.color) == (main.shape, main.color) for t in scene.things) else "label"
-    return _accuracy([problem(read(image), claim) for image, claim in zip(images, claims, strict=True)])
+    return _accuracy([label_fault(read(image), claim) for image, claim in zip(images, claims, strict=True)])
 
 
 def _accuracy(faults: list[str | None]) -> Accuracy:
     reasons = Counter(reason for reason in faults if reason is not None)
     wrong, n = sum(reasons.values()), len(faults)
     return Accuracy(n, n - wrong, (n - wrong) / n, wilson(n - wrong, n), dict(reasons.most_common()))
+
+
+def label_fault(scene: Scene | None, claim: Claim) -> str | None:
+    """None if a thing of the claim's main shape and colour was read, whatever else is there."""
+    if scene is None:
+        return "unreadable"
+    main = claim.things[0]
+    return None if any((t.shape, t.color) == (main.shape, main.color) for t in scene.things) else "label"
 
 
 def fault(scene: Scene | None, claim: Claim) -> str | None:

@@ -1,7 +1,6 @@
 """The contract that scripts rely on, with the bundled weights; bad input is a sentence and an exit code."""
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable
@@ -15,8 +14,6 @@ from safetensors.torch import load_file
 
 from app import trainer
 from app.cli import main
-from app.requests import parse_steps
-from app.views import BadInput
 from storage import read_settings
 from weights import catalog
 
@@ -61,37 +58,35 @@ def test_compare(run: Run, tmp_path: Path) -> None:
     code, result, _ = run("compare", "diffusion", "--prompt", "a red star", "--sampler", "ddim,heun", "--steps", "2-4(+2)",
                           "--count", "2", "--seed", "3", "--out", str(out))
     assert code == 0
-    assert [(c["sampler"], c["steps"], c["nfe"]) for c in result["cells"]] == [
-        ("ddim", 2, 4), ("ddim", 4, 8), ("heun", 2, 6), ("heun", 4, 14)]
-    assert all(len(c["paths"]) == 2 and c["seconds"] > 0 and 0 <= c["distance"] < 1 for c in result["cells"])
+    assert [(c["settings"]["sampler"], c["column"], c["nfe"]) for c in result["cells"]] == [
+        ("ddim", "2 steps", 4), ("ddim", "4 steps", 8), ("heun", "2 steps", 6), ("heun", "4 steps", 14)]
+    assert all(len(c["images"]) == 2 and c["seconds"] > 0 and 0 <= c["distance"] < 1 for c in result["cells"])
     with Image.open(out) as grid:
         assert grid.width > 300 and grid.height > 200
     code, listed, _ = run("gallery", "--sampler", "heun")
     assert code == 0 and listed["total"] == 4
 
 
-def test_grid_as_csv(tmp_path: Path) -> None:
-    from app.paths import Paths
-    from app.service import Service
-    from app.views import Ask
-    service = Service(Paths(tmp_path))
-    view = service.wait(service.compare(Ask("diffusion", "a red star", count=1), ["ddim"], "1,2"))
-    with service.gallery.export_csv(view.grid_id or "").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["sampler"], row["steps"], row["nfe"], row["status"]) for row in rows] == [
-        ("ddim", "1", "2", "done"), ("ddim", "2", "4", "done")]
-    service.close()
+def test_a_grid_of_any_axes_goes_on_and_is_exported(run: Run, tmp_path: Path) -> None:
+    files = [tmp_path / f"grid.{ending}" for ending in ("csv", "json", "html")]
+    code, result, _ = run("compare", "flow", "--prompt", "a red star", "--x", "nfe=4,8", "--y", "family=flow,gan", "--z", "seed=1-2(+1)",
+                          "--no-distance", "--name", "mine", *(part for file in files for part in ("--export", str(file))))
+    assert code == 0 and len(result["cells"]) == 8 and all(file.stat().st_size > 100 for file in files)
+    code, more, _ = run("compare", "--resume", result["grid_id"], "--x", "nfe=4,8,12")
+    assert code == 0 and len(more["cells"]) == 12 and more["grid_id"] == result["grid_id"]
+    assert {c["images"][0] for c in result["cells"]} < {c["images"][0] for c in more["cells"]}
+    code, again, _ = run("again", result["cells"][0]["images"][0])
+    assert code == 0 and again["verdict"] in ("bit-exact", "within tolerance")
 
 
-def test_identical_pixels_are_pointed_out(tmp_path: Path) -> None:
-    from app.paths import Paths
-    from app.service import Service
-    from app.views import Ask
-    service = Service(Paths(tmp_path))
-    view = service.wait(service.compare(Ask("diffusion", "a red star", count=1), ["ddim", "dpmpp_2m"], "1"))
-    same = [cell.same_as for cell in view.cells]
-    service.close()
-    assert same.count(None) == 1 and any(label and "1 step" in label for label in same)
+def test_grids_that_can_not_be_say_so(run: Run) -> None:
+    for arguments, says in ((("compare",), "Name the family"), (("compare", "diffusion", "--prompt", "a star"), "A grid varies something"),
+                            (("compare", "--resume", "ffff"), "not in the gallery"),
+                            (("compare", "gan", "--prompt", "a star", "--x", "steps=3"), "There is no axis"),
+                            (("compare", "gan", "--prompt", "a star", "--x", "seed=3", "--export", "a.exe"), "exported as"),
+                            (("again", "ffff"), "not in the gallery")):
+        code, _, error = run(*arguments)
+        assert code in (1, 2) and says in error and "Traceback" not in error
 
 
 def test_evaluate(run: Run) -> None:
@@ -166,14 +161,6 @@ def test_unknown_family_and_bad_grids(run: Run) -> None:
     for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-1000(+1)", "at most 900"), ("", "could not")):
         code, _, error = run("compare", "diffusion", "--prompt", "a", "--sampler", "ddim", f"--steps={steps}")
         assert code == 2 and sentence in error, error
-
-
-def test_lists_of_steps() -> None:
-    assert parse_steps("5,10, 20") == [5, 10, 20] and parse_steps("10-50(+10)") == [10, 20, 30, 40, 50]
-    assert parse_steps("1-100[5]") == [1, 26, 50, 75, 100] and parse_steps("5,5,3-4") == [5, 3, 4]
-    for bad in ("5;6", "-3", "1-2(+0)", "1-2[0]", "1e3", "5,,6", "٣٤٥" * 9):
-        with pytest.raises(BadInput):
-            parse_steps(bad)
 
 
 def test_an_unwritable_data_folder_is_a_sentence(run: Run, tmp_path: Path) -> None:

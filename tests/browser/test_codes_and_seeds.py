@@ -120,9 +120,9 @@ def test_temperatures_and_truncations_are_compared(open_page: Opener) -> None:
     for family, columns, cells in (("VQ-VAE", "0.5, 1", 6), ("GAN", "1, 4", 2)):
         page.locator("#compare-family input").click()
         page.get_by_role("option", name=family, exact=True).click()
-        expect(page.locator("#compare-steps")).to_contain_text("temperature" if family == "VQ-VAE" else "truncation")
+        expect(page.locator("#compare-x input")).to_have_value("Temperature" if family == "VQ-VAE" else "Truncation")
         fill(page, "compare-prompt", "a red star")
-        fill(page, "compare-steps", columns)
+        fill(page, "compare-x-values", columns)
         expect(page.locator("#compare-message")).to_contain_text(f"{cells} cells", timeout=30_000)
         page.click("#compare-run")
         expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(cells, timeout=60_000)

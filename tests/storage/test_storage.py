@@ -84,10 +84,10 @@ def test_bin_and_undo(storage: Storage, picture: Make) -> None:
 
 def test_a_grid_with_its_cells_and_pictures(storage: Storage, picture: Make) -> None:
     job = storage.start_job("compare", "diffusion", {})
-    grid = storage.start_grid(job, rows=["DDIM"], columns=["5", "10"], settings={"seed": 1}, name="test")
-    cell = storage.save_cell(grid, 0, 1, status="running", settings={"steps": 10})
+    grid = storage.start_grid(job, rows=["DDIM"], columns=["5", "10"], layers=[""], settings={"seed": 1}, name="test")
+    cell = storage.save_cell(grid, 0, 0, 1, status="running", settings={"steps": 10})
     image = storage.save_image(picture(job_id=job, cell_id=cell))
-    assert storage.save_cell(grid, 0, 1, status="done", settings={"steps": 10}, seconds=0.5, nfe=20) == cell
+    assert storage.save_cell(grid, 0, 0, 1, status="done", settings={"steps": 10}, seconds=0.5, nfe=20) == cell
     (found,) = storage.grid(grid).cells
     assert (found.status, found.nfe, found.image_ids) == ("done", 20, (image.id,))
     assert storage.page(Filters(grid_id=grid)).total == 1

@@ -122,8 +122,9 @@ sx.kinds.tips = () => (tips) => {
 // Show a job in its tab, also if that tab was never opened.
 sx.open = (job) => {
   const key = job.kind === "compare" ? "compare" : job.family;
-  sx.remember(key, job.id);
-  document.dispatchEvent(new CustomEvent(`sx-attach-${key}`, {detail: job.id}));
+  const id = job.grid || job.id;
+  sx.remember(key, id);
+  document.dispatchEvent(new CustomEvent(`sx-attach-${key}`, {detail: id}));
   const label = key === "compare" ? "Compare" : sx.titles?.[key] || key;
   [...document.querySelectorAll('button[role="tab"]')].find((tab) => tab.textContent.trim() === label)?.click();
 };

@@ -1,98 +1,263 @@
-// The compare grid: labels stay in sight, cells fill as they finish, a click opens a cell beside its neighbour.
-sx.kinds.compare = (root) => {
-  const bar = sx.el("div", {class: "sx-progress"}, sx.el("i"));
-  const line = sx.el("div", {class: "sx-status sx-num"}, "The grid appears here: one row per sampler, one column per number of steps, the same seeds everywhere.");
-  const stop = sx.el("button", {class: "sx-stop sx-small", type: "button", disabled: true}, "Stop  Esc");
-  const png = sx.el("a", {class: "sx-small", hidden: true, download: true}, "Export PNG");
-  const csv = sx.el("a", {class: "sx-small", hidden: true, download: true}, "Export CSV");
-  const grid = sx.el("div", {class: "sx-grid", id: "grid"});
-  const large = sx.el("div", {class: "sx-large", hidden: true, tabindex: "-1"});
-  root.replaceChildren(sx.el("div", {class: "sx-row"}, line, png, csv, stop), bar, sx.el("div", {class: "sx-scroll"}, grid), large);
+// The comparison page: follows a grid on the server, says how far it is, and shows its cells, two of them large, and earlier grids.
+sx.kinds.compare = (root, props, trigger) => {
+  const ZOOMS = [1, 2, 3, 4, 6, 8];
+  const small = (text, run, more = {}) => sx.el("button", {class: "sx-small", type: "button", onclick: run, ...more}, text);
+  const post = (what, body) => sx.post(`/api/grid/${id}/${what}`, body);
+  const trouble = sx.el("p", {class: "sx-error sx-first", role: "alert", hidden: true});
+  const say = (error) => { trouble.textContent = error.message; trouble.hidden = false; };
 
-  let job = null, let_go = () => {}, view = null, nodes = new Map(), seen = new Map(), worst = 0;
-  const build = () => {
-    nodes = new Map(); seen = new Map(); worst = 0;
-    large.hidden = true;
-    grid.style.setProperty("--columns", view.columns.length);
-    grid.replaceChildren(sx.el("div", {class: "sx-corner"}), ...view.columns.map((c) => sx.el("div", {class: "sx-column"}, c)));
-    view.rows.forEach((label, r) => {
-      grid.append(sx.el("div", {class: "sx-rowlabel"}, label));
-      view.columns.forEach((_, c) => {
-        const node = sx.el("button", {class: "sx-cell", type: "button", onclick: () => enlarge(r, c)});
-        nodes.set(`${r},${c}`, node);
-        grid.append(node);
-      });
-    });
+  const line = sx.el("div", {class: "sx-status sx-num"});
+  const stop = small("Stop now  Esc", () => ending(false), {hidden: true});
+  const drain = small("Stop after this cell", () => ending(true), {hidden: true});
+  stop.classList.add("sx-stop");
+  const resume = small("Resume", () => go(id, false), {hidden: true, title: "Draw the cells that are not done"});
+  const retry = small("Retry failed", () => go(id, true), {hidden: true, title: "Draw the failed cells again, and what is not done"});
+  const bar = sx.el("div", {class: "sx-progress", role: "progressbar", "aria-label": "Cells done", "aria-valuemin": 0}, sx.el("i"));
+  const field = (what, label, placeholder) => sx.el("input", {
+    class: `sx-edit sx-edit-${what}`, type: "text", maxlength: 500, "aria-label": label, placeholder, title: `${label}; click to change it`,
+    onchange: (event) => {
+      view[what] = event.target.value.trim();
+      post("change", {[what]: view[what]}).then(earlier.refresh, say);
+    },
+    onkeydown: (event) => { if (event.key === "Enter") event.target.blur(); }});
+  const name = field("name", "Name of the grid", "Name"), note = field("note", "Note to the grid", "Add a note");
+  const links = ["PNG", "CSV", "JSON", "HTML page"].map((kind) => sx.el("a", {
+    class: "sx-small", download: true, "data-ending": kind.split(" ")[0].toLowerCase()}, `Export ${kind}`));
+  const again = small("Run again and compare", () => runAgain(null), {title: "Draw every cell again and say whether its pixels are equal"});
+  const use = small("Use its settings", () => trigger("select", {id}), {title: "Put the settings and axes of this grid into the controls above"});
+  const remove = small("Delete", () => post("delete").then(() => removed(view), say), {title: "Move the grid and its pictures to the bin"});
+  const box = (more) => sx.el("div", {class: `sx-undo ${more}`, hidden: true, role: "status"});
+  const undo = box(""), verdict = box("sx-verdict");
+
+  const layers = sx.el("span", {class: "sx-row sx-layers", role: "group"});
+  const zoomSays = sx.el("span", {class: "sx-num"});
+  const out = small("−", () => zoomTo(zoom - 1), {"aria-label": "Smaller", title: "Smaller  -"});
+  const into = small("+", () => zoomTo(zoom + 1), {"aria-label": "Larger", title: "Larger  +"});
+  const toggle = (text, title) => {
+    const input = sx.el("input", {type: "checkbox"});
+    return {input, node: sx.el("label", {class: "sx-toggle", title}, input, text)};
   };
-  const at = (r, c) => view.cells.find((cell) => cell.row === r && cell.column === c);
-  const pictures = (cell) => cell.shots.length ? cell.shots.map((s) => s.url) : cell.preview;
-  const facts = (cell) => cell.nfe == null ? cell.status : `${cell.nfe} call${cell.nfe === 1 ? "" : "s"} · ${sx.seconds(cell.seconds)}`;
-  const paint = (cell) => {
-    const node = nodes.get(`${cell.row},${cell.column}`);
-    node.className = `sx-cell sx-${cell.status}`;
-    const urls = pictures(cell), count = view.settings.count;
-    const images = Array.from({length: count}, (_, k) => urls[k] ? sx.el("img", {src: urls[k], alt: `seed ${view.settings.seed + k}`})
-                                                                  : sx.el("span", {class: "sx-blank"}));
-    node.replaceChildren(sx.el("span", {class: "sx-images"}, ...images), sx.el("span", {class: "sx-num sx-facts"}, facts(cell)),
-      sx.el("span", {class: "sx-distance", title: "Root mean square distance to a converged run of the same seed, 0 to 1"},
-        sx.el("i", {style: `width:${cell.distance == null || !worst ? 0 : 100 * cell.distance / worst}%`}),
-        sx.el("b", {class: "sx-num"}, cell.distance == null ? "" : cell.distance.toFixed(3))),
-      ...(cell.same_as ? [sx.el("span", {class: "sx-warn"}, `same pixels as ${cell.same_as}`)] : []),
-      ...(cell.note ? [sx.el("span", {class: "sx-warn"}, cell.note)] : []),
-      ...(cell.error ? [sx.el("span", {class: "sx-error"}, cell.error)] : []));
+  const beside = toggle("Snapshot beside", "Beside each picture, what a longer run looked like after as many steps");
+  const lensOn = toggle("Magnifier", "Pixels beneath the pointer, 8 times; or hold Alt");
+
+  let id = null, view = null, cells = [], version = -1, let_go = () => {}, told = null;
+  let layer = 0, zoom = null, second = null, settings = new Map();
+  const grid = sx.gridView({
+    open: (i) => openPanel(i),
+    second: (i) => { second = i; grid.second(i); openPanel(grid.active()); },
+    moved: (i) => { if (panel.open()) openPanel(i); },
+  });
+  const panel = sx.gridPanel({
+    cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i),
+    settings: (i) => {
+      const kept = settings;
+      if (!kept.has(i)) kept.set(i, sx.get(`/api/grid/${id}/cell/${i}`).catch((error) => { kept.delete(i); throw error; }));
+      return kept.get(i);
+    },
+    swap: () => panel.show(...[...panel.pair()].reverse()),
+    closed: () => { second = null; grid.second(null); },
+  });
+  const openPanel = (i) => panel.show(i, second != null && second !== i ? second : grid.neighbour(i));
+  const lens = sx.gridLens(grid.node, () => lensOn.input.checked, (i) => grid.label(i),
+    (k) => ({label: `selected: ${grid.label(grid.active())}`, image: grid.image(grid.active(), k)}));
+  const charts = sx.gridChart();
+  const earlier = sx.gridList({open: (other) => attach(other), resume: (other) => go(other, false), removed: (item) => removed(item)});
+
+  const about = sx.el("p", {class: "sx-quiet sx-first"},
+    "A grid draws the same seeds with every combination of the settings that you let vary, so that you see what each of them does to "
+    + "the picture, its time and its distance to a converged run.");
+  const work = sx.el("div", {hidden: true},
+    sx.el("div", {class: "sx-row sx-grid-head"}, name, note),
+    sx.el("div", {class: "sx-row"}, line, resume, retry, drain, stop), bar,
+    sx.el("div", {class: "sx-row sx-grid-tools"}, layers,
+      sx.el("span", {class: "sx-row", role: "group", "aria-label": "Size of the cells"}, out, zoomSays, into),
+      beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, use, remove)),
+    sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
+  root.replaceChildren(about, trouble, undo, verdict, work, earlier.node);
+
+  const look = () => ({side: view.size * ZOOMS[zoom], count: view.count, distance: view.distance,
+                       beside: beside.input.checked && !beside.input.disabled});
+  const arrange = () => {
+    if (!view) return;
+    grid.set(view, cells, look());
+    zoomSays.textContent = `× ${ZOOMS[zoom]}`;
+    out.disabled = zoom === 0;
+    into.disabled = zoom === ZOOMS.length - 1;
   };
-  const enlarge = (r, c) => {
-    const neighbour = c + 1 < view.columns.length ? [r, c + 1] : c > 0 ? [r, c - 1] : r + 1 < view.rows.length ? [r + 1, c] : [Math.max(0, r - 1), c];
-    const panel = ([row, column]) => {
-      const cell = at(row, column);
-      return sx.el("div", {class: "sx-panel"}, sx.el("b", {}, `${view.rows[row]} · ${view.columns[column]}`),
-        sx.el("div", {class: "sx-images"}, ...pictures(cell).map((url) => sx.el("img", {src: url, alt: ""}))),
-        sx.el("span", {class: "sx-num"}, `${facts(cell)}${cell.distance == null ? "" : ` · distance ${cell.distance.toFixed(4)}`}`));
-    };
-    large.replaceChildren(panel([r, c]), panel(neighbour), sx.el("button", {class: "sx-small", type: "button", onclick: () => { large.hidden = true; }}, "Close"));
-    large.hidden = false;
-    large.scrollIntoView({block: "nearest"});
-    large.onkeydown = (event) => {
-      const move = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
-      if (event.key === "Escape") large.hidden = true;
-      else if (move && nodes.has(`${r + move[0]},${c + move[1]}`)) { event.preventDefault(); enlarge(r + move[0], c + move[1]); }
-    };
-    large.focus({preventScroll: true});
+  const zoomTo = (k) => { if (view && ZOOMS[k]) { zoom = k; arrange(); } };
+  const layerTo = (k) => {
+    if (!view || k < 0 || k >= view.z.labels.length || k === layer) return;
+    layer = k;
+    second = null;
+    grid.second(null);
+    drawLayers();
+    grid.layer(k);
+  };
+  const drawLayers = () => {
+    const {labels, title} = view.z;
+    layers.hidden = labels.length < 2;
+    layers.setAttribute("aria-label", `Layer: ${title}`);
+    if (labels.length <= 8) {
+      const tabs = labels.map((label, k) => small(label, () => layerTo(k), {"aria-pressed": String(k === layer), title: "Keys [ and ]"}));
+      layers.replaceChildren(sx.el("span", {class: "sx-quiet"}, title), ...tabs);
+      return;
+    }
+    const range = layers.querySelector("input") || sx.el("input", {type: "range", min: 0, oninput: () => layerTo(Number(range.value))});
+    range.setAttribute("aria-label", title);
+    range.max = labels.length - 1;
+    range.value = layer;
+    range.setAttribute("aria-valuetext", labels[layer]);
+    if (!range.isConnected) layers.replaceChildren(sx.el("span", {class: "sx-quiet"}, title), range, sx.el("b", {}));
+    layers.lastChild.textContent = labels[layer];
+  };
+
+  const status = () => {
+    const running = sx.running(view.status), of = (...which) => cells.filter((cell) => which.includes(cell?.status)).length;
+    stop.hidden = drain.hidden = !running;
+    resume.hidden = running || !of("waiting", "stopped", "running");
+    retry.hidden = running || !of("failed");
+    for (const link of links) { link.hidden = running; link.href = `/export/${view.id}.${link.dataset.ending}`; }
+    again.hidden = running || !of("done");
+    work.classList.toggle("sx-loading-now", view.status === "loading");
+    bar.firstChild.style.width = `${view.total ? 100 * view.done / view.total : 0}%`;
+    bar.setAttribute("aria-valuemax", view.total);
+    bar.setAttribute("aria-valuenow", view.done);
+    const failed = of("failed"), left = running && view.seconds_left != null;
+    line.textContent = [`${view.done} of ${view.total} cells`, failed ? `${failed} failed` : "",
+      view.calls ? sx.facts.calls(view.calls) : "", sx.seconds(view.seconds), left ? `${sx.seconds(view.seconds_left)} left` : "",
+      running || view.status === "done" ? "" : view.status, view.message, view.error].filter(Boolean).join(" · ");
+    line.classList.toggle("sx-error", Boolean(view.error));
+    for (const [input, text] of [[name, view.name], [note, view.note]]) if (document.activeElement !== input) input.value = text;
   };
   const draw = (next) => {
-    const fresh = view === null || next.id !== view.id;
+    const shape = (v) => JSON.stringify([v?.id, v?.x, v?.y, v?.z]), other = shape(view) !== shape(next);
+    if (other) {
+      const size = ["x", "y", "z"].reduce((product, axis) => product * next[axis].labels.length, 1);
+      cells = Array.from({length: size}, (_, i) => ({i, status: "waiting"}));
+      settings = new Map();
+      if (panel.open()) panel.close();
+      layer = view?.id === next.id ? Math.min(layer, next.z.labels.length - 1) : 0;
+    }
+    if (zoom === null || view?.size !== next.size) zoom = Math.max(0, ZOOMS.findLastIndex((k) => k * next.size <= 96));
     view = next;
-    if (fresh) build();
-    const far = Math.max(0, ...view.cells.map((cell) => cell.distance || 0));
-    const rescale = far !== worst;
-    worst = far;
-    for (const cell of view.cells) {
-      const state = JSON.stringify([cell.status, cell.nfe, cell.distance, cell.same_as, cell.error, cell.shots.length, cell.preview[0]]);
-      const key = `${cell.row},${cell.column}`;
-      if (rescale || seen.get(key) !== state) { seen.set(key, state); paint(cell); }
+    for (const cell of next.cells) {
+      const kept = cell.status === "running" && !cell.preview ? cells[cell.i].preview : undefined;
+      cells[cell.i] = kept ? {...cell, preview: kept} : cell;
     }
-    const running = sx.running(view.status);
-    stop.disabled = !running;
-    bar.firstChild.style.width = `${view.total ? 100 * view.step / view.total : 0}%`;
-    const total = view.cells.reduce((sum, cell) => sum + (cell.seconds || 0), 0);
-    line.textContent = [view.status === "loading" ? view.note : `${view.step}/${view.cells.length} cells`, `${view.calls} calls`,
-      running ? sx.seconds(view.seconds_left) && `${sx.seconds(view.seconds_left)} left` : `${sx.seconds(view.seconds)} in all, ${sx.seconds(total)} in cells`,
-      view.error, running ? "" : view.note].filter(Boolean).join(" · ");
-    line.classList.toggle("sx-error", view.status === "failed");
-    for (const [link, ending] of [[png, "png"], [csv, "csv"]]) {
-      link.hidden = running || !view.grid_id;
-      if (view.grid_id) link.href = `/export/${view.grid_id}.${ending}`;
-    }
+    beside.input.disabled = !cells.some((cell) => cell.snapshot);
+    about.hidden = true;
+    work.hidden = false;
+    if (other) drawLayers();
+    grid.worst(cells.reduce((worst, cell) => Math.max(worst, cell.distance || 0), 0));
+    arrange();
+    const numbers = next.cells.map((cell) => cell.i);
+    grid.changed(numbers);
+    panel.changed(numbers);
+    charts.set(view);
+    status();
   };
-  const attach = (id, gone) => {
+
+  // Follow the grid until it ends; whoever attaches another one lets go of this one.
+  const follow = (gone) => {
+    let live = true, lost = false;
+    const tick = async () => {
+      if (!live) return;
+      try {
+        const next = await sx.get(`/api/grid/${id}?seen=${version}&show=${grid.ranges()}`);
+        if (!live) return;
+        version = next.version;
+        if (lost) { lost = false; trouble.hidden = true; }
+        if (next.cells) draw(next);
+        else if (view.status !== next.status) { view.status = next.status; status(); }
+        if (sx.running(view.status)) setTimeout(tick, 250);
+        else earlier.refresh();
+      } catch (error) {
+        if (!live) return;
+        lost = Boolean(view && sx.running(view.status));
+        if (lost) setTimeout(tick, 1000);                                  // the server may be back in a moment
+        else gone();
+        say(error);
+      }
+    };
+    tick();
+    return () => { live = false; };
+  };
+  const attach = (next) => {
     let_go();
-    job = id; view = null;
+    trouble.hidden = true;
+    if (next !== id) { view = null; verdict.hidden = true; if (panel.open()) panel.close(); }
+    id = next;
+    version = -1;
+    stop.disabled = drain.disabled = false;
     sx.remember("compare", id);
-    let_go = sx.follow(id, draw, gone, 250);
+    earlier.current(id);
+    let_go = follow(detach);
   };
-  stop.onclick = () => { if (job) { stop.disabled = true; sx.post(`/api/stop/${job}`); } };
+  const detach = () => {
+    let_go();
+    id = view = null;
+    sx.remember("compare", null);
+    if (panel.open()) panel.close();
+    work.hidden = true;
+    about.hidden = false;
+  };
+  const ending = (after) => {
+    drain.disabled = true;
+    stop.disabled = !after;
+    post("stop", {after}).catch(say);
+  };
+  const go = async (which, failed) => {
+    try { await sx.post(`/api/grid/${which}/resume`, {retry: failed}); attach(which); } catch (error) { say(error); }
+  };
+  let timer = null;
+  const removed = (item) => {
+    if (item.id === id) detach();
+    const back = () => sx.post(`/api/grid/${item.id}/restore`).then(() => { undo.hidden = true; attach(item.id); earlier.refresh(); }, say);
+    undo.replaceChildren(`“${item.name || "The grid"}” moved to the bin. `, small("Undo", back));
+    undo.hidden = false;
+    earlier.refresh();
+    clearTimeout(timer);
+    timer = setTimeout(() => { undo.hidden = true; }, 10000);
+  };
+  const runAgain = async (i) => {
+    const whose = id, close = small("Close", () => { verdict.hidden = true; });
+    verdict.hidden = false;
+    verdict.replaceChildren(i == null ? "Drawing every cell again …" : `Drawing ${grid.label(i)} again …`);
+    again.disabled = true;
+    try {
+      const found = await post("again", {cell: i});
+      if (whose !== id) return;
+      verdict.replaceChildren(sx.verdictOf(found, grid.label), close);
+      verdict.scrollIntoView({block: "nearest"});
+    } catch (error) { verdict.replaceChildren(sx.el("span", {class: "sx-error"}, error.message), close); }
+    finally { again.disabled = false; }
+  };
+  beside.input.onchange = arrange;
+  lensOn.input.onchange = () => lens.refresh();
+
+  document.addEventListener("keydown", (event) => {
+    if (!view || work.offsetParent === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable=true]") || panel.key(event)) return;
+    const layerBy = {"[": -1, "]": 1}[event.key], zoomBy = {"-": -1, "+": 1, "=": 1}[event.key];
+    if (layerBy || zoomBy) event.preventDefault();
+    if (layerBy) layerTo(layer + layerBy);
+    if (zoomBy) zoomTo(zoom + zoomBy);
+  });
+  // Escape belongs to what is open here before it stops a run.
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !root.contains(document.activeElement)) return;
+    const editing = [name, note].find((input) => input === document.activeElement);
+    if (editing) { editing.value = editing === name ? view.name : view.note; editing.blur(); }
+    else if (panel.open()) { panel.close(); root.querySelector(".sx-cell[tabindex='0']")?.focus({preventScroll: true}); }
+    else return;
+    event.stopPropagation();
+  }, true);
+  document.addEventListener("sx-attach-compare", (event) => attach(event.detail));
   const kept = sx.recall("compare");
-  if (kept) attach(kept, () => { job = null; sx.remember("compare", null); });
-  document.addEventListener(`sx-attach-compare`, (event) => attach(event.detail));
-  return (value) => { if (value.job && value.job !== job) attach(value.job); };
+  if (kept) attach(kept);
+  return (value) => {
+    const text = JSON.stringify(value);
+    if (value.grid && text !== told) attach(value.grid);
+    told = text;
+  };
 };

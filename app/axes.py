@@ -1,0 +1,181 @@
+"""The axes of a comparison: what may vary from cell to cell, and how the values that a person wrote are read.
+
+An axis is written as name=values: "steps=5,10,20", "eta=0-1(+0.25)", "seed=1-100[5]", "sampler=all", "prompt=a red star | a cross".
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from app.requests import amount, face_of
+from app.views import BadInput, ModelView
+from pipelines import registry
+from pipelines.options import Option, OptionError, options_of
+from pipelines.request import Request
+
+MAX_VALUES = 1000                  # on one axis
+ALL = "all"
+# What no dataclass of options names. Budgets are spent by each sampler as it can: the most steps that cost no more.
+OWN = {o.name: o for o in (
+    Option("family", str, "", "Family", "The formulation itself: the same caption and seeds by each."),
+    Option("model", str, "", "Model", "The weights."),
+    Option("sampler", str, "", "Sampler", "How the pictures are drawn."),
+    Option("prompt", str, "", "Prompt", "Captions, with | between them."),
+    Option("nfe", int, 20, "Budget in calls", "Network calls for a picture, those of guidance included.", low=1, high=100_000),
+    Option("seconds", float, 1.0, "Budget in seconds", "Time for a picture, by what a call takes on this machine.", low=0.001, high=10_000),
+)}
+BUDGETS = ("nfe", "seconds")
+_NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d+)\s*\])?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that varies, and its values."""
+    name: str
+    title: str
+    values: tuple[Any, ...]
+    labels: tuple[str, ...]
+
+
+NONE = Axis("", "", (None,), ("",))
+
+
+def choices(families: Iterable[str]) -> dict[str, list[Option]]:
+    """What may vary among these families, by name; samplers may know an option of one name within different bounds."""
+    found: dict[str, list[Option]] = {name: [o] for name, o in OWN.items()}
+    for o in options_of(Request):
+        if o.name != "count":
+            found[o.name] = [o]
+    for family in families:
+        for spec in face_of(family).samplers.values():
+            for o in options_of(spec.options):
+                if o.type is not str or o.choices:
+                    found.setdefault(o.name, [])
+                    found[o.name] += [o] if o not in found[o.name] else []
+    return found
+
+
+def families_of(texts: Iterable[str], family: str, models: Sequence[ModelView]) -> tuple[str, ...]:
+    """The families that a comparison speaks of: those of its axes, else the one of the request."""
+    for text in texts:
+        name, _, values = text.partition("=")
+        if name.strip() == "family":
+            return tuple(_named(values, registry.NAMES, "family"))
+        if name.strip() == "model":
+            wanted = [part.strip() for part in values.split(",")]
+            found = dict.fromkeys(m.family for m in models if m.name in wanted)
+            return tuple(found) or (family,)
+    return (family,)
+
+
+def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = ()) -> Axis:
+    """An axis from name=values; "" is no axis. Every value is checked. Raises BadInput with a sentence."""
+    if not text.strip():
+        return NONE
+    name, equals, written = (part.strip() for part in text.partition("="))
+    name, known = name.replace("-", "_"), choices(families)
+    if not equals or not written:
+        raise BadInput(f"The axis {text.strip()!r} says no values; write it like steps=5,10,20 or sampler=all.")
+    if name not in known:
+        raise BadInput(f"There is no axis {name!r} for {', '.join(face_of(f).title for f in families)}; there are {', '.join(known)}.")
+    values, labels = _values(name, written, known[name], families, models)
+    if len(values) > MAX_VALUES:
+        raise BadInput(f"The axis {name} has {len(values):,} values; at most {MAX_VALUES:,} are possible.")
+    return Axis(name, known[name][0].label, tuple(values), tuple(labels))
+
+
+def _values(name: str, written: str, options: list[Option], families: Sequence[str],
+            models: Sequence[ModelView]) -> tuple[list[Any], list[str]]:
+    """(values, what stands beside them)."""
+    if name == "family":
+        return list(families), [face_of(family).title for family in families]
+    if name == "model":
+        there = {m.name: m.title for m in models if m.problem is None and m.family in families}
+        names = _named(written, tuple(there), "model")
+        return names, [there[n] for n in names]
+    if name == "sampler":
+        titles = {spec.name: spec.title for family in families for spec in face_of(family).samplers.values()}
+        names = _named(written, tuple(titles), "sampler")
+        return names, [titles[n] for n in names]
+    if name == "prompt":
+        prompts = list(dict.fromkeys(part.strip() for part in written.split("|") if part.strip()))
+        return prompts, prompts
+    first = options[0]
+    if first.choices:
+        found = _named(written, tuple(dict.fromkeys(c for o in options for c in o.choices)), first.label.lower())
+        return found, found
+    parts: Sequence[Any] = numbers(written, first.type is int) if first.type is not bool else \
+        ("false", "true") if written == ALL else [part.strip() for part in written.split(",")]
+    values = list(dict.fromkeys(_parsed(options, part) for part in parts))
+    return values, [label_of(first, value, families) for value in values]
+
+
+def label_of(option: Option, value: Any, families: Sequence[str]) -> str:
+    """"5 steps", "20 calls", "η = 0.5", "Clip x̂0: no"."""
+    if option.name == "steps":
+        return amount(families[0], value)
+    if option.name == "nfe":
+        return f"{value} call{'s' * (value != 1)}"
+    if option.name == "seconds":
+        return f"{value:g} s"
+    if option.type is bool:
+        return f"{option.label}: {'yes' if value else 'no'}"
+    return f"seed {value}" if option.name == "seed" else f"{option.symbol or option.label} = {value:g}"
+
+
+def _parsed(options: list[Option], part: Any) -> Any:
+    """The value by the first option that takes it. Raises BadInput with the first one's sentence."""
+    problem = None
+    for o in options:
+        try:
+            return o.parse(part)
+        except OptionError as error:
+            problem = problem or error
+    raise BadInput(str(problem))
+
+
+def _named(written: str, there: tuple[str, ...], what: str) -> list[str]:
+    """Names from a list, or all there are."""
+    if written.strip() == ALL:
+        return list(there)
+    names = list(dict.fromkeys(part.strip() for part in written.split(",") if part.strip()))
+    wrong = [n for n in names if n not in there]
+    if wrong or not names:
+        raise BadInput(f"There is no {what} {', '.join(map(repr, wrong)) or 'named'}; there are {', '.join(there) or 'none'}.")
+    return names
+
+
+def numbers(text: str, whole: bool) -> list[int | float]:
+    """Numbers from "5,10,20", "10-50(+10)" or "1-100[5]" (five of them, evenly); order kept, doubles dropped.
+
+    Raises BadInput with a sentence.
+    """
+    found: list[int | float] = []
+    for part in str(text).split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None or (whole and any(g and not g.lstrip("-").isdigit() for g in match.groups()[:3])):
+            raise BadInput(f"The value {part.strip()!r} could not be read; write a list like 5,10,20 or a "
+                           f"range like {'10-50(+10)' if whole else '0-1(+0.25)'}.")
+        low, high, stride = (Decimal(g) if g else None for g in match.groups()[:3])
+        pieces = int(match.group(4)) if match.group(4) else None
+        assert low is not None
+        if high is None:
+            found.append(_number(low, whole))
+            continue
+        stride = stride if stride is not None else Decimal(1)
+        if high < low or stride <= 0 or pieces == 0:
+            raise BadInput(f"The range {part.strip()!r} is empty; write it from low to high, like 10-50(+10).")
+        count = pieces or int((high - low) / stride) + 1
+        if count > MAX_VALUES:
+            raise BadInput(f"The range {part.strip()!r} has {count:,} values; at most {MAX_VALUES:,} are possible.")
+        step = (high - low) / max(pieces - 1, 1) if pieces else stride
+        found += [_number(low + k * step, whole) for k in range(count)]
+    return list(dict.fromkeys(found))
+
+
+def _number(value: Decimal, whole: bool) -> int | float:
+    return round(value) if whole else round(float(value), 10)

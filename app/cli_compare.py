@@ -1,0 +1,91 @@
+"""Comparisons from the command line: the same axes, grids and exports as on the page."""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.grid_export import ENDINGS
+from app.jobs import RUNNING
+from app.live import AXES
+from app.requests import face_of
+from app.terminal import bar, copy, folder
+from app.views import Ask, BadInput, GridAsk, UserError
+
+
+def add_flags(sub: argparse.ArgumentParser) -> None:
+    """Flags beside those of a request."""
+    for axis, what in zip(AXES, ("columns", "rows", "layers"), strict=True):
+        sub.add_argument(f"--{axis}", default="", metavar="NAME=VALUES", help=f"what varies over the {what}: steps=5,10,20, "
+                         "eta=0-1(+0.25), seed=1-100[5], sampler=all, family=all, nfe=10,20,50, prompt=a star | a cross")
+    sub.add_argument("--no-distance", action="store_true", help="draw no converged runs to measure distances from")
+    sub.add_argument("--snapshots", action="store_true", help="keep what the longest run of a line looked like after as many steps")
+    sub.add_argument("--exact", action="store_true", help="bit-identical whenever it is drawn again, in batches of one size")
+    sub.add_argument("--name", default="", help="of the grid")
+    sub.add_argument("--resume", metavar="ID", help="draw what a grid lacks; with --x, --y or --z: with more values")
+    sub.add_argument("--retry", action="store_true", help="with --resume: the cells that failed too")
+    sub.add_argument("--export", metavar="FILE", action="append", default=[],
+                     help=f"write the grid here, as its ending says: {', '.join(ENDINGS)}")
+    sub.add_argument("--out", metavar="GRID.png", help="the same for a labelled picture")
+
+
+def grid_ask(args: argparse.Namespace, ask: Ask) -> GridAsk:
+    """The comparison that was asked for. Without --x and --y, samplers are the rows, values of the family's usual axis the columns."""
+    axes, options, usual = {axis: getattr(args, axis) for axis in AXES}, dict(ask.options), face_of(ask.family).axis
+    varied = {text.partition("=")[0].strip() for text in axes.values()}
+    if not axes["x"] and usual in options and usual not in varied:
+        axes["x"] = f"{usual}={options.pop(usual)}"
+    if not axes["y"] and ask.sampler and "sampler" not in varied:
+        axes["y"], ask = f"sampler={ask.sampler}", replace(ask, sampler=None)
+    if not any(axes.values()):
+        values = face_of(ask.family).columns.replace(" ", "")
+        raise BadInput(f"A grid varies something; name it with --x and --y, like --x {usual}={values} --y sampler=all.")
+    return GridAsk(replace(ask, options=options), **axes,
+                   distance=not args.no_distance, exact=args.exact, snapshots=args.snapshots, name=args.name)
+
+
+def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, Any]:
+    """Start or resume a grid, follow it to its end, export it."""
+    files = [Path(name) for name in [*args.export, *([args.out] if args.out else [])]]
+    for path in files:
+        if path.suffix[1:] not in (*ENDINGS, "zip"):
+            raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; the ending of {path} says none of them.")
+        folder(str(path.parent))
+    if args.resume:
+        before = service.grids.asked(args.resume)
+        axes = [getattr(args, axis) or getattr(before, axis) for axis in AXES]
+        changed = any(getattr(args, axis) for axis in AXES)
+        grid = service.grids.extend(args.resume, *axes) if changed else service.grids.resume(args.resume, args.retry)
+    elif ask is None:
+        raise BadInput("Name the family and the prompt of a grid, or one to go on with by --resume ID.")
+    else:
+        grid = service.grids.start(grid_ask(args, ask))
+    view = _follow(service, grid)
+    written = []
+    for path in files:
+        made = service.grids.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
+        written.append(str(copy(made, path.with_suffix(made.suffix))))
+    if view["status"] == "failed":
+        raise UserError(view["error"] or "The grid failed.")
+    return {"grid_id": grid, "status": view["status"], "cells": service.grids.table(grid), "files": written}
+
+
+def _follow(service: Any, grid: str) -> dict[str, Any]:
+    """Show how a grid fills until it ends; Ctrl-C stops it and keeps what there is."""
+    try:
+        while (view := service.grids.view(grid))["status"] in RUNNING:
+            bar(view["done"], view["total"], view["message"])
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        service.grids.stop(grid)
+        while service.grids.view(grid)["status"] in RUNNING:
+            time.sleep(0.05)
+        view = service.grids.view(grid)
+        print(f"\nStopped; go on with: launch.py compare --resume {grid}", file=sys.stderr)
+    bar(view["done"], view["total"], "")
+    if view["message"]:
+        print(view["message"], file=sys.stderr)
+    return view

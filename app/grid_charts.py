@@ -1,0 +1,82 @@
+"""From a grid's cells to the points of its charts, and the Fréchet distance of its lines."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+import numpy as np
+
+from app.charts import LEVEL, Point, What, chart_of
+from app.live import LiveGrid
+from app.views import BadInput, UserError
+from pipelines import registry
+
+POOLED = ("seed", "prompt")                  # axes whose cells are pictures of one point
+SPENT = ("steps", "nfe", "seconds")          # axes along which a line runs
+KINDS = ("error", "accuracy", "time")
+FEWEST = 192                                 # pictures of a line, three times the features' dimensions: with fewer its spread is unknown
+RESAMPLES = 100
+
+
+def lines_of(live: LiveGrid) -> list[tuple[int, str]]:
+    """(cell, name of its line) of the finished cells: what is left of its labels when budgets, seeds and prompts are taken away."""
+    found = []
+    for i, cell in enumerate(live.cells):
+        if cell.status == "done":
+            parts = [live.axes[axis]["labels"][k] for axis, k in zip(("z", "y", "x"), live.place(i), strict=True)
+                     if live.axes[axis]["name"] not in ("", *POOLED, *SPENT)]
+            found.append((i, ", ".join(parts) or _sampler(cell.settings)))
+    return found
+
+
+def _sampler(settings: dict[str, Any]) -> str:
+    spec = registry.face(settings["family"]).samplers.get(settings["sampler"])
+    return spec.title if spec else settings["sampler"]
+
+
+def points_of(live: LiveGrid) -> list[Point]:
+    """A point for each finished cell. Converged runs are a family's own, so families are not compared by distance to them."""
+    apart = any(live.axes[axis]["name"] in ("family", "model") for axis in live.axes)
+    points = []
+    for i, name in lines_of(live):
+        cell = live.cells[i]
+        errors = () if apart else tuple(cell.metrics.get("errors", ()))
+        right = tuple(cell.metrics.get("right", ()))
+        points.append(Point(name, float(cell.nfe or 0), float(cell.seconds or 0) / live.count, errors, right))
+    return points
+
+
+def chart(live: LiveGrid, what: str) -> dict[str, Any]:
+    """What the page draws; the verdict speaks of samplers, so it is left out where something else varies. Raises BadInput."""
+    if what not in KINDS:
+        raise BadInput(f"A chart shows {', '.join(KINDS)}; you asked for {what[:20]!r}.")
+    made = chart_of(points_of(live), cast(What, what))
+    others = {axis["name"] for axis in live.axes.values()} - {"", "sampler", *POOLED, *SPENT}
+    return asdict(made if not others else replace(made, verdict=()))
+
+
+def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[str, Any]]:
+    """Fréchet distance of each line at each number of calls, with its bootstrap interval, over all of its pictures.
+
+    Raises UserError with the count that there is where it does not allow a distance.
+    """
+    from pipelines.metrics.features import features, load_features
+    from pipelines.metrics.frechet import frechet_distance, reference_features
+    groups: dict[tuple[str, int], list[str]] = {}
+    for i, name in lines_of(live):
+        groups.setdefault((name, live.cells[i].nfe or 0), []).extend(live.cells[i].images)
+    enough = {key: images for key, images in groups.items() if len(images) >= FEWEST}
+    if not enough or live.size != 32:
+        most = max(map(len, groups.values()), default=0)
+        raise UserError(f"A Fréchet distance needs {FEWEST} pictures of 32 pixels at a point of a line; this grid has {most} at most, so "
+                        "let seeds or prompts vary too, or draw more images a cell.")
+    space, rng, tail = load_features(), np.random.default_rng(0), (1 - LEVEL) / 2
+    real, found = reference_features(space, "test"), []
+    for (name, nfe), images in enough.items():
+        fake = features(space, np.stack([pixels(image) for image in images]))
+        spread = [frechet_distance(real, fake[rng.integers(len(fake), size=len(fake))]) for _ in range(RESAMPLES)]
+        low, high = np.quantile(spread, [tail, 1 - tail])
+        found.append({"series": name, "nfe": nfe, "value": frechet_distance(real, fake), "low": float(low), "high": float(high),
+                      "count": len(images)})
+    return found

@@ -1,0 +1,184 @@
+"""Comparisons to take away: labelled pictures in tiles, a page that works by itself, tables; the settings are inside each."""
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from app.live import LiveGrid
+from app.pictures import data_url
+from app.views import BadInput, UserError
+from storage import Storage, StorageError
+
+TILE = 4096                        # pixels of a picture's longer side at most; larger grids become a ZIP of several
+SCALE = 3                          # a picture of 32 pixels is drawn with 96
+MARGIN, CAPTION, HEAD = 12, 22, 40
+ENDINGS = ("png", "csv", "json", "html")
+STYLE = """body{font:14px system-ui,sans-serif;margin:1.5rem;color:#0f172a;background:#fff}
+.grid{overflow:auto;max-height:90vh}table{border-collapse:separate;border-spacing:6px}th{position:sticky;top:0;left:0;background:#fff;
+text-align:left;font-weight:600;z-index:1}thead th{z-index:2}td{vertical-align:top;font-size:12px;color:#475569}
+img{width:96px;image-rendering:pixelated;margin-right:2px}.flag{color:#b45309}
+@media(prefers-color-scheme:dark){body,th{background:#0f172a;color:#e2e8f0}td{color:#94a3b8}.flag{color:#fbbf24}}"""
+
+
+def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, folder: Path, ending: str) -> Path:
+    """Write a grid into a folder; returns the file, a ZIP for a PNG that needs several tiles. Raises UserError."""
+    if ending not in ENDINGS:
+        raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; you asked for {ending[:20]!r}.")
+    path = folder / f"grid-{live.id[:12]}.{ending}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"png": _png, "csv": _csv, "json": _json, "html": _html}[ending](live, settings, storage, path)
+    except OSError as error:
+        raise UserError(f"The grid could not be exported to {folder} ({error.strerror}); make the folder writable or choose another "
+                        "with --data DIR.") from error
+    except StorageError as error:
+        raise UserError(str(error)) from error
+
+
+def facts(live: LiveGrid, i: int) -> dict[str, Any]:
+    """A cell as a line of a table."""
+    cell, (layer, row, column) = live.cells[i], live.place(i)
+    measured = {name: value for name, value in cell.page(i).items() if name not in ("i", "images", "status", "snapshot", "accuracy")}
+    accuracy = cell.metrics.get("accuracy", {})
+    return {"layer": live.axes["z"]["labels"][layer], "row": live.axes["y"]["labels"][row], "column": live.axes["x"]["labels"][column],
+            "status": cell.status, **measured, "accuracy": accuracy.get("share"), "judged": accuracy.get("count"),
+            "errors": cell.metrics.get("errors"), "snapshot": cell.metrics.get("snapshot"), "settings": cell.settings,
+            "images": list(cell.images)}
+
+
+COLUMNS = ("layer", "row", "column", "status", "nfe", "seconds", "ms_per_call", "peak_bytes", "distance", "ssim", "accuracy", "judged",
+           "same_as", "reason", "note", "error")
+OWN = ("family", "model", "sampler", "prompt", "negative_prompt", "guidance_scale", "seed", "count")
+
+
+def _csv(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+    rows = [facts(live, i) for i in range(len(live.cells))]
+    options = list(dict.fromkeys(name for row in rows for name in row["settings"].get("options", {})))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow([*COLUMNS, *OWN, *options, "images"])
+        for row in rows:
+            own, chosen = row["settings"], row["settings"].get("options", {})
+            table.writerow([*(row.get(name) for name in COLUMNS), *(own.get(name) for name in OWN),
+                            *(chosen.get(name) for name in options), " ".join(row["images"])])
+    return path
+
+
+def _json(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+    found = {"id": live.id, "name": live.name, "note": live.note, **settings, "cells": [facts(live, i) for i in range(len(live.cells))]}
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+    """One file with everything in it, scripts none."""
+    z, y, x = (live.axes[name] for name in ("z", "y", "x"))
+    inside = json.dumps({"name": live.name, **settings}, ensure_ascii=False).replace("</", "<\\/")
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"<!doctype html><meta charset=utf-8><title>{html.escape(live.name)}</title><style>{STYLE}</style>"
+                   f"<h1>{html.escape(live.name)}</h1><p>{html.escape(live.note)}</p>")
+        for layer, title in enumerate(z["labels"]):
+            file.write(f"<h2>{html.escape(title)}</h2>" if title else "")
+            file.write("<div class=grid><table><thead><tr><th></th>" + "".join(f"<th>{html.escape(c)}</th>" for c in x["labels"])
+                       + "</tr></thead>")
+            for row, label in enumerate(y["labels"]):
+                file.write(f"<tr><th>{html.escape(label)}</th>")
+                for column in range(len(x["labels"])):
+                    i = (layer * len(y["labels"]) + row) * len(x["labels"]) + column
+                    pictures = "".join(f'<img src="{data_url(picture)}" alt="">' for picture in _pictures(live, i, storage))
+                    flags = "".join(f"<br><span class=flag>{html.escape(text)}</span>" for text in _flags(live, i))
+                    file.write(f"<td>{pictures}<br>{html.escape(caption(live, i))}{flags}</td>")
+                file.write("</tr>")
+            file.write("</table></div>")
+        file.write(f'<script type="application/json" id="settings">{inside}</script>')
+    return path
+
+
+def _flags(live: LiveGrid, i: int) -> list[str]:
+    cell = live.cells[i]
+    same = cell.metrics.get("same_as")
+    return [text for text in (same and f"same pixels as {same}", cell.metrics.get("note"), cell.error, cell.reason) if text]
+
+
+def caption(live: LiveGrid, i: int) -> str:
+    """"20 calls · 0.31 s · d 0.021"."""
+    cell = live.cells[i]
+    if cell.seconds is None:
+        return cell.status
+    parts = [f"{cell.nfe} call{'s' * (cell.nfe != 1)}", f"{cell.seconds:.2f} s"]
+    return " · ".join(parts + ([f"d {cell.distance:.3f}"] if cell.distance is not None else []))
+
+
+def _pictures(live: LiveGrid, i: int, storage: Storage) -> list[np.ndarray]:
+    found = []
+    for image_id in live.cells[i].images:
+        with Image.open(storage.path(image_id)) as image:
+            found.append(np.asarray(image.convert("RGB")))
+    return found
+
+
+def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+    """The labelled grid; labels stand on every tile, so that each can be read alone."""
+    inside = PngInfo()
+    inside.add_itxt("settings", json.dumps({"name": live.name, **settings}, ensure_ascii=False))
+    tiles = list(_tiles(live))
+    if len(tiles) == 1:
+        _tile(live, storage, *tiles[0]).save(path, pnginfo=inside)
+        return path
+    path = path.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        for layer, rows, columns in tiles:
+            buffer = io.BytesIO()
+            _tile(live, storage, layer, rows, columns).save(buffer, "PNG", pnginfo=inside)
+            file.writestr(f"layer-{layer + 1}-row-{rows.start + 1}-column-{columns.start + 1}.png", buffer.getvalue())
+    return path
+
+
+def _sizes(live: LiveGrid) -> tuple[int, int, int]:
+    """(width and height of a cell, width of the rows' labels) in pixels."""
+    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
+    captions = max(small.getlength(caption(live, i)) for i in range(len(live.cells)))
+    width = int(max(live.count * (live.size * SCALE + 2), min(captions, 4 * live.size * SCALE))) + MARGIN
+    return width, live.size * SCALE + CAPTION + MARGIN, int(min(600, max(font.getlength(label) for label in live.axes["y"]["labels"]))) + 24
+
+
+def _tiles(live: LiveGrid) -> Iterator[tuple[int, range, range]]:
+    """(layer, rows, columns) of every tile."""
+    width, height, left = _sizes(live)
+    across, down = max(1, (TILE - left - MARGIN) // width), max(1, (TILE - 2 * HEAD) // height)
+    rows, columns = len(live.axes["y"]["labels"]), len(live.axes["x"]["labels"])
+    for layer in range(len(live.axes["z"]["labels"])):
+        for row in range(0, rows, down):
+            for column in range(0, columns, across):
+                yield layer, range(row, min(rows, row + down)), range(column, min(columns, column + across))
+
+
+def _tile(live: LiveGrid, storage: Storage, layer: int, rows: range, columns: range) -> Image.Image:
+    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
+    width, height, left = _sizes(live)
+    sheet = Image.new("RGB", (left + width * len(columns) + MARGIN, 2 * HEAD + height * len(rows)), "#ffffff")
+    draw, z = ImageDraw.Draw(sheet), live.axes["z"]["labels"][layer]
+    draw.text((MARGIN, 10), f"{live.name} · {z}" if z else live.name, "#334155", font)
+    for c, column in enumerate(columns):
+        draw.text((left + c * width, HEAD), live.axes["x"]["labels"][column][:60], "#0f172a", font)
+    for r, row in enumerate(rows):
+        top = 2 * HEAD - 12 + r * height
+        draw.text((MARGIN, top + live.size * SCALE // 2 - 8), live.axes["y"]["labels"][row][:80], "#0f172a", font)
+        for c, column in enumerate(columns):
+            i = (layer * len(live.axes["y"]["labels"]) + row) * len(live.axes["x"]["labels"]) + column
+            for k, picture in enumerate(_pictures(live, i, storage)):
+                image = Image.fromarray(picture)
+                big = image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.NEAREST)
+                sheet.paste(big, (left + c * width + k * (live.size * SCALE + 2), top))
+            draw.text((left + c * width, top + live.size * SCALE + 4), caption(live, i), "#64748b", small)
+    return sheet

@@ -1,0 +1,231 @@
+"""Draws a comparison: all cells as one continuous batch, each saved when it finishes and measured against a converged run."""
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from app.grid_measures import Twins, distances, rights, similarity, why_same
+from app.live import CellState, LiveGrid
+from app.plan import Plan, converges
+from app.runners import Backend, Drawn, drawn_of, pixels_of
+from app.views import UserError
+from pipelines.request import Request
+
+PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell
+WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
+STOP = "stop"
+EXACT = 16                         # rows of every batch of an exactly repeatable grid
+KEEP = 64                          # converged pictures that are kept for cells to come
+
+
+class Keeper(Protocol):
+    """Where cells and their pictures are kept."""
+    def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None: ...
+    def pixels(self, image_id: str) -> np.ndarray: ...
+    def save_snapshot(self, cell: str, pixels: np.ndarray) -> None: ...
+    def snapshot(self, cell: str) -> np.ndarray: ...
+
+
+class GridBackend(Backend, Protocol):
+    """What the runner of a grid needs of the service beside what others do."""
+    def reference(self, request: Request) -> Request: ...
+    def loaded(self) -> list[str]: ...
+    def held_bytes(self) -> int: ...
+
+
+class GridRun:
+    """One run over the cells of a grid that are waiting."""
+
+    def __init__(self, live: LiveGrid, plan: Plan, backend: GridBackend, keeper: Keeper) -> None:
+        self.live, self.plan, self.backend, self.keeper, self.job = live, plan, backend, keeper, live.job
+        self.inbox: queue.SimpleQueue[tuple[Any, Any, Any]] = queue.SimpleQueue()
+        self.waiting = deque(i for i, cell in enumerate(live.cells) if cell.status == "waiting")
+        self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
+        self.shown: dict[int, float] = {}                         # when a preview was last refreshed
+        self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
+        self.converged: dict[Request, np.ndarray | None] = {}     # None: on its way
+        self.unmeasured: dict[int, tuple[Request, np.ndarray]] = {}      # finished cells whose converged run is on its way
+        self.twins = Twins(keeper.pixels)
+        self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
+
+    def request(self, i: int) -> Request:
+        request = self.plan.spots[i].request
+        assert request is not None
+        return request
+
+    def run(self) -> None:
+        """Until every cell has ended or a person stops it."""
+        job, live = self.job, self.live
+        job.on_stop = lambda: self.inbox.put((STOP, None, None))
+        job.change(status="running", total=len(live.cells) - live.counted("empty"), step=live.counted("done"))
+        self._recall()
+        self._fill()
+        while self.active:
+            what, engine_job, event = self.inbox.get()
+            if what == STOP:
+                for running in self.active.values():
+                    self.backend.cancel(running)
+            elif isinstance(what, Request):
+                self._reference_event(what, engine_job, event)
+            else:
+                self._cell_event(what, engine_job, event)
+            self._fill()
+        self._finish()
+
+    def _recall(self) -> None:
+        """What finished cells looked like, so that equal ones among the new are found."""
+        for i, cell in enumerate(self.live.cells):
+            if cell.status == "done" and cell.images:
+                self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
+
+    def _fill(self) -> None:
+        rows = sum(self.request(key).count if isinstance(key, int) else key.count for key in self.active)
+        while self.waiting and rows < WINDOW_ROWS and not self.job.stopped and not self.live.draining:
+            i = self.waiting.popleft()
+            request = self.request(i)
+            if request.model not in self.backend.loaded():
+                self.job.change(note=f"Loading {request.model}…")
+            try:
+                if self.plan.asked.distance and converges(request):
+                    rows += self._start_reference(self.backend.reference(request))
+                self._submit(i, request)
+                rows += request.count
+            except UserError as error:
+                self._keep(i, status="failed", error=str(error))
+            if self.job.note.startswith("Loading"):
+                self.job.change(note="")
+
+    def _submit(self, key: Any, request: Request) -> None:
+        look = isinstance(key, int)
+        exact = EXACT if self.plan.asked.exact else None
+        self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact)
+
+    def _start_reference(self, target: Request) -> int:
+        """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
+        if target in self.converged:
+            return 0
+        for old in [t for t, pixels in self.converged.items() if pixels is not None][:max(0, len(self.converged) - KEEP)]:
+            del self.converged[old]
+        self.converged[target] = None
+        self._submit(target, target)
+        return target.count
+
+    def _reference_event(self, target: Request, engine_job: Any, event: Any) -> None:
+        if event.kind == "done":
+            self.converged[target] = drawn_of(target, event.result, 0).pixels
+        if event.kind in ("done", "failed", "cancelled"):
+            del self.active[target]
+            converged = self.converged[target]
+            for i in [i for i, (waits_for, _) in self.unmeasured.items() if waits_for == target]:
+                pixels, metrics = self.unmeasured.pop(i)[1], {}              # type: ignore[var-annotated]
+                if converged is not None:
+                    self._keep(i, distance=self._distance(pixels, converged, metrics), metrics=metrics)
+
+    def _cell_event(self, i: int, engine_job: Any, event: Any) -> None:
+        stats, live = engine_job.stats, self.live
+        if event.kind == "started":
+            live.change(i, status="running")
+        elif event.kind == "preview":
+            self._preview(i, event.preview)
+        elif event.kind == "done":
+            self._done(i, drawn_of(self.request(i), event.result, stats.nfe), stats)
+        elif event.kind in ("failed", "cancelled"):
+            self._keep(i, status="failed" if event.kind == "failed" else "stopped", error=event.error)
+        if event.kind in ("done", "failed", "cancelled"):
+            del self.active[i]
+            self.shown.pop(i, None)
+
+    def _preview(self, i: int, preview: Any) -> None:
+        now = time.monotonic()
+        longest = getattr(self.request(i).options, "steps", 1)
+        for step, cell in self.wanted.get(i, ()):
+            if preview.step == -(-step * preview.total // longest):      # a step may be shown by several previews
+                self._snapshot(cell, step, longest, preview)
+        if now - self.shown.get(i, 0.0) > PREVIEW_SECONDS:
+            self.shown[i] = now
+            self.held[i] = max(self.backend.held_bytes(), self.held.get(i, 0))
+            self.live.show(i, pixels_of(preview.x0))
+
+    def _keep(self, i: int, **values: Any) -> None:
+        """Change a cell: first in the database, only then on the page."""
+        self.keeper.save_cell(self.live, i, self.live.changed(i, **values))
+        self.live.change(i, **values)
+
+    def _snapshot(self, i: int, step: int, longest: int, preview: Any) -> None:
+        """What a longer run of the same line looks like after as many steps as this cell takes in all."""
+        cell = self.live.cells[i]
+        assert cell.id is not None
+        self.keeper.save_snapshot(cell.id, pixels_of(preview.x_t))
+        facts = {"step": step, "of": longest}
+        self._keep(i, metrics={"snapshot": facts | (self._apart(cell) if cell.status == "done" else {})})
+
+    def _apart(self, cell: CellState) -> dict[str, float]:
+        """How far a finished cell is from its snapshot."""
+        own = np.stack([self.keeper.pixels(image) for image in cell.images])
+        return {"distance": float(distances(own, self.keeper.snapshot(str(cell.id))).mean())}
+
+    def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
+        request, live, cell = self.request(i), self.live, self.live.cells[i].id
+        self.backend.measured(request, stats.rows, stats.network)
+        try:
+            images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
+        except UserError as error:
+            live.change(i, status="failed", error=str(error))
+            return
+        metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
+        note = " ".join(n for n in [self.plan.spots[i].note, *drawn.notes[:1]] if n)
+        twin = self.twins.find(drawn.pixels)
+        metrics |= ({"note": note} if note else {}) | ({} if twin is None else {"same_as": self._same(i, twin)})
+        self.twins.add(i, drawn.pixels[0], images)
+        values = {"status": "done", "images": images, "nfe": round(sum(drawn.nfe) / len(drawn.nfe)),
+                  "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
+        if snapshot := live.cells[i].metrics.get("snapshot"):
+            metrics["snapshot"] = snapshot | self._apart(live.changed(i, **values))
+        target = self.backend.reference(request) if self.plan.asked.distance and converges(request) else None
+        if target is not None and (converged := self.converged.get(target)) is not None:
+            values |= {"distance": self._distance(drawn.pixels, converged, metrics)}
+        elif target is not None and target in self.active:
+            self.unmeasured[i] = target, drawn.pixels
+        self._keep(i, **values, metrics=metrics)
+        self.job.change(step=live.counted("done"), calls=sum(c.nfe or 0 for c in live.cells))
+
+    def _same(self, i: int, twin: int) -> str:
+        return f"{self.live.label(twin)}{why_same(self.request(i), self.request(twin))}"
+
+    def _distance(self, pixels: np.ndarray, converged: np.ndarray, metrics: dict[str, Any]) -> float:
+        """Root mean square distance of a cell's pictures to the converged ones; adds what else is measured of that."""
+        errors = distances(pixels, converged)
+        metrics |= {"ssim": similarity(pixels, converged), "errors": [round(float(e), 6) for e in errors]}
+        return float(np.sqrt(np.mean(np.square(errors))))
+
+    def _finish(self) -> None:
+        job, live = self.job, self.live
+        for i in self.waiting:
+            live.change(i, status="stopped")
+        failed, done, total = live.counted("failed"), live.counted("done"), len(live.cells) - live.counted("empty")
+        if done + failed < total:
+            job.change(status="stopped", note=f"Stopped; {done} of {total} cells are done and kept.")
+        else:
+            job.change(status="failed" if failed == total else "done",
+                       error=f"{failed} of {total} cells failed; each says why." if failed else None)
+
+
+def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
+    """For the longest run of each line (all equal but the steps): (step, number of the shorter run's cell)."""
+    lines: dict[Request, list[tuple[int, int]]] = {}
+    for i, spot in enumerate(plan.spots):
+        if spot.request is not None and converges(spot.request) and hasattr(spot.request.options, "steps"):
+            key = replace(spot.request, options=replace(spot.request.options, steps=1))
+            lines.setdefault(key, []).append((spot.request.options.steps, i))
+    found = {}
+    for line in lines.values():
+        longest = max(line)
+        shorter = [(steps, i) for steps, i in line if steps < longest[0]]
+        if shorter:
+            found[longest[1]] = shorter
+    return found

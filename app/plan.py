@@ -1,0 +1,169 @@
+"""A comparison before anything runs: every cell's request, or why its axes do not apply to it; calls and time."""
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Protocol
+
+from app.axes import BUDGETS, NONE, Axis, families_of, parse_axis
+from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, steps_of
+from app.views import Ask, BadInput, GridAsk, ModelView, UserError
+from pipelines import registry
+from pipelines.options import build, options_of
+from pipelines.registry import SamplerSpec
+from pipelines.request import Request
+
+MAX_CELLS = 3000
+MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
+REQUEST = ("prompt", "negative_prompt", "guidance_scale", "seed")
+
+
+class Catalog(Protocol):
+    """What a plan needs to know of the models there are."""
+    def views(self, family: str | None = None) -> list[ModelView]: ...
+    def resolved(self, ask: Ask) -> Ask: ...
+
+
+Pace = Callable[[Request], float]            # seconds that a call takes for a picture of this request
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A cell: what is to be drawn in it, or why nothing is."""
+    z: int
+    y: int
+    x: int
+    request: Request | None
+    reason: str | None = None
+    note: str | None = None                  # what a person should know of its settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells, in the order z, y, x."""
+    asked: GridAsk
+    x: Axis
+    y: Axis
+    z: Axis
+    spots: tuple[Spot, ...]
+
+    @property
+    def requests(self) -> list[Request]:
+        return [spot.request for spot in self.spots if spot.request is not None]
+
+    def label(self, spot: Spot) -> str:
+        """"DDIM, 5 steps"."""
+        return ", ".join(axis.labels[k] for axis, k in ((self.z, spot.z), (self.y, spot.y), (self.x, spot.x)) if axis.name)
+
+    def index(self, z: int, y: int, x: int) -> int:
+        return (z * len(self.y.values) + y) * len(self.x.values) + x
+
+
+def converges(request: Request) -> bool:
+    """Whether more steps lead to one picture of the seed, from which a distance can be measured."""
+    return face_of(request.family).unit == "step"
+
+
+def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Plan:
+    """Check all of a comparison. Raises BadInput with a sentence.
+
+    pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
+    """
+    texts, models = (asked.x, asked.y, asked.z), catalog.views()
+    families = families_of(texts, asked.ask.family, models)
+    axes = [parse_axis(text, families, models) for text in texts]
+    names = [axis.name for axis in axes if axis.name]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled or sum(name in ("steps", *BUDGETS) for name in names) > 1:
+        raise BadInput(f"Two axes say the same ({', '.join(names)}); a grid varies each thing, and steps or one budget, once.")
+    x, y, z = axes
+    cells = len(x.values) * len(y.values) * len(z.values)
+    if cells > MAX_CELLS:
+        raise BadInput(f"The grid would have {cells:,} cells; at most {MAX_CELLS:,} are possible, so name fewer values.")
+    spots = tuple(_spot(asked.ask, (z, y, x), place, models, catalog, pace)
+                  for place in product(*(range(len(axis.values)) for axis in (z, y, x))))
+    plan = Plan(asked, x, y, z, spots)
+    if not plan.requests:
+        raise BadInput(spots[0].reason or "No cell of this grid can be drawn.")
+    evaluations = sum(nfe_of(request) * request.count for request in plan.requests)
+    if evaluations > MAX_EVALUATIONS:
+        raise BadInput(f"The grid would need {evaluations:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
+                       "steps, values or images.")
+    return plan
+
+
+def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> Spot:
+    """The cell at a place, with what its axes say put into the request."""
+    said, (z, y, x) = {axis.name: axis.values[k] for axis, k in zip(axes, place, strict=True) if axis is not NONE}, place
+    try:
+        request, note = _request(ask, said, models, catalog, pace)
+        return Spot(z, y, x, request, note=note)
+    except UserError as error:
+        return Spot(z, y, x, None, reason=str(error))
+
+
+def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> tuple[Request, str | None]:
+    """(request, note). Raises UserError with the reason why the axes do not apply."""
+    family = said.get("family") or next((m.family for m in models if m.name == said.get("model")), ask.family)
+    if family != ask.family:                 # a family's own habits, and none of another's
+        ask = replace(ask, family=family, model=None, sampler=None, options={}, guidance_scale=None)
+    ask = replace(ask, **{name: value for name, value in said.items() if name in ("model", "sampler", *REQUEST)})
+    ask, face = catalog.resolved(ask), face_of(ask.family)
+    spec = face.samplers.get(ask.sampler or next(iter(face.samplers)))
+    if spec is None:
+        raise BadInput(f"{face.title} has no sampler {ask.sampler!r}.")
+    own = {o.name: o for o in options_of(spec.options)}
+    varied = {name: value for name, value in said.items() if name not in ("family", "model", "sampler", *REQUEST, *BUDGETS)}
+    for name in varied:
+        if name not in own:
+            raise BadInput(f"{spec.title} has no {name.replace('_', ' ')}.")
+    # An option that a sampler does not have is no error while the samplers vary.
+    options = {name: value for name, value in ask.options.items() if name in own} | varied
+    request = make_request(replace(ask, sampler=spec.name, options=options))
+    for budget in BUDGETS:
+        if budget in said and (budget == "nfe" or pace is not None):
+            return _spending(request, spec, said[budget] if pace is None or budget == "nfe" else said[budget] / pace(request))
+    return request, None
+
+
+def _spending(request: Request, spec: SamplerSpec, calls: float) -> tuple[Request, str | None]:
+    """The request with as many steps as the calls pay for, and a note where it can not choose."""
+    cost = guidance_calls(request)
+    if "steps" not in {o.name for o in options_of(spec.options)}:
+        return request, f"takes its {amount(request.family, steps_of(request))} whatever the budget"
+    if spec.adaptive:
+        return request, "chooses its steps itself, whatever the budget"
+    given = {o.name: getattr(request.options, o.name) for o in options_of(spec.options)}
+    steps = steps_within(spec, int(calls) // cost, given)
+    if steps is None:
+        needed = spec.nfe(build(spec.options, given | {"steps": 1})) * cost
+        raise BadInput(f"One step of {spec.title} costs {needed} calls, more than the budget of {calls:.0f}.")
+    return replace(request, options=replace(request.options, steps=steps)), None
+
+
+def steps_within(spec: SamplerSpec, calls: int, given: dict[str, Any] | None = None, most: int = 1000) -> int | None:
+    """The most steps that cost at most so many evaluations, beside other options; None where even one step costs more."""
+    cost = [spec.nfe(build(spec.options, (given or {}) | {"steps": n})) for n in range(1, min(calls, most) + 1)]
+    return bisect.bisect_right(cost, calls) or None
+
+
+def evaluations(plan: Plan) -> dict[str, int]:
+    """Network calls by model, each for one picture."""
+    found: dict[str, int] = {}
+    for request in plan.requests:
+        found[request.model] = found.get(request.model, 0) + nfe_of(request) * request.count
+    return found
+
+
+def targets(plan: Plan) -> int:
+    """How many converged runs the distances of a plan need."""
+    if not plan.asked.distance:
+        return 0
+    return len({replace(r, sampler="", options=None) for r in plan.requests if converges(r)})
+
+
+def families(plan: Plan) -> list[str]:
+    """In the order in which they appear."""
+    return list(dict.fromkeys(request.family for request in plan.requests if request.family in registry.NAMES))

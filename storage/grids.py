@@ -1,0 +1,200 @@
+"""Grids: where their cells are, what a page of them shows, and their way into the bin and back."""
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, delete, func, select, tuple_, union_all, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from storage.errors import StorageError
+from storage.gallery import Cursor
+from storage.records import CellRecord, GridRecord
+from storage.tables import Cell, Grid, Image
+
+Place = tuple[int, int, int]       # layer, row, column
+CHANGEABLE = frozenset({"name", "note", "status", "rows", "columns", "layers", "settings"})
+SHOWN = 6                          # pictures of a grid on a page of grids
+
+
+@dataclass(frozen=True)
+class GridSummary:
+    """What a list of grids shows of one; rows, columns and layers are numbers of them."""
+    id: str
+    name: str
+    note: str
+    created: datetime
+    status: str
+    rows: int
+    columns: int
+    layers: int
+    counts: dict[str, int]         # status -> number of cells
+    image_ids: tuple[str, ...]     # of the first pictures
+
+
+@dataclass(frozen=True)
+class GridPage:
+    items: list[GridSummary]
+    next: Cursor | None
+    total: int
+
+
+def _find(session: Session, grid_id: str) -> Grid:
+    found = session.get(Grid, grid_id)
+    if found is None:
+        raise StorageError("That grid is not in the gallery; it may have been removed for good or belong to another data folder.")
+    return found
+
+
+def change(session: Session, grid_id: str, values: dict[str, Any]) -> None:
+    if unknown := values.keys() - CHANGEABLE:
+        raise StorageError(f"A grid's {', '.join(sorted(unknown))} cannot be changed; only {', '.join(sorted(CHANGEABLE))} can.")
+    grid = _find(session, grid_id)
+    for name, value in values.items():
+        setattr(grid, name, value)
+
+
+def record(session: Session, grid_id: str) -> GridRecord:
+    """A grid with its cells, in reading order, and their pictures that can be shown."""
+    grid = _find(session, grid_id)
+    ids: dict[str, list[str]] = {}
+    for cell_id, image_id in session.execute(
+            select(Cell.id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(Image.created, Image.id)):
+        ids.setdefault(cell_id, []).append(image_id)
+    cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
+    return GridRecord(grid.id, grid.job_id, grid.name, grid.note, grid.status, grid.rows, grid.columns, grid.layers, grid.settings,
+                      grid.deleted is not None, tuple(CellRecord.of(cell, ids.get(cell.id, ())) for cell in cells))
+
+
+def _shown() -> ColumnElement[bool]:
+    """Joins cells with their pictures that are neither deleted nor missing. A plain "deleted IS NULL" has an index, by which
+    SQLite would walk through the whole gallery instead of going from each cell to its pictures."""
+    return (Image.cell_id == Cell.id) & (func.coalesce(Image.deleted, 0) == 0) & Image.missing.is_(False)
+
+
+# Cells
+
+def add_cells(session: Session, grid_id: str, cells: Iterable[tuple[int, int, int, dict[str, Any]]]) -> list[str]:
+    rows = [Cell(id=uuid.uuid4().hex, grid_id=grid_id, layer=layer, row=row, column=column, **values)
+            for layer, row, column, values in cells]
+    session.add_all(rows)
+    return [row.id for row in rows]
+
+
+def save_cell(session: Session, grid_id: str, place: Place, values: dict[str, Any]) -> str:
+    where = dict(zip(("grid_id", "layer", "row", "column"), (grid_id, *place), strict=True))
+    session.execute(insert(Cell).values(id=uuid.uuid4().hex, **where, **values)
+                    .on_conflict_do_update(index_elements=list(where), set_=values))
+    return session.scalars(select(Cell.id).filter_by(**where)).one()
+
+
+def place_cells(session: Session, grid_id: str, places: dict[str, Place], time: int) -> list[str]:
+    """Move cells and remove those that are not named; returns the ids of these."""
+    _find(session, grid_id)
+    there = set(session.scalars(select(Cell.id).where(Cell.grid_id == grid_id)))
+    if not places.keys() <= there or len(set(places.values())) < len(places):
+        raise StorageError("The cells of that grid could not be moved, since it changed meanwhile or two would share a place; "
+                           "open the grid again.")
+    removed = list(there - places.keys())
+    _release(session, removed, time)
+    session.execute(delete(Cell).where(Cell.id.in_(removed)))
+    # Places are unique at every moment: all cells step aside before each takes its own.
+    session.execute(update(Cell).where(Cell.grid_id == grid_id).values(layer=-1 - Cell.layer))
+    if places:
+        session.execute(update(Cell), [{"id": cell_id, "layer": layer, "row": row, "column": column}
+                                       for cell_id, (layer, row, column) in places.items()])
+    return removed
+
+
+def clear_cell(session: Session, cell_id: str, time: int) -> None:
+    if session.get(Cell, cell_id) is None:
+        raise StorageError("That cell is not in the gallery; its grid may have been changed or removed, open the grid again.")
+    _release(session, [cell_id], time)
+
+
+def _release(session: Session, cell_ids: list[str], time: int) -> None:
+    """Pictures go into the bin and leave their cells: restored from there, they are pictures without a grid."""
+    session.execute(update(Image).where(Image.cell_id.in_(cell_ids))
+                    .values(cell_id=None, deleted=func.coalesce(Image.deleted, time)))
+
+
+# Pages
+
+def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: int) -> GridPage:
+    """Newest first; the id breaks ties, so that no grid is lost or doubled between pages."""
+    conditions: list[ColumnElement[bool]] = [Grid.deleted.is_not(None) if bin else Grid.deleted.is_(None)]
+    searched = func.python_lower(Grid.name + " " + Grid.note)
+    conditions += [searched.contains(word, autoescape=True) for word in text.lower().split()[:16]]
+    query = select(Grid).where(*conditions)
+    if after is not None:
+        query = query.where(tuple_(Grid.created, Grid.id) < (after.created, after.id))
+    found = list(session.scalars(query.order_by(Grid.created.desc(), Grid.id.desc()).limit(limit + 1)))
+    grids, more = found[:limit], len(found) > limit
+    total = session.scalar(select(func.count()).select_from(Grid).where(*conditions)) or 0
+    ids = [grid.id for grid in grids]
+    counts: dict[str, dict[str, int]] = {grid_id: {} for grid_id in ids}
+    for grid_id, status, number in session.execute(
+            select(Cell.grid_id, Cell.status, func.count()).where(Cell.grid_id.in_(ids)).group_by(Cell.grid_id, Cell.status)):
+        counts[grid_id][status] = number
+    images: dict[str, list[str]] = {grid_id: [] for grid_id in ids}
+    for grid_id, image_id in session.execute(_first_pictures(ids)) if ids else ():
+        images[grid_id].append(image_id)
+    return GridPage([_summary(grid, counts[grid.id], images[grid.id]) for grid in grids],
+                    Cursor(grids[-1].created, grids[-1].id) if more else None, total)
+
+
+def _first_pictures(grid_ids: list[str]) -> CompoundSelect[Any]:
+    """(grid, picture) of the first pictures of each of some grids, in reading order. One short look for each grid in one query:
+    numbering all pictures of large grids would read all of them."""
+    order = (Cell.layer, Cell.row, Cell.column, Image.created, Image.id)
+    looks = [select(Cell.grid_id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(*order).limit(SHOWN).subquery()
+             for grid_id in grid_ids]
+    return union_all(*map(select, looks))
+
+
+def _summary(grid: Grid, counts: dict[str, int], images: list[str]) -> GridSummary:
+    return GridSummary(grid.id, grid.name, grid.note, datetime.fromtimestamp(grid.created / 1e6, timezone.utc), grid.status,
+                       len(grid.rows), len(grid.columns), len(grid.layers), counts, tuple(images))
+
+
+# The bin
+
+def bin_grid(session: Session, grid_id: str, time: int) -> None:
+    """A grid and its pictures get the same time, which no picture that was deleted before has."""
+    grid = _find(session, grid_id)
+    if grid.deleted is None:
+        before = session.scalar(select(func.max(Image.deleted)).where(_of_grid(grid_id))) or 0
+        grid.deleted = max(time, before + 1)
+        session.execute(update(Image).where(_of_grid(grid_id), Image.deleted.is_(None)).values(deleted=grid.deleted))
+
+
+def restore_grid(session: Session, grid_id: str) -> None:
+    grid = _find(session, grid_id)
+    if grid.deleted is not None:
+        session.execute(update(Image).where(_of_grid(grid_id), Image.deleted == grid.deleted).values(deleted=None))
+        grid.deleted = None
+
+
+def _of_grid(grid_id: str) -> ColumnElement[bool]:
+    return Image.cell_id.in_(select(Cell.id).where(Cell.grid_id == grid_id))
+
+
+def empty_bin(session: Session, limit: int) -> list[str]:
+    """Remove grids deleted until then, with their cells, whose ids come back. Pictures that were restored alone stay, without a grid."""
+    old = select(Grid.id).where(Grid.deleted <= limit)
+    cells = select(Cell.id).where(Cell.grid_id.in_(old))
+    ids = list(session.scalars(cells))
+    session.execute(update(Image).where(Image.cell_id.in_(cells)).values(cell_id=None))
+    session.execute(delete(Cell).where(Cell.grid_id.in_(old)))
+    session.execute(delete(Grid).where(Grid.deleted <= limit))
+    return ids
+
+
+def interrupt(session: Session) -> None:
+    """Nothing runs when the first process opens a folder: what says that it does was cut off."""
+    session.execute(update(Grid).where(Grid.status == "running").values(status="interrupted"))
+    session.execute(update(Cell).where(Cell.status == "running").values(status="stopped"))

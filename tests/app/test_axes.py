@@ -1,0 +1,152 @@
+"""Axes are read, checked before anything runs, and turned into cells that say why they stay empty."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.axes import MAX_VALUES, choices, numbers, parse_axis
+from app.models import Models
+from app.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
+from app.requests import face_of, nfe_of
+from app.views import Ask, BadInput, GridAsk
+from pipelines import registry
+from pipelines.options import build, options_of
+from pipelines.request import Request
+
+MODELS = Models(Path("no-runs"))
+ASK = Ask("diffusion", "a red star", seed=7, count=1, guidance_scale=3)
+
+
+def plan(x: str, y: str = "", z: str = "", **more: Any) -> Plan:
+    return make_plan(GridAsk(Ask(**{**ASK.__dict__, **more}), x, y, z), MODELS)
+
+
+def request(spot: Spot) -> Request:
+    assert spot.request is not None, spot.reason
+    return spot.request
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
+def test_a_list_is_read_as_it_is_written(values: list[int]) -> None:
+    assert numbers(", ".join(map(str, values)), whole=True) == list(dict.fromkeys(values))
+
+
+@given(st.integers(0, 1000), st.integers(0, 500), st.integers(1, 50))
+def test_a_range_has_its_stride(low: int, more: int, stride: int) -> None:
+    assert numbers(f"{low}-{low + more}(+{stride})", whole=True) == list(range(low, low + more + 1, stride))
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.integers(2, 40))
+def test_a_range_of_so_many_has_both_ends(low: int, more: int, count: int) -> None:
+    found = numbers(f"{low}-{low + more}[{count}]", whole=True)
+    assert (found[0], found[-1]) == (low, low + more) and found == sorted(set(found)) and len(found) <= count
+    real = numbers(f"{low}-{low + more}[{count}]", whole=False)
+    assert len(real) == count and all(abs((b - a) - more / (count - 1)) < 1e-6 for a, b in zip(real, real[1:], strict=False))
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_gets_a_sentence(text: str) -> None:
+    for whole in (True, False):
+        try:
+            assert 0 < len(numbers(text, whole)) <= 15 * MAX_VALUES
+        except BadInput as error:
+            assert str(error).endswith(".")
+    try:
+        parse_axis(text, ("diffusion",))
+    except BadInput as error:
+        assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize("bad", ["5;6", "-3", "1-2(+0)", "1-2[0]", "1e3", "5,,6", "٣٤٥" * 9])
+def test_lists_that_are_none(bad: str) -> None:
+    with pytest.raises(BadInput):
+        parse_axis(f"steps={bad}", ("diffusion",))
+
+
+def test_decimals_do_not_drift() -> None:
+    assert numbers("0-1(+0.1)", whole=False) == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("steps=", "says no values"), ("steps", "says no values"), ("steps=5-1", "is empty"), ("steps=2.5", "could not be read"),
+    ("steps=0", "between 1 and 1000"), ("eta=2", "between 0 and 1"), ("sampler=nobody", "There is no sampler"),
+    ("size=3", "There is no axis"), ("steps=1-1000000(+1)", "at most"), ("spacing=odd", "There is no spacing"),
+    ("clip=perhaps", "true or false"), ("model=no", "There is no model")])
+def test_what_can_not_be_is_said_before_anything_runs(text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        plan(text)
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_every_option_of_every_family_is_an_axis(family: str) -> None:
+    known = choices((family,))
+    for spec in face_of(family).samplers.values():
+        for o in options_of(spec.options):
+            if o.type is not str or o.choices:
+                value = o.choices[0] if o.choices else "true" if o.type is bool else o.low if o.low is not None else o.default
+                assert o.name in known and parse_axis(f"{o.name}={value}", (family,)).name == o.name
+
+
+def test_an_axis_that_does_not_apply_leaves_its_cell_empty_with_the_reason() -> None:
+    found = plan("eta=0,1", "sampler=ddim,euler")
+    assert [spot.reason for spot in found.spots] == [None, None, "Euler has no eta.", "Euler has no eta."]
+    assert [request(spot).options.eta for spot in found.spots[:2]] == [0, 1]
+    across = plan("guidance_scale=1,3", "family=diffusion,gan")
+    assert across.spots[2].reason is None and "GAN has no guidance" in str(across.spots[3].reason)
+    with pytest.raises(BadInput, match="has no eta"):
+        plan("eta=0,1", "sampler=euler")
+
+
+def test_families_side_by_side_share_caption_and_seed() -> None:
+    found = plan("family=all", "seed=3,4")
+    assert [request(spot).family for spot in found.spots[:6]] == list(registry.NAMES)
+    assert {(request(spot).prompt, request(spot).seed) for spot in found.spots[6:]} == {("a red star", 4)}
+    assert request(found.spots[0]).sampler == next(iter(face_of("diffusion").samplers))
+
+
+def test_models_prompts_and_layers() -> None:
+    found = plan("model=shapes-diffusion,shapes-flow", "prompt=a red star | a cross, blue", "seed=1,2")
+    assert [(s.z, s.y, s.x) for s in found.spots] == [(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)]
+    last = request(found.spots[-1])
+    assert (last.family, last.model, last.prompt, last.seed) == ("flow", "shapes-flow", "a cross, blue", 2)
+    assert found.label(found.spots[-1]) == "seed 2, a cross, blue, " + found.x.labels[1] and found.index(1, 1, 1) == 7
+
+
+@pytest.mark.parametrize("budget", [2, 7, 20, 50])
+def test_a_budget_is_spent_and_not_overspent(budget: int) -> None:
+    for spot in plan(f"nfe={budget}", "sampler=all", guidance_scale=1).spots:
+        if spot.request is None:
+            assert "more than the budget" in str(spot.reason)
+            continue
+        more = build(type(spot.request.options), {**spot.request.options.__dict__, "steps": spot.request.options.steps + 1})
+        spec = face_of("diffusion").samplers[spot.request.sampler]
+        assert nfe_of(spot.request) <= budget < spec.nfe(more)
+
+
+def test_heun_gets_half_an_autoregressive_model_its_tokens_a_gan_one() -> None:
+    found = plan("nfe=20", "family=diffusion,vqvae,gan,dalle", guidance_scale=1)
+    assert [nfe_of(request(s)) for s in found.spots[2:3]] == [1] and "64 tokens" in str(found.spots[1].note)
+    heun = plan("nfe=20", "sampler=heun,euler", guidance_scale=1)
+    assert [request(s).options.steps for s in heun.spots] == [10, 20]
+    assert steps_within(face_of("diffusion").samplers["heun"], 1) in (None, 1)
+
+
+def test_seconds_become_calls_by_the_pace_of_the_machine() -> None:
+    asked = GridAsk(Ask(**{**ASK.__dict__, "guidance_scale": 1}), "seconds=0.1,0.4", "sampler=euler")
+    found = make_plan(asked, MODELS, pace=lambda request: 0.01)
+    assert [request(s).options.steps for s in found.spots] == [10, 40]
+
+
+def test_size_and_cost_are_limited_and_counted() -> None:
+    with pytest.raises(BadInput, match="cells"):
+        plan("seed=1-100(+1)", "steps=1-100(+1)")
+    with pytest.raises(BadInput, match="network calls"):
+        plan("steps=1000", "seed=1-900(+1)", count=64)
+    with pytest.raises(BadInput, match="varies each thing"):
+        plan("steps=5", "nfe=10")
+    found = plan("steps=5,10", "seed=1-3(+1)")
+    assert evaluations(found) == {"shapes-diffusion": 3 * 2 * 15} and targets(found) == 3

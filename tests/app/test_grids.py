@@ -1,0 +1,243 @@
+"""Grids stay: cells are saved as they finish, what is missing is drawn later, what is equal is said, what is exported is complete."""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app import grid_export, reproduce
+from app.jobs import RUNNING
+from app.paths import Paths
+from app.service import Service
+from app.views import Ask, BadInput, GridAsk, UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(Paths(tmp_path))
+    yield service
+    service.close()
+
+
+def asked(x: str, y: str = "", z: str = "", family: str = "diffusion", distance: bool = False, **more: Any) -> GridAsk:
+    options = {name: more.pop(name) for name in ("exact", "snapshots", "name") if name in more}
+    return GridAsk(Ask(family, "a red star", **{"count": 1, "guidance_scale": 1, "seed": 3} | more), x, y, z, distance, **options)
+
+
+def ended(service: Service, grid: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while (view := service.grids.view(grid))["status"] in RUNNING:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return view
+
+
+def drawn(service: Service, made: GridAsk) -> tuple[str, dict[str, Any]]:
+    grid = service.grids.start(made)
+    return grid, ended(service, grid)
+
+
+def pixels(service: Service, grid: str) -> list[bytes]:
+    return [service.grids.keeper.pixels(image).tobytes() for images in service.grids.images(grid).values() for image in images]
+
+
+def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> None:
+    grid, view = drawn(service, asked("steps=2,4", "sampler=ddim,heun", distance=True, snapshots=True))
+    assert view["status"] == "done" and (view["done"], view["total"]) == (4, 4)
+    for cell, nfe in zip(view["cells"], (2, 4, 3, 7), strict=True):
+        assert cell["nfe"] == nfe and cell["seconds"] > 0 and cell["ms_per_call"] > 0 and cell["peak_bytes"] > 10**8
+        assert 0 < cell["distance"] < 1 and cell["ssim"] < 1 and cell["accuracy"]["count"] == 1
+    assert [(cell.get("snapshot") or {}).get("of") for cell in view["cells"]] == [4, None, 4, None]
+    snapshot = view["cells"][0]["snapshot"]
+    assert snapshot["step"] == 2 and snapshot["distance"] > 0.02              # a step of a longer run is not a shorter run
+    with Image.open(io.BytesIO(service.grids.snapshot(snapshot["url"].split("/")[-1][:-4]))) as image:
+        assert image.size == (32, 32)
+    service.close()
+    again = Service(Paths(tmp_path))
+    stored = again.grids.view(grid)
+    assert stored["cells"] == json.loads(json.dumps(view["cells"])) or stored["cells"] == view["cells"]
+    assert again.grids.list()["items"][0]["done"] == 4 and again.grids.cell(grid, 1)["facts"]["Steps"] == "4"
+    again.close()
+
+
+def test_only_what_changed_is_sent_again(service: Service) -> None:
+    grid, view = drawn(service, asked("steps=1,2"))
+    assert service.grids.view(grid, view["version"]) == {"version": view["version"], "status": "done"}
+    assert len(service.grids.view(grid, view["version"] + 5)["cells"]) == 2   # a page from before a restart gets everything
+    live = service.grids._find(grid)
+    live.change(1, error="x")
+    assert [cell["i"] for cell in service.grids.view(grid, view["version"])["cells"]] == [1]
+
+
+def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Service) -> None:
+    made = asked("steps=2,40", "seed=1,2", exact=True)
+    grid = service.grids.start(made)
+    while service.grids.view(grid).get("done", 0) < 2:
+        time.sleep(0.01)
+    service.grids.stop(grid)
+    view = ended(service, grid)
+    assert view["status"] == "stopped" and view["done"] == 2 and "2 of 4 cells" in view["message"]
+    before = {cell["i"]: cell["images"] for cell in view["cells"] if cell["status"] == "done"}
+    assert service.grids.resume(grid) == grid
+    view = ended(service, grid)
+    assert view["status"] == "done" and all(tuple(view["cells"][i]["images"]) == tuple(images) for i, images in before.items())
+    other, _ = drawn(service, made)
+    assert pixels(service, grid) == pixels(service, other)
+
+
+def test_after_this_cell_lets_the_running_ones_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    grid = service.grids.start(asked("seed=1-5(+1)", "steps=40"))
+    while not any(cell["status"] == "running" for cell in service.grids.view(grid)["cells"]):
+        time.sleep(0.005)
+    service.grids.stop(grid, after=True)
+    view = ended(service, grid)
+    assert view["status"] == "stopped" and 1 <= view["done"] < 5
+    assert {cell["status"] for cell in view["cells"]} == {"done", "stopped"}
+
+
+def test_a_grid_grows_without_drawing_again(service: Service) -> None:
+    grid, view = drawn(service, asked("steps=1,3", "sampler=ddim"))
+    before = [cell["images"] for cell in view["cells"]]
+    service.grids.extend(grid, "steps=1,2,3", "sampler=heun,ddim", "")
+    view = ended(service, grid)
+    assert view["status"] == "done" and view["total"] == 6 and view["x"]["labels"] == ["1 step", "2 steps", "3 steps"]
+    assert [view["cells"][3]["images"], view["cells"][5]["images"]] == before
+    with pytest.raises(BadInput, match="give it other values"):
+        service.grids.extend(grid, "seed=1,2", "sampler=ddim", "")
+
+
+def test_a_failed_cell_says_why_and_is_tried_again_when_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = service.submit
+
+    def broken(request: Any, *rest: Any, **more: Any) -> Any:
+        if request.options.steps == 2:
+            raise UserError("The disk is on fire; put it out.")
+        return submit(request, *rest, **more)
+
+    monkeypatch.setattr(service, "submit", broken)
+    grid, view = drawn(service, asked("steps=1,2,3"))
+    assert [cell["status"] for cell in view["cells"]] == ["done", "failed", "done"] and "fire" in view["cells"][1]["error"]
+    assert view["status"] == "done" and "1 of 3 cells failed" in view["error"]
+    monkeypatch.setattr(service, "submit", submit)
+    service.grids.resume(grid)
+    assert ended(service, grid)["done"] == 2
+    service.grids.resume(grid, retry=True)
+    assert ended(service, grid)["done"] == 3
+
+
+def test_an_axis_without_effect_is_pointed_out_with_its_reason(service: Service) -> None:
+    _, view = drawn(service, asked("seed=1,2", family="vqvae", sampler="greedy"))
+    assert [cell.get("same_as") for cell in view["cells"]] == [None, "seed 1 (Greedy draws one picture whatever the seed)"]
+    _, view = drawn(service, asked("sampler=ddim,dpmpp_2m", "steps=1"))
+    assert view["cells"][1]["same_as"].startswith("1 step, DDIM (")
+    _, view = drawn(service, asked("eta=0,1", "sampler=ddim,euler", options={"steps": 2}))
+    assert [cell["status"] for cell in view["cells"]] == ["done", "done", "empty", "empty"]
+    assert view["cells"][2]["reason"] == "Euler has no eta." and view["total"] == 2 and not view["cells"][1].get("same_as")
+
+
+def test_names_notes_search_bin_and_what_is_not_there(service: Service) -> None:
+    grid, view = drawn(service, asked("steps=1", name="first try"))
+    service.grids.change(grid, name="A name", note="worth keeping")
+    assert [g["name"] for g in service.grids.list("KEEPING")["items"]] == ["A name"] and service.grids.list("nothing")["total"] == 0
+    image = view["cells"][0]["images"][0]
+    service.grids.delete(grid)
+    assert service.grids.list()["total"] == 0 and service.grids.list(bin=True)["total"] == 1
+    assert service.gallery.picture(image).deleted
+    service.grids.restore(grid)
+    assert service.grids.list()["total"] == 1 and not service.gallery.picture(image).deleted
+    for wrong in (lambda: service.grids.view("ffff"), lambda: service.grids.cell(grid, 99), lambda: service.grids.export(grid, "exe"),
+                  lambda: service.grids.resume("ffff"), lambda: service.grids.snapshot("ffffffffffff")):
+        with pytest.raises(UserError):
+            wrong()
+
+
+def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, _ = drawn(service, asked("steps=1,2", "sampler=ddim,euler", "seed=1,2", name="<b>bold</b>"))
+    page = service.grids.export(grid, "html").read_text()
+    assert page.count("data:image/png;base64,") == 8 and "http" not in page and "<b>" not in page.split("<script")[0]
+    assert json.loads(page.split('id="settings">')[1].split("</script>")[0])["asked"]["x"] == "steps=1,2"
+    with service.grids.export(grid, "csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["layer"], r["row"], r["column"], r["steps"], r["seed"]) for r in rows][5] == ("seed 2", "DDIM", "2 steps", "2", "2")
+    assert len(json.loads(service.grids.export(grid, "json").read_text())["cells"]) == 8
+    monkeypatch.setattr(grid_export, "TILE", 260)
+    with zipfile.ZipFile(service.grids.export(grid, "png")) as tiles:
+        for name in tiles.namelist():
+            with Image.open(io.BytesIO(tiles.read(name))) as tile:
+                assert max(tile.size) <= 260 and json.loads(tile.info["settings"])["asked"]["y"] == "sampler=ddim,euler"
+        assert len(tiles.namelist()) >= 4
+    monkeypatch.setattr(grid_export, "TILE", 4096)
+    one, _ = drawn(service, asked("steps=1,2"))
+    with Image.open(service.grids.export(one, "png")) as sheet:
+        assert sheet.width > 250
+
+
+def test_run_again_and_compare(service: Service) -> None:
+    grid, view = drawn(service, asked("steps=2,3", exact=True))
+    found = service.reproduction.of(grid)
+    assert [cell["verdict"] for cell in found["cells"]] == ["bit-exact"] * 2 and found["then"]["torch"] == found["now"]["torch"]
+    image = view["cells"][0]["images"][0]
+    path = service.gallery.file(image)
+    with Image.open(path) as picture:
+        spoilt = picture.point(lambda v: 255 - v)
+    spoilt.save(path)
+    assert service.reproduction.of(image)["verdict"] == "different"
+    tested = service.reproduction.selftest(Ask("diffusion", "a red star", options={"steps": 3}))
+    assert tested["worst"]["max"] <= reproduce.TOLERANCE and len(tested["pictures"]) == reproduce.BATCH
+
+
+CHILD = """
+import sys
+from app.paths import Paths
+from app.service import Service
+from app.views import Ask, GridAsk
+service = Service(Paths(__import__("pathlib").Path(sys.argv[1])))
+ask = Ask("diffusion", "a red star", count=1, guidance_scale=1, seed=3)
+grid = service.grids.start(GridAsk(ask, "steps=2-6(+1)", "sampler=ddim,euler_a,heun", distance=False, exact=True))
+print(grid, flush=True)
+while True:
+    view = service.grids.view(grid)
+    print(view["done"], flush=True)
+    __import__("time").sleep(0.005)
+"""
+
+
+def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_grid(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "killed")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    grid = child.stdout.readline().strip()
+    for line in child.stdout:
+        if int(line) >= 4:
+            os.kill(child.pid, signal.SIGKILL)
+            break
+    child.wait()
+    child.stdout.close()
+    service = Service(Paths(tmp_path / "killed"))
+    view = service.grids.view(grid)
+    assert view["status"] == "interrupted" and 4 <= view["done"] < 15
+    kept = {cell["i"]: cell["images"] for cell in view["cells"] if cell["status"] == "done"}
+    service.grids.resume(grid)
+    view = ended(service, grid)
+    assert view["done"] == 15 and all(tuple(view["cells"][i]["images"]) == tuple(images) for i, images in kept.items())
+    assert all(len(cell["images"]) == 1 for cell in view["cells"])
+    whole = Service(Paths(tmp_path / "whole"))
+    other, _ = drawn(whole, asked("steps=2-6(+1)", "sampler=ddim,euler_a,heun", exact=True))
+    assert pixels(service, grid) == pixels(whole, other)
+    assert service.gallery.page().total == 15
+    service.close()
+    whole.close()

@@ -1,0 +1,124 @@
+"""Comparisons as a person makes them: built, watched, stopped, resumed, looked at closely, taken away; and 900 cells stay quick."""
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, expect
+
+from app.jobs import RUNNING
+from app.paths import Paths
+from app.service import Service
+from app.views import Ask, GridAsk
+from tests.browser.conftest import Opener, serving
+from tests.browser.test_page import choose, fill, tab
+
+SIDE = 30
+QUICK = 0.2                        # seconds that an interaction may take
+MEMORY = 300 * 2**20               # bytes that a process may grow by while it draws 900 cells
+
+
+
+def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, tmp_path: Path) -> None:
+    page = open_page()
+    tab(page, "Compare")
+    choose(page, "compare-y", "Seed")
+    expect(page.locator("#compare-y-values textarea, #compare-y-values input")).to_have_value("1-4(+1)")
+    fill(page, "compare-y-values", "1-2(+1)")
+    fill(page, "compare-x-values", "3, 400")
+    page.get_by_label("Distance to a converged run").uncheck()
+    expect(page.locator("#compare-message")).to_contain_text("4 cells · 4 images · 1,612 calls", timeout=30_000)
+    page.click("#compare-run")
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#compare-grid .sx-cell.sx-running img").first).to_be_visible(timeout=30_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare-grid")).to_contain_text("2 of 4 cells are done and kept", timeout=30_000)
+    page.reload()                                                          # the grid is on the server, not on the page
+    tab(page, "Compare")
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2, timeout=30_000)
+    page.get_by_role("button", name="Use its settings").click()
+    expect(page.locator("#compare-y-values textarea, #compare-y-values input")).to_have_value("1-2(+1)")
+    fill(page, "compare-x-values", "3, 5")
+    page.click("#compare-extend")
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(4, timeout=60_000)
+    expect(page.locator("#compare-grid .sx-column").last).to_contain_text("5 steps")
+    page.locator("#compare-grid .sx-cell").first.click()
+    expect(page.locator("#compare-grid .sx-panel")).to_have_count(2)
+    page.get_by_role("button", name="Difference").click()
+    expect(page.locator("#compare-grid .sx-large canvas").first).to_be_visible()
+    expect(page.locator("#compare-grid .sx-large")).to_contain_text("mean")
+    page.get_by_role("button", name="Run this cell again and compare").click()
+    expect(page.locator("#compare-grid .sx-verdict")).to_contain_text("bit-exact", timeout=60_000)
+    page.keyboard.press("Escape")
+    page.locator("#compare-grid .sx-grid-chart summary").click()
+    page.get_by_role("button", name="Accuracy by calls").click()
+    expect(page.locator("#compare-grid .sx-grid-chart svg").first).to_be_visible()
+    for kind in ("PNG", "CSV", "JSON", "HTML page"):
+        with page.expect_download() as download:
+            page.get_by_text(f"Export {kind}", exact=True).click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    (exported,) = tmp_path.glob("*.json")
+    assert len(json.loads(exported.read_text())["cells"]) == 4
+    page.get_by_label("Name of the grid").fill("my grid")
+    page.get_by_label("Name of the grid").press("Enter")
+    page.get_by_text("Earlier grids").click()
+    expect(page.locator("#compare-grid")).to_contain_text("my grid")
+    page.locator("#compare-grid .sx-grid-tools").get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(4, timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[tuple[str, int]]:
+    """The address of a playground with a grid of 900 cells, and how many bytes the process grew by while it drew them."""
+    memory = Path("/dev/shm")                                              # where saving costs no disk
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    service = Service(Paths(folder))
+
+    def draw(side: int) -> None:
+        prompts = " | ".join(f"a red star {k}" for k in range(side))
+        grid = service.grids.start(GridAsk(Ask("gan", "a red star", count=1), f"seed=1-{side}(+1)", f"prompt={prompts}", distance=False))
+        while service.grids.view(grid)["status"] in RUNNING:
+            time.sleep(0.05)
+
+    draw(4)
+    before = psutil.Process().memory_info().rss
+    draw(SIDE)
+    grown = psutil.Process().memory_info().rss - before
+    service.close()
+    with serving(folder, 7963) as address:
+        yield address, grown
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_900_cells_stay_quick_and_memory_bounded(large: tuple[str, int], browser: Browser) -> None:
+    address, grown = large
+    assert grown < MEMORY
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(address)
+    tab(page, "Compare")
+    page.get_by_text("Earlier grids").click()
+    page.locator("#compare-grid .sx-earlier-list button").first.click()
+    expect(page.locator("#compare-grid .sx-status")).to_contain_text("900 of 900 cells", timeout=30_000)
+    expect(page.locator("#compare-grid .sx-cell img").first).to_be_visible()
+    assert page.locator("#compare-grid .sx-cell").count() < 300            # only what is seen is in the page
+    page.evaluate("""() => { window.sxTook = (act) => new Promise((done) => {
+        const begin = performance.now(); act(); requestAnimationFrame(() => setTimeout(() => done(performance.now() - begin))); }); }""")
+    took = {}
+    for name, act in {
+            "scroll": "() => { document.querySelector('#compare-grid .sx-cells').scrollTop += 900; }",
+            "scroll across": "() => { document.querySelector('#compare-grid .sx-cells').scrollLeft += 700; }",
+            "key": "() => document.querySelector('#compare-grid .sx-cell[tabindex=\\'0\\']')?.dispatchEvent("
+                   "new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))",
+            "open": "() => document.querySelector('#compare-grid .sx-cell').click()"}.items():
+        took[name] = min(page.evaluate(f"() => window.sxTook({act})") for _ in range(3)) / 1e3
+    print({name: round(seconds, 3) for name, seconds in took.items()}, f"process grew by {grown / 2**20:.0f} MiB")
+    assert all(seconds < QUICK for seconds in took.values()), took
+    context.close()

@@ -1,0 +1,281 @@
+"""Comparisons are kept whole: moved, found, put away and brought back with exactly what was theirs."""
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, event
+
+from storage import Cursor, Filters, NewImage, Storage, StorageError
+from storage.database import NAME, _config
+from storage.tables import Base
+
+Make = Callable[..., NewImage]
+
+
+@pytest.fixture
+def start(storage: Storage) -> Callable[..., str]:
+    def start(**values: Any) -> str:
+        plain: dict[str, Any] = {"rows": ["a", "b"], "columns": ["1", "2"], "layers": ["", "z"], "settings": {"x": "steps=1,2"}}
+        return storage.start_grid(storage.start_job("compare", "diffusion", {}), **plain | values)
+    return start
+
+
+def sql(storage: Storage, statement: str, *values: Any) -> list[Any]:
+    with closing(sqlite3.connect(storage.folder / NAME)) as database, database:
+        return database.execute(statement, values).fetchall()
+
+
+def places(storage: Storage, grid: str) -> dict[str, tuple[int, int, int]]:
+    return {cell.id: (cell.layer, cell.row, cell.column) for cell in storage.grid(grid).cells}
+
+
+def test_cells_come_back_in_reading_order_with_all_that_was_measured(storage: Storage, start: Callable[..., str], picture: Make) -> None:
+    grid = start(name="n")
+    late = storage.save_cell(grid, 1, 0, 0, status="empty", settings={}, reason="DDIM has no temperature.")
+    first = storage.save_cell(grid, 0, 0, 1, status="waiting", settings={})
+    assert storage.grid(grid).cells[0].metrics == {}
+    shown, gone, lost = (storage.save_image(picture(cell_id=first)).id for _ in range(3))
+    storage.delete([gone])
+    sql(storage, "update images set missing = 1 where id = ?", lost)
+    measured = {"status": "done", "settings": {"steps": 2}, "ms_per_call": 4.5, "metrics": {"ssim": 0.9}}
+    assert storage.save_cell(grid, 0, 0, 1, **measured) == first
+    record = storage.grid(grid)
+    assert (record.status, record.note, record.layers, record.deleted) == ("running", "", ["", "z"], False)
+    assert [cell.id for cell in record.cells] == [first, late] and record.cells[1].reason == "DDIM has no temperature."
+    assert (record.cells[0].ms_per_call, record.cells[0].metrics, record.cells[0].image_ids) == (4.5, {"ssim": 0.9}, (shown,))
+
+
+def test_many_cells_are_added_at_once_or_none(storage: Storage, start: Callable[..., str]) -> None:
+    grid = start()
+    ids = storage.add_cells(grid, [(0, row, column, {"status": "waiting", "settings": {}}) for row in range(2) for column in range(2)])
+    assert list(places(storage, grid)) == ids
+    with pytest.raises(StorageError, match="could not be written"):
+        storage.add_cells(grid, [(1, 0, 0, {"status": "waiting", "settings": {}}), (0, 0, 0, {"status": "waiting", "settings": {}})])
+    assert list(places(storage, grid)) == ids
+
+
+def test_a_grid_is_changed_and_only_where_it_may_be(storage: Storage, start: Callable[..., str]) -> None:
+    grid = start()
+    storage.change_grid(grid, name="new", note="why", status="done", rows=["c"], columns=["d"], layers=["e"], settings={"y": ""})
+    storage.change_grid(grid)
+    record = storage.grid(grid)
+    assert (record.name, record.note, record.status) == ("new", "why", "done")
+    assert (record.rows, record.columns, record.layers, record.settings) == (["c"], ["d"], ["e"], {"y": ""})
+    with pytest.raises(StorageError, match="cannot be changed"):
+        storage.change_grid(grid, deleted=1)
+
+
+def test_what_is_not_there_is_a_sentence(storage: Storage) -> None:
+    for call in (storage.grid, storage.change_grid, storage.delete_grid, storage.restore_grid, storage.clear_cell,
+                 lambda name: storage.place_cells(name, {})):
+        with pytest.raises(StorageError, match="not in the gallery"):
+            call("nothing")
+
+
+def test_cells_change_places_and_those_not_named_leave(storage: Storage, start: Callable[..., str], picture: Make) -> None:
+    grid = start()
+    a, b, c, d = (storage.save_cell(grid, 0, 0, k, status="done", settings={}) for k in range(4))
+    kept, thrown = storage.save_image(picture(cell_id=a)).id, storage.save_image(picture(cell_id=d)).id
+    storage.snapshots.put(d, b"snapshot")
+    moved = {a: (0, 0, 1), b: (0, 0, 0), c: (1, 0, 2)}                         # a and b swap
+    storage.place_cells(grid, moved)
+    assert places(storage, grid) == moved
+    assert not storage.image(kept).deleted and storage.image(thrown).deleted and not storage.snapshots.has(d)
+    storage.restore([thrown])
+    assert storage.image(thrown).cell_id is None                              # a picture like any other
+
+
+def test_an_impossible_move_changes_nothing(storage: Storage, start: Callable[..., str]) -> None:
+    grid = start()
+    a, b = (storage.save_cell(grid, 0, 0, k, status="done", settings={}) for k in range(2))
+    before = places(storage, grid)
+    for impossible in ({a: (0, 0, 0), b: (0, 0, 0)}, {a: (0, 0, 1), "nothing": (0, 0, 0)}):
+        with pytest.raises(StorageError, match="could not be moved"):
+            storage.place_cells(grid, impossible)
+    assert places(storage, grid) == before
+
+
+def test_a_cleared_cell_is_drawn_again_without_doubles(storage: Storage, start: Callable[..., str], picture: Make) -> None:
+    cell = storage.save_cell(grid := start(), 0, 0, 0, status="stopped", settings={})
+    half = storage.save_image(picture(cell_id=cell)).id
+    storage.clear_cell(cell)
+    assert storage.image(half).deleted
+    again = storage.save_image(picture(cell_id=cell)).id
+    storage.restore([half])
+    assert storage.grid(grid).cells[0].image_ids == (again,)
+
+
+def test_two_hundred_grids_of_few_moments_are_paged_without_loss(storage: Storage, start: Callable[..., str]) -> None:
+    job = storage.start_job("compare", "diffusion", {})
+    rows = [(f"{k:032x}", job, f"grid {k}", "[]", "[]", "{}", 1_000_000 + k // 50) for k in range(200)]
+    with closing(sqlite3.connect(storage.folder / NAME)) as database, database:
+        database.executemany("""insert into grids (id, job_id, name, "rows", "columns", settings, created)
+                                values (?, ?, ?, ?, ?, ?, ?)""", rows)
+    seen, cursor = [], None
+    while True:
+        page = storage.grids(after=cursor, limit=7)
+        seen += [grid.id for grid in page.items]
+        start()                                                               # newer ones arrive meanwhile
+        if page.next is None:
+            break
+        cursor = Cursor.parse(str(page.next))
+    assert seen == [row[0] for row in reversed(rows)] and page.total >= 200
+
+
+def test_grids_are_found_by_words_of_name_and_note(storage: Storage, start: Callable[..., str]) -> None:
+    grid = start(name="100% ÜBER_all")
+    storage.change_grid(grid, note="Heun is Better")
+    start(name="other")
+
+    def found(text: str) -> list[str]:
+        return [item.id for item in storage.grids(text).items]
+    assert found("über BETTER") == found("100%") == found("r_a") == [grid]
+    assert found("better other") == found("%other") == found("r_b") == []
+    for odd in ("\\", "'", '"', "\x00", "é" * 600):
+        found(odd)
+
+
+def test_a_summary_counts_cells_and_shows_the_first_pictures(storage: Storage, start: Callable[..., str], picture: Make) -> None:
+    grid = start(rows=["a"], columns=["1"] * 5)
+    cells = [storage.save_cell(grid, 0, 0, 4 - k, status="done", settings={}) for k in range(5)]
+    images = [storage.save_image(picture(cell_id=cell)).id for cell in cells for _ in range(2)]
+    storage.save_cell(grid, 1, 0, 0, status="failed", settings={}, error="no")
+    (item,) = storage.grids().items
+    assert (item.rows, item.columns, item.layers, item.counts) == (1, 5, 2, {"done": 5, "failed": 1})
+    assert item.image_ids == (*images[8:], *images[6:8], *images[4:6])        # in reading order
+    assert item.created.year > 2000 and item.created.tzinfo is not None
+    start()
+    assert [len(item.image_ids) for item in storage.grids().items] == [0, 6]
+
+
+def test_a_page_of_many_grids_asks_no_more_than_one_of_few(storage: Storage, start: Callable[..., str]) -> None:
+    asked: list[str] = []
+    event.listen(storage._engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    def cost() -> int:
+        asked.clear()
+        storage.grids()
+        return len(asked)
+    start()
+    few = cost()
+    for _ in range(20):
+        start()
+    assert cost() == few
+
+
+def test_a_grid_goes_with_its_pictures_and_comes_back_with_exactly_these(storage: Storage, start: Callable[..., str],
+                                                                         picture: Make) -> None:
+    grid, other = start(), start()
+    cell = storage.save_cell(grid, 0, 0, 0, status="done", settings={})
+    before, theirs, restored, again = (storage.save_image(picture(cell_id=cell)).id for _ in range(4))
+    foreign = storage.save_image(picture(cell_id=storage.save_cell(other, 0, 0, 0, status="done", settings={}))).id
+    storage.delete([before])
+    storage.delete_grid(grid)
+    storage.delete_grid(grid)
+    storage.restore([restored, again])
+    storage.delete([again])                                                   # by itself, later than the grid
+    assert [item.id for item in storage.grids(bin=True).items] == [grid] and storage.grid(grid).deleted
+    assert [item.id for item in storage.grids().items] == [other] and not storage.image(foreign).deleted
+    storage.restore_grid(grid)
+    storage.restore_grid(grid)
+    assert storage.grids().total == 2 and set(storage.grid(grid).cells[0].image_ids) == {theirs, restored}
+    assert storage.image(before).deleted and storage.image(again).deleted
+
+
+def test_pictures_deleted_at_the_same_moment_stay_deleted(storage: Storage, start: Callable[..., str], picture: Make,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = storage.save_cell(grid := start(), 0, 0, 0, status="done", settings={})
+    before = storage.save_image(picture(cell_id=cell)).id
+    monkeypatch.setattr("storage.store.now", lambda: 1_000_000)                # a coarse clock
+    storage.delete([before])
+    storage.delete_grid(grid)
+    storage.restore_grid(grid)
+    assert storage.image(before).deleted
+
+
+def test_old_grids_leave_the_bin_for_good(storage: Storage, start: Callable[..., str], picture: Make) -> None:
+    grid, kept = start(), start()
+    cell = storage.save_cell(grid, 0, 0, 0, status="done", settings={})
+    gone, saved = (storage.save_image(picture(cell_id=cell)).id for _ in range(2))
+    path = storage.path(gone)
+    storage.snapshots.put(cell, b"snapshot")
+    storage.delete_grid(grid)
+    storage.restore([saved])                                                  # this one alone is wanted
+    assert storage.empty_bin(older_than_days=30) == 0 and storage.grids(bin=True).total == 1
+    assert storage.empty_bin(older_than_days=0) == 1 and not path.exists() and not storage.snapshots.has(cell)
+    assert storage.grids(bin=True).total == 0 and [item.id for item in storage.grids().items] == [kept]
+    assert storage.image(saved).cell_id is None and storage.page(Filters()).total == 1
+    assert sql(storage, "select count(*) from cells") == [(0,)]
+
+
+def test_only_what_ran_is_interrupted_and_only_by_the_first_opener(tmp_path: Path) -> None:
+    first = Storage(tmp_path)
+    job = first.start_job("compare", "diffusion", {})
+    grid, done = (first.start_grid(job, rows=[""], columns=["1", "2"], layers=[""], settings={}) for _ in range(2))
+    first.change_grid(done, status="done")
+    first.add_cells(grid, [(0, 0, k, {"status": status, "settings": {}}) for k, status in enumerate(("running", "waiting", "done"))])
+    second = Storage(tmp_path)
+    assert second.grid(grid).status == "running" and second.grid(grid).cells[0].status == "running"
+    second.close()
+    first.close()
+    third = Storage(tmp_path)
+    assert [cell.status for cell in third.grid(grid).cells] == ["stopped", "waiting", "done"]
+    assert (third.grid(grid).status, third.grid(done).status) == ("interrupted", "done")
+    third.close()
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A database as the first schema had it: of three grids, one is done, one has a failed cell, one a cell that was never begun."""
+    engine = create_engine(f"sqlite:///{tmp_path / NAME}")
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with closing(sqlite3.connect(tmp_path / NAME)) as database:
+        database.execute("pragma foreign_keys = on")
+        database.execute("insert into jobs values ('j', 'compare', 'diffusion', '{}', 'done', null, 1)")
+        for grid, statuses in (("whole", ("done", "done")), ("failed", ("done", "failed")), ("partly", ("done",))):
+            database.execute("insert into grids values (?, 'j', 'n', ?, ?, ?, 1)", (grid, '["a"]', '["1", "2"]', '{"seed": 1}'))
+            for column, status in enumerate(statuses):
+                database.execute("insert into cells values (?, ?, 0, ?, ?, '{}', 0.5, 20, 20, 0.1, null)",
+                                 (f"{grid}{column}", grid, column, status))
+        database.commit()
+        yield database
+
+
+def test_an_old_database_is_brought_up_to_date_with_its_pictures(tmp_path: Path, old: sqlite3.Connection, picture: Make) -> None:
+    image, settings = "ab" * 16, picture(job_id="j", cell_id="whole1").settings()
+    row = settings | {"id": image, "created": 1, "width": 32, "height": 32, "search": "", "missing": False,
+                      "options": json.dumps(settings["options"]), "environment": json.dumps(settings["environment"])}
+    old.execute(f"insert into images ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values()))
+    old.commit()
+    storage = Storage(tmp_path)
+    assert {grid: storage.grid(grid).status for grid in ("whole", "failed", "partly")} == {
+        "whole": "done", "failed": "stopped", "partly": "stopped"}
+    record = storage.grid("whole")
+    assert (record.layers, record.note, record.deleted, record.settings) == ([""], "", False, {"seed": 1})
+    assert places(storage, "whole") == {"whole0": (0, 0, 0), "whole1": (0, 0, 1)}
+    assert (record.cells[1].nfe, record.cells[1].distance, record.cells[1].metrics) == (20, 0.1, {})
+    assert storage.image(image).cell_id == "whole1" and storage.page(Filters(grid_id="whole")).total == 1
+    assert sql(storage, "pragma foreign_key_check") == []
+    assert storage.save_cell("whole", 0, 0, 1, status="done", settings={}) == "whole1"
+    storage.save_cell("whole", 1, 0, 1, status="done", settings={})            # the old uniqueness is gone
+    with pytest.raises(StorageError, match="FOREIGN KEY"):                     # and foreign keys are watched again
+        storage.save_image(picture(cell_id="nothing"))
+    storage.close()
+
+
+def test_migrations_and_tables_agree(storage: Storage) -> None:
+    with storage._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": False}), Base.metadata) == []
