@@ -24,7 +24,7 @@ def ranges(text: str, most: int = 5000) -> list[int]:
 
 def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIRouter:
     """answer: turns what a person can mend into a sentence."""
-    router, grids = APIRouter(), service.grids
+    router, grids, reading = APIRouter(), service.grids, service.reading
 
     @router.get("/api/grids")
     def listed(text: str = "", bin: bool = False, after: str = "") -> Any:
@@ -36,15 +36,19 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
 
     @router.get("/api/grid/{grid_id}/cell/{i}")
     def cell(grid_id: str, i: int) -> Any:
-        return answer(lambda: grids.cell(grid_id, i))
+        return answer(lambda: reading.cell(grid_id, i))
+
+    @router.get("/api/grid/{grid_id}/bits/{i}")
+    def bits(grid_id: str, i: int) -> Any:
+        return answer(lambda: reading.bits(grid_id, i))
 
     @router.get("/api/grid/{grid_id}/chart")
     def chart(grid_id: str, what: str = "error") -> Any:
-        return answer(lambda: grids.chart(grid_id, what))
+        return answer(lambda: reading.chart(grid_id, what))
 
     @router.get("/api/grid/{grid_id}/frechet")
     def frechet(grid_id: str) -> Any:
-        return answer(lambda: grids.frechet(grid_id))
+        return answer(lambda: reading.frechet(grid_id))
 
     @router.post("/api/grid/{grid_id}/stop")
     def stop(grid_id: str, after: bool = Body(False, embed=True)) -> Any:                    # noqa: B008
@@ -76,12 +80,12 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
 
     @router.get("/snapshot/{cell_id}.png")
     def snapshot(cell_id: str) -> Any:
-        return answer(lambda: Response(grids.snapshot(cell_id), media_type="image/png", headers=PRIVATE))
+        return answer(lambda: Response(reading.snapshot(cell_id), media_type="image/png", headers=PRIVATE))
 
     @router.get("/export/{grid_id}.{ending}")
     def export(grid_id: str, ending: str) -> Any:
         def work() -> FileResponse | JSONResponse:
-            path = grids.export(grid_id, ending)
+            path = reading.export(grid_id, ending)
             return FileResponse(path, filename=path.name, headers=PRIVATE)
         return answer(work)
 

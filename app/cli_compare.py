@@ -66,11 +66,11 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     view = _follow(service, grid)
     written = []
     for path in files:
-        made = service.grids.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
+        made = service.reading.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
         written.append(str(copy(made, path.with_suffix(made.suffix))))
     if view["status"] == "failed":
         raise UserError(view["error"] or "The grid failed.")
-    return {"grid_id": grid, "status": view["status"], "cells": service.grids.table(grid), "files": written}
+    return {"grid_id": grid, "status": view["status"], "cells": service.reading.table(grid), "files": written}
 
 
 def _follow(service: Any, grid: str) -> dict[str, Any]:

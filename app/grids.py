@@ -3,11 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
-from app import grid_charts
-from app.grid_export import export, facts
 from app.grid_keeper import Keeper
 from app.grid_records import asked_of, axis_of, key_of, state_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
@@ -48,8 +45,8 @@ class Desk(GridBackend, Protocol):
 class Grids:
     """All comparisons of a data folder."""
 
-    def __init__(self, storage: Storage, models: Models, desk: Desk, exports: Path) -> None:
-        self._storage, self._models, self._desk, self._exports = storage, models, desk, exports
+    def __init__(self, storage: Storage, models: Models, desk: Desk) -> None:
+        self._storage, self._models, self._desk = storage, models, desk
         self.keeper = Keeper(storage)
         self._live: dict[str, LiveGrid] = {}
 
@@ -71,12 +68,12 @@ class Grids:
 
     def resume(self, grid_id: str, retry: bool = False) -> str:
         """Draw the cells that are not done; retry: those that failed too. Returns the grid's id."""
-        record = self._record(grid_id)
+        record = self.record(grid_id)
         return self._again(record, asked_of(record.settings), retry)
 
     def extend(self, grid_id: str, x: str, y: str, z: str) -> str:
         """Draw a grid further with more values on its axes, or fewer; finished cells stay as they are."""
-        record = self._record(grid_id)
+        record = self.record(grid_id)
         before = asked_of(record.settings)
         for axis, text in zip(AXES, (x, y, z), strict=True):
             old = getattr(before, axis)
@@ -169,22 +166,13 @@ class Grids:
 
     def view(self, grid_id: str, seen: int = -1, visible: Iterable[int] = ()) -> dict[str, Any]:
         """What the page draws of a grid; see `LiveGrid.view`."""
-        return self._find(grid_id).view(seen, visible)
+        return self.find(grid_id).view(seen, visible)
 
-    def cell(self, grid_id: str, i: int) -> dict[str, Any]:
-        """The settings that a cell really used."""
-        live = self._find(grid_id)
-        if not 0 <= i < len(live.cells):
-            raise BadInput(f"The grid has {len(live.cells)} cells; there is none with the number {i}.")
-        cell = live.cells[i]
-        plain = {name: value for name, value in cell.settings.items() if name != "options"} | cell.settings.get("options", {})
-        facts = {name.replace("_", " ").capitalize(): str(value) for name, value in plain.items() if value not in ("", None)}
-        return {"label": live.label(i), "facts": facts, "images": list(cell.images), "errors": cell.metrics.get("errors", [])}
-
-    def _find(self, grid_id: str) -> LiveGrid:
+    def find(self, grid_id: str) -> LiveGrid:
+        """A grid with its cells, as it is drawn or as it is stored."""
         live = self._live.get(grid_id)
         if live is None:
-            record = self._record(grid_id)
+            record = self.record(grid_id)
             job = JobState("compare", "", record.name, record.settings, id=record.job_id, status=record.status, version=1)
             job.finished.set()
             job.step, job.calls = sum(c.status == "done" for c in record.cells), sum(c.nfe or 0 for c in record.cells)
@@ -197,15 +185,10 @@ class Grids:
     def has(self, grid_id: str) -> bool:
         """Whether there is a grid of this id."""
         try:
-            self._record(grid_id)
+            self.record(grid_id)
         except UserError:
             return False
         return True
-
-    def table(self, grid_id: str) -> list[dict[str, Any]]:
-        """All cells as lines of a table, for scripts."""
-        live = self._find(grid_id)
-        return [facts(live, i) for i in range(len(live.cells))]
 
     def exact(self, grid_id: str) -> int | None:
         """The size of the batches that a grid was drawn in, if it was fixed."""
@@ -213,30 +196,11 @@ class Grids:
 
     def images(self, grid_id: str) -> dict[int, tuple[str, ...]]:
         """The pictures of the finished cells."""
-        return {i: cell.images for i, cell in enumerate(self._find(grid_id).cells) if cell.status == "done"}
+        return {i: cell.images for i, cell in enumerate(self.find(grid_id).cells) if cell.status == "done"}
 
     def asked(self, grid_id: str) -> GridAsk:
         """What a grid was made from."""
-        return asked_of(self._record(grid_id).settings)
-
-    def snapshot(self, cell_id: str) -> bytes:
-        """PNG of what a longer run looked like after as many steps as a cell takes."""
-        try:
-            return self._storage.snapshots.get(cell_id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
-
-    def chart(self, grid_id: str, what: str) -> dict[str, Any]:
-        """Error or accuracy against calls, or quality against seconds."""
-        return grid_charts.chart(self._find(grid_id), what)
-
-    def frechet(self, grid_id: str) -> list[dict[str, Any]]:
-        """Fréchet distance of every line, where there are enough pictures."""
-        return grid_charts.frechet(self._find(grid_id), self.keeper.pixels)
-
-    def export(self, grid_id: str, ending: str) -> Path:
-        """A file to take away: png (a ZIP of several, if it is large), csv, json or html."""
-        return export(self._find(grid_id), self._record(grid_id).settings, self._storage, self._exports, ending)
+        return asked_of(self.record(grid_id).settings)
 
     def list(self, text: str = "", bin: bool = False, after: str = "") -> dict[str, Any]:
         """A page of all grids, newest first."""
@@ -289,7 +253,8 @@ class Grids:
         except StorageError as error:
             raise UserError(str(error)) from error
 
-    def _record(self, grid_id: str) -> GridRecord:
+    def record(self, grid_id: str) -> GridRecord:
+        """A grid as it is stored."""
         try:
             return upgraded(self._storage.grid(grid_id))
         except StorageError as error:

@@ -77,7 +77,7 @@ def examine(bench: Bench, picture: Image.Image | None) -> Examined:
     from pipelines.numerics.likelihood import bits_per_dim, dequantised
     from pipelines.transport import decode, encode, likelihood
     begin, pixels = time.monotonic(), prepare(picture, bench.loaded.size)
-    x0, control = to_tensor(pixels)[None].to(bench.device), _control()
+    x0, control = to_tensor(pixels)[None].to(bench.device), tolerances()
     sha = bench.loaded.sha256
     log_p = result_of(bench, likelihood(bench.transport, bench.request, sha, dequantised(x0, 0), PROBES, control))
     noise = result_of(bench, encode(bench.transport, bench.request, sha, x0, control))
@@ -125,16 +125,16 @@ def morph(bench: Bench, first: Image.Image | None, second: Image.Image | None, c
     from pipelines.transport import between, decode, encode
     x0 = torch.stack([to_tensor(prepare(picture, bench.loaded.size)) for picture in (first, second)]).to(bench.device)
     two, row = replace(bench.request, count=2), replace(bench.request, count=count)
-    noise = result_of(bench, encode(bench.transport, two, bench.loaded.sha256, x0, _control()))
+    noise = result_of(bench, encode(bench.transport, two, bench.loaded.sha256, x0, tolerances()))
     way = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
-    pictures = result_of(bench, decode(bench.transport, row, bench.loaded.sha256, way, _control()))
+    pictures = result_of(bench, decode(bench.transport, row, bench.loaded.sha256, way, tolerances()))
     note = next((n for n in (*noise.notes, *pictures.notes) if n), None)
     if note:
         raise UserError(note)
     return tuple(data_url(p) for p in to_pixels(pictures.x))
 
 
-def _control() -> Any:
+def tolerances() -> Any:
     from pipelines.numerics.ode import Control
     return Control(TOLERANCE, TOLERANCE, STEPS)
 

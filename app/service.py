@@ -17,6 +17,7 @@ from app.codes import Codes
 from app.evaluation import evaluate
 from app.families import SideBySide
 from app.gallery import Gallery
+from app.grid_reading import GridReading
 from app.grids import Grids
 from app.jobs import RUNNING, JobState, JobTable
 from app.lab import Lab
@@ -56,8 +57,8 @@ class Service:
         self._models = Models(paths.runs)
         self._jobs = JobTable()
         self.recordings = Recordings(self._jobs, self._storage)
-        self.codes, self.seeds = Codes(self._bench, self._jobs), Seeds(self._bench)
-        self.side_by_side = SideBySide(self, self._bench, self._models, paths.tables)
+        self.codes, self.seeds = Codes(self.bench, self._jobs), Seeds(self.bench)
+        self.side_by_side = SideBySide(self, self.bench, self._models, paths.tables)
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
@@ -65,7 +66,8 @@ class Service:
         self._starting = threading.Lock()
         self._engine: Engine | None = None
         self._rates: dict[str, float] = {}                         # rows per second of a model's last run
-        self.grids = Grids(self._storage, self._models, self, paths.exports)
+        self.grids = Grids(self._storage, self._models, self)
+        self.reading = GridReading(self.grids, self._storage, paths.exports, self.bench)
         self.reproduction = Reproduction(self._storage, self._models, self.grids, self)
 
     # What there is
@@ -189,17 +191,18 @@ class Service:
 
     def examine(self, ask: Ask, picture: Image | None) -> views.Examined:
         """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
-        return own_picture.examine(self._bench(ask), picture)
+        return own_picture.examine(self.bench(ask), picture)
 
     def morph(self, ask: Ask, first: Image | None, second: Image | None) -> tuple[str, ...]:
         """Pictures on the way from one picture to another, through their noises."""
-        return own_picture.morph(self._bench(ask), first, second)
+        return own_picture.morph(self.bench(ask), first, second)
 
     def keep_source(self, ask: Ask, picture: Image | None) -> str:
         """Store a picture for generations to start from; returns what their option `source` is to be."""
-        return own_picture.keep(self._bench(ask), picture, self._storage.sources)
+        return own_picture.keep(self.bench(ask), picture, self._storage.sources)
 
-    def _bench(self, ask: Ask) -> own_picture.Bench:
+    def bench(self, ask: Ask) -> own_picture.Bench:
+        """What is needed to look at pictures with a model."""
         request = own_picture.request(self._models.resolved(ask))
         loaded, engine = self._load(request.model), self.engine()
         return own_picture.Bench(request, loaded, engine.device, lambda sampler: engine.submit(sampler, priority=1))

@@ -109,6 +109,8 @@ class Family:
     figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
+    log_likelihood: Callable[[Request, Any, Any], Any] | None = None      # likewise: (request, net, pictures (B, 3, H, W) in [-1, 1]) ->
+    #                                          exact log p of their codes in nats, (B,)
     prompt: Callable[[Request, Any], tuple[Any, tuple[str, ...]]] | None = None      # of a family that draws tokens: (request, net) ->
     #                                          tokens (1, n) that a picture's follow, and the names of those that have one
     walk: Callable[..., Sampler] | None = None         # of a generator: (request, weights id, net, device, count) -> pictures from

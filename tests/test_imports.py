@@ -53,7 +53,7 @@ def allowed(path: str, module: str) -> bool:
             return True
         one_of_them = {"app/models.py": "weights", "app/trainer.py": "weights"} | {f"app/{name}.py": "storage" for name in (
             "gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export",
-            "reproduce")}
+            "grid_reading", "reproduce")}
         one_of_them = one_of_them.get(path)
         return not any(found for name, found in joins.items() if name != one_of_them)
     return True

@@ -156,24 +156,24 @@ def compare_tab(service: Service) -> CompareTab:
                                 else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
             prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                                 elem_id="compare-prompt")
-            own = known[first.name][0].usual if known[first.name] else {}
-            guidance = gr.Slider(0, 20, value=own.get("guidance_scale", request["guidance_scale"].default), step=0.5, label="Guidance  w",
-                                 min_width=150, scale=1, elem_id="compare-guidance")
+            habits = known[first.name][0].usual if known[first.name] else {}
+            guidance = gr.Slider(0, 20, value=habits.get("guidance_scale", request["guidance_scale"].default), step=0.5,
+                                 label="Guidance  w", min_width=150, scale=1, elem_id="compare-guidance")
             seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
             count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
         tab = CompareTab({f.name: f for f in families}, known, family, model, prompt, family, prompt, guidance, seed, count, [])
         begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
         with gr.Row(elem_classes="sx-line sx-axes"):
-            for letter, (axis, values) in begin.items():
-                names = names_of(tab, first.name, axis)
+            for letter, (what, values) in begin.items():
+                names = names_of(tab, first.name, what)
                 with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
                     tab.axes += [
-                        gr.Dropdown(offered(first.name), value=axis, label=TITLES[letter], elem_id=f"compare-{letter}"),
-                        gr.Textbox("" if names else str(values), label=hint(first.name, axis), visible=axis != NOTHING and not names,
+                        gr.Dropdown(offered(first.name), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
+                        gr.Textbox("" if names else str(values), label=hint(first.name, what), visible=what != NOTHING and not names,
                                    max_lines=2, elem_id=f"compare-{letter}-values"),
                         gr.Dropdown(names, value=values if names else [], multiselect=True, label="Values", visible=bool(names),
                                     elem_id=f"compare-{letter}-names"),
-                        gr.State(axis)]
+                        gr.State(what)]
         with gr.Row(elem_classes="sx-line"):
             tab.sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
                                       label="Sampler otherwise", elem_id="compare-sampler")
@@ -240,8 +240,8 @@ def compare_tab(service: Service) -> CompareTab:
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
     family.input(change_family, family, [model, tab.sampler, guidance, *tab.axes], preprocess=False, **quick)
     for k in range(3):
-        own = tab.axes[PARTS * k:PARTS * k + PARTS]
-        own[0].input(change_axis, [family, own[0], own[3]], own, preprocess=False, **quick)
+        axis = tab.axes[PARTS * k:PARTS * k + PARTS]
+        axis[0].input(change_axis, [family, axis[0], axis[3]], axis, preprocess=False, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
     run.click(start, inputs, [grid, message], **quick)

@@ -85,6 +85,12 @@ def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
     return net.words(torch.tensor([ids])), names
 
 
+def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
+    """Exact log p(codes | caption) of pictures (B, 3, H, H) in [-1, 1], nats, (B,)."""
+    tokens = tokenizer().batch([request.prompt] * len(x)).to(x.device)
+    return objective.log_likelihood(net, tokens, net.codes(x))
+
+
 def reference(request: Request) -> Request:
     """What the model finds likeliest: there is nothing that samplers converge to."""
     o = request.options
@@ -97,9 +103,8 @@ def figures(net: nn.Module) -> dict[str, float]:
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
-
-
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
                 methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
-                memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt)
+                memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt,
+                log_likelihood=log_likelihood)

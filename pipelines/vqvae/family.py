@@ -65,6 +65,12 @@ def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
     return net.start(torch.tensor([label])), (name_of(label),)
 
 
+def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
+    """Exact log p(codes | class) of pictures (B, 3, H, H) in [-1, 1], nats, (B,)."""
+    labels = torch.full((len(x),), label_of(request.prompt), device=x.device)
+    return objective.log_likelihood(net, net.codes(x), labels)
+
+
 def reference(request: Request) -> Request:
     """What the model finds likeliest: there is nothing that samplers converge to."""
     return replace(request, sampler="greedy", options=Greedy())
@@ -78,4 +84,4 @@ def figures(net: nn.Module) -> dict[str, float]:
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
                 methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
-                memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt)
+                memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt, log_likelihood=log_likelihood)

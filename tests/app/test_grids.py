@@ -64,13 +64,13 @@ def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> No
     assert [(cell.get("snapshot") or {}).get("of") for cell in view["cells"]] == [4, None, 4, None]
     snapshot = view["cells"][0]["snapshot"]
     assert snapshot["step"] == 2 and snapshot["distance"] > 0.02              # a step of a longer run is not a shorter run
-    with Image.open(io.BytesIO(service.grids.snapshot(snapshot["url"].split("/")[-1][:-4]))) as image:
+    with Image.open(io.BytesIO(service.reading.snapshot(snapshot["url"].split("/")[-1][:-4]))) as image:
         assert image.size == (32, 32)
     service.close()
     again = Service(Paths(tmp_path))
     stored = again.grids.view(grid)
     assert stored["cells"] == json.loads(json.dumps(view["cells"])) or stored["cells"] == view["cells"]
-    assert again.grids.list()["items"][0]["done"] == 4 and again.grids.cell(grid, 1)["facts"]["Steps"] == "4"
+    assert again.grids.list()["items"][0]["done"] == 4 and again.reading.cell(grid, 1)["facts"]["Steps"] == "4"
     again.close()
 
 
@@ -78,7 +78,7 @@ def test_only_what_changed_is_sent_again(service: Service) -> None:
     grid, view = drawn(service, asked("steps=1,2"))
     assert service.grids.view(grid, view["version"]) == {"version": view["version"], "status": "done"}
     assert len(service.grids.view(grid, view["version"] + 5)["cells"]) == 2   # a page from before a restart gets everything
-    live = service.grids._find(grid)
+    live = service.grids.find(grid)
     live.change(1, error="x")
     assert [cell["i"] for cell in service.grids.view(grid, view["version"])["cells"]] == [1]
 
@@ -160,30 +160,30 @@ def test_names_notes_search_bin_and_what_is_not_there(service: Service) -> None:
     assert service.gallery.picture(image).deleted
     service.grids.restore(grid)
     assert service.grids.list()["total"] == 1 and not service.gallery.picture(image).deleted
-    for wrong in (lambda: service.grids.view("ffff"), lambda: service.grids.cell(grid, 99), lambda: service.grids.export(grid, "exe"),
-                  lambda: service.grids.resume("ffff"), lambda: service.grids.snapshot("ffffffffffff")):
+    for wrong in (lambda: service.grids.view("ffff"), lambda: service.reading.cell(grid, 99), lambda: service.reading.export(grid, "exe"),
+                  lambda: service.grids.resume("ffff"), lambda: service.reading.snapshot("ffffffffffff")):
         with pytest.raises(UserError):
             wrong()
 
 
 def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     grid, _ = drawn(service, asked("steps=1,2", "sampler=ddim,euler", "seed=1,2", name="<b>bold</b>"))
-    page = service.grids.export(grid, "html").read_text()
+    page = service.reading.export(grid, "html").read_text()
     assert page.count("data:image/png;base64,") == 8 and "http" not in page and "<b>" not in page.split("<script")[0]
     assert json.loads(page.split('id="settings">')[1].split("</script>")[0])["asked"]["x"] == "steps=1,2"
-    with service.grids.export(grid, "csv").open() as file:
+    with service.reading.export(grid, "csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(r["layer"], r["row"], r["column"], r["steps"], r["seed"]) for r in rows][5] == ("seed 2", "DDIM", "2 steps", "2", "2")
-    assert len(json.loads(service.grids.export(grid, "json").read_text())["cells"]) == 8
+    assert len(json.loads(service.reading.export(grid, "json").read_text())["cells"]) == 8
     monkeypatch.setattr(grid_export, "TILE", 260)
-    with zipfile.ZipFile(service.grids.export(grid, "png")) as tiles:
+    with zipfile.ZipFile(service.reading.export(grid, "png")) as tiles:
         for name in tiles.namelist():
             with Image.open(io.BytesIO(tiles.read(name))) as tile:
                 assert max(tile.size) <= 260 and json.loads(tile.info["settings"])["asked"]["y"] == "sampler=ddim,euler"
         assert len(tiles.namelist()) >= 4
     monkeypatch.setattr(grid_export, "TILE", 4096)
     one, _ = drawn(service, asked("steps=1,2"))
-    with Image.open(service.grids.export(one, "png")) as sheet:
+    with Image.open(service.reading.export(one, "png")) as sheet:
         assert sheet.width > 250
 
 
@@ -199,6 +199,26 @@ def test_run_again_and_compare(service: Service) -> None:
     assert service.reproduction.of(image)["verdict"] == "different"
     tested = service.reproduction.selftest(Ask("diffusion", "a red star", options={"steps": 3}))
     assert tested["worst"]["max"] <= reproduce.TOLERANCE and len(tested["pictures"]) == reproduce.BATCH
+
+
+def test_bits_per_dimension_where_the_family_defines_them(service: Service) -> None:
+    grid, _ = drawn(service, asked("family=flow,dalle,vqvae,gan", options={}))
+    flow, dalle, vqvae, gan = (service.reading.bits(grid, i) for i in range(4))
+    assert flow["of"] == "pixels" and 0 < flow["bits"][0] < 8
+    assert dalle["of"] == vqvae["of"] == "codes" and 0 < dalle["bits"][0] < 1 and 0 < vqvae["bits"][0] < 1
+    assert "defines no likelihood" in gan["undefined"]
+
+
+def test_charts_follow_the_axes(service: Service) -> None:
+    grid, _ = drawn(service, asked("steps=1,2,3", "sampler=ddim,heun", "seed=1,2"))
+    chart = service.reading.chart(grid, "accuracy")
+    assert [line["name"] for line in chart["series"]] == ["DDIM", "Heun"] and chart["series"][0]["xs"] == (1, 2, 3)
+    assert chart["series"][0]["counts"] == (2, 2, 2) and any("seeds" in sentence for sentence in chart["verdict"])
+    assert service.reading.chart(grid, "error")["series"] == () and service.reading.chart(grid, "time")["front"]
+    with pytest.raises(UserError, match="this grid has 2 at most"):
+        service.reading.frechet(grid)
+    with pytest.raises(BadInput, match="A chart shows"):
+        service.reading.chart(grid, "weather")
 
 
 CHILD = """

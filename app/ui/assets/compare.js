@@ -48,7 +48,7 @@ sx.kinds.compare = (root, props, trigger) => {
     moved: (i) => { if (panel.open()) openPanel(i); },
   });
   const panel = sx.gridPanel({
-    cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i),
+    cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i), bits: (pair) => bitsOf(pair),
     settings: (i) => {
       const kept = settings;
       if (!kept.has(i)) kept.set(i, sx.get(`/api/grid/${id}/cell/${i}`).catch((error) => { kept.delete(i); throw error; }));
@@ -231,6 +231,19 @@ sx.kinds.compare = (root, props, trigger) => {
       verdict.scrollIntoView({block: "nearest"});
     } catch (error) { verdict.replaceChildren(sx.el("span", {class: "sx-error"}, error.message), close); }
     finally { again.disabled = false; }
+  };
+  const bitsOf = async (pair) => {
+    const whose = id, close = small("Close", () => { verdict.hidden = true; });
+    verdict.hidden = false;
+    verdict.replaceChildren("Measuring …");
+    const lines = await Promise.all(pair.filter((i) => i != null).map(async (i) => {
+      try {
+        const found = await sx.get(`/api/grid/${whose}/bits/${i}`);
+        const text = found.undefined || `${found.bits.map((b) => b.toFixed(3)).join(", ")} bits per dimension, of the ${found.of}${found.note ? ` (${found.note})` : ""}`;
+        return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${text}`);
+      } catch (error) { return sx.el("div", {class: "sx-error"}, error.message); }
+    }));
+    if (whose === id) verdict.replaceChildren(...lines, close);
   };
   beside.input.onchange = arrange;
   lensOn.input.onchange = () => lens.refresh();

@@ -11,11 +11,12 @@ sx.gridPanel = (source) => {
   const stage = sx.el("div", {class: "sx-pair-stage"}), numbers = sx.el("div", {class: "sx-num sx-pair-says"});
   const table = sx.el("div", {class: "sx-pair-table"});
   const again = small("Run this cell again and compare", () => source.again(pair[0]));
+  const bits = small("Bits per dimension", () => source.bits(pair));
   const node = sx.el("aside", {class: "sx-large", hidden: true, "aria-label": "Two cells compared"},
     sx.el("div", {class: "sx-row"}, sx.el("span", {class: "sx-row", role: "group", "aria-label": "How the two are compared"}, ...modes),
       sx.el("span", {class: "sx-space"}), small("Close", () => close(), {title: "Close  Esc"})),
     gains, stage, numbers, table,
-    sx.el("div", {class: "sx-row"}, again, small("Swap", () => source.swap(), {title: "Exchange the two cells"})));
+    sx.el("div", {class: "sx-row"}, again, bits, small("Swap", () => source.swap(), {title: "Exchange the two cells"})));
 
   let pair = [0, 0], boards = [null, null], mode = "side", gain = 4, split = 50;
   let timer = null, second = false, paused = false, turn = 0;

@@ -1,0 +1,65 @@
+"""What there is to read of a comparison: settings of a cell, charts, distances, likelihoods, files to take away."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app import grid_charts
+from app.grid_bits import bits_per_dim
+from app.grid_export import export, facts
+from app.grids import Grids
+from app.own_picture import Bench
+from app.views import Ask, BadInput, UserError
+from storage import Storage, StorageError
+
+
+class GridReading:
+    """Raises UserError with one sentence. bench: what is needed to look at pictures with a model."""
+
+    def __init__(self, grids: Grids, storage: Storage, exports: Path, bench: Callable[[Ask], Bench]) -> None:
+        self._grids, self._storage, self._exports, self._bench = grids, storage, exports, bench
+
+    def cell(self, grid_id: str, i: int) -> dict[str, Any]:
+        """The settings that a cell really used."""
+        live = self._grids.find(grid_id)
+        if not 0 <= i < len(live.cells):
+            raise BadInput(f"The grid has {len(live.cells)} cells; there is none with the number {i}.")
+        cell = live.cells[i]
+        plain = {name: value for name, value in cell.settings.items() if name != "options"} | cell.settings.get("options", {})
+        facts = {name.replace("_", " ").capitalize(): str(value) for name, value in plain.items() if value not in ("", None)}
+        return {"label": live.label(i), "facts": facts, "images": list(cell.images), "errors": cell.metrics.get("errors", [])}
+
+    def table(self, grid_id: str) -> list[dict[str, Any]]:
+        """All cells as lines of a table, for scripts."""
+        live = self._grids.find(grid_id)
+        return [facts(live, i) for i in range(len(live.cells))]
+
+    def chart(self, grid_id: str, what: str) -> dict[str, Any]:
+        """Error or accuracy against calls, or quality against seconds."""
+        return grid_charts.chart(self._grids.find(grid_id), what)
+
+    def frechet(self, grid_id: str) -> list[dict[str, Any]]:
+        """Fréchet distance of every line, where there are enough pictures."""
+        return grid_charts.frechet(self._grids.find(grid_id), self._grids.keeper.pixels)
+
+    def bits(self, grid_id: str, i: int) -> dict[str, Any]:
+        """Bits per dimension of a cell's pictures, or why there are none."""
+        images = self._grids.images(grid_id).get(i)
+        if not images:
+            raise BadInput("That cell has no picture yet; let it be drawn first.")
+        pixels = np.stack([self._grids.keeper.pixels(image) for image in images])
+        return bits_per_dim(self._bench, self._grids.find(grid_id).cells[i].settings, pixels)
+
+    def snapshot(self, cell_id: str) -> bytes:
+        """PNG of what a longer run looked like after as many steps as a cell takes."""
+        try:
+            return self._storage.snapshots.get(cell_id)
+        except StorageError as error:
+            raise UserError(str(error)) from error
+
+    def export(self, grid_id: str, ending: str) -> Path:
+        """A file to take away: png (a ZIP of several, if it is large), csv, json or html."""
+        return export(self._grids.find(grid_id), self._grids.record(grid_id).settings, self._storage, self._exports, ending)
