@@ -22,6 +22,7 @@ ALL = "all"
 OWN = {o.name: o for o in (
     Option("family", str, "", "Family", "The formulation itself: the same caption and seeds by each."),
     Option("model", str, "", "Model", "The weights."),
+    Option("training", int, 0, "Training step", "Weights that the model's run kept on its way (train --keep).", low=1),
     Option("sampler", str, "", "Sampler", "How the pictures are drawn."),
     Option("prompt", str, "", "Prompt", "Captions, with | between them."),
     Option("nfe", int, 20, "Budget in calls", "Network calls for a picture, those of guidance included.", low=1, high=100_000),
@@ -104,6 +105,8 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
     if name == "prompt":
         prompts = list(dict.fromkeys(part.strip() for part in written.split("|") if part.strip()))
         return prompts, prompts
+    if name == "training" and written == ALL:
+        written = ",".join(m.name.partition("@")[2] for m in models if "@" in m.name and m.family in families) or "none"
     first = options[0]
     if first.choices:
         found = _named(written, tuple(dict.fromkeys(c for o in options for c in o.choices)), first.label.lower())
@@ -120,6 +123,8 @@ def label_of(option: Option, value: Any, families: Sequence[str]) -> str:
         return amount(families[0], value)
     if option.name == "nfe":
         return f"{value} call{'s' * (value != 1)}"
+    if option.name == "training":
+        return f"training step {value:,}"
     if option.name == "seconds":
         return f"{value:g} s"
     if option.type is bool:

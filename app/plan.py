@@ -110,12 +110,14 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     if family != ask.family:                 # a family's own habits, and none of another's
         ask = replace(ask, family=family, model=None, sampler=None, options={}, guidance_scale=None)
     ask = replace(ask, **{name: value for name, value in said.items() if name in ("model", "sampler", *REQUEST)})
+    if "training" in said:
+        ask = replace(ask, model=f"{str(catalog.resolved(ask).model).partition('@')[0]}@{said['training']}")
     ask, face = catalog.resolved(ask), face_of(ask.family)
     spec = face.samplers.get(ask.sampler or next(iter(face.samplers)))
     if spec is None:
         raise BadInput(f"{face.title} has no sampler {ask.sampler!r}.")
     own = {o.name: o for o in options_of(spec.options)}
-    varied = {name: value for name, value in said.items() if name not in ("family", "model", "sampler", *REQUEST, *BUDGETS)}
+    varied = {name: value for name, value in said.items() if name not in ("family", "model", "training", "sampler", *REQUEST, *BUDGETS)}
     for name in varied:
         if name not in own:
             raise BadInput(f"{spec.title} has no {name.replace('_', ' ')}.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
-            "seed": 0, "workers": 1, "pairs": 0.5, "compile": False}
+            "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
 COUPLES = 10_000                   # pictures that a rectified flow learns from
 
 # The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):
@@ -43,6 +43,8 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
     sub.add_argument("--couples", type=int, default=COUPLES, help="with --coupling reflow: pictures that the model of --from draws first")
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
+    sub.add_argument("--keep", type=int, default=DEFAULTS["keep"], help="keep the weights of every so-manieth step as a model of their "
+                     "own, RUN@STEP, to compare how the pictures came about")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
     stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
@@ -77,6 +79,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
         raise BadInput(f"The share of pictures with two things must be between 0 and 1; you asked for --pairs {args.pairs}.")
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
+    if args.keep < 0:
+        raise BadInput(f"Weights are kept every so-manieth step, or never with 0; you asked for --keep {args.keep}.")
     if args.batch < 1 or not 0 < args.lr < 1 or (args.steps is not None and args.steps < 1):
         raise BadInput("The batch and the steps must be at least 1 and the learning rate between 0 and 1; change "
                        "--batch, --steps or --lr.")
@@ -103,6 +107,8 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
         options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
     with closing(train(net, loss, options, folder, device, net.config.size, data, family.betas, family.fp32)) as steps:
         for last in steps:
+            if options.keep and last.step % options.keep == 0:
+                _keep(folder, args.family, net, last.step)
             if last.step % 20 == 0:
                 progress(int(last.seconds), int(60 * options.minutes),
                          f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
@@ -121,6 +127,17 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
                   {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
     (folder / "model.md").write_text(card(name, args.family, facts, digest), encoding="utf-8")
     return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
+
+
+def _keep(folder: Path, family: str, net: Any, step: int) -> None:
+    """The averaged weights of a run after a step, as a model of their own."""
+    from pipelines.training import averaged
+    from weights.load import save
+    weights, state = averaged(folder)
+    (folder / "steps").mkdir(exist_ok=True)
+    save(folder / "steps" / f"{step}.safetensors", weights, {
+        "family": family, "title": f"{folder.name} after {step:,} steps", "config": net.config.to_dict(),
+        "training": {"images": state["images"], "steps": step}})
 
 
 def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, Any]]:

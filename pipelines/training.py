@@ -36,6 +36,7 @@ class TrainOptions:
     pairs: float = 0.5             # share of the images that show two things
     compile: bool = False          # by torch.compile, which needs a C++ compiler on the machine
     save_every: float = 60.0       # seconds between checkpoints
+    keep: int = 0                  # a checkpoint at every so-manieth step too, for its weights to be kept; 0: none
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
                 torch._foreach_lerp_(list(ema.values()), [p.detach() for p in net.parameters()], 1 - decay)
             state["loss"] = value.item() if state["loss"] is None else 0.98 * state["loss"] + 0.02 * value.item()
             state["seconds"] = time.monotonic() - begin
-            if time.monotonic() - saved > options.save_every:
+            if time.monotonic() - saved > options.save_every or (options.keep and state["step"] % options.keep == 0):
                 _save(run, net, ema, optimizers, state)
                 saved = time.monotonic()
             yield Progress(state["step"], state["images"], state["seconds"], state["loss"], lr,

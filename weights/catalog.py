@@ -50,12 +50,15 @@ def _described(path: Path, changed: int, size: int) -> dict[str, Any]:
 
 
 def entries(runs: Path | None = None) -> list[Entry]:
-    """All weights: the bundled ones in the order of their list, then those of finished runs, newest first."""
+    """All weights: the bundled ones in the order of their list, then those of finished runs, newest first, then
+    those that runs kept on their way, as RUN@STEP."""
     listed = json.loads((BUNDLED / "catalog.json").read_text(encoding="utf-8"))
     found = [Entry(name, BUNDLED / f"{name}.safetensors", "bundled", digest) for name, digest in listed.items()]
     if runs is not None and runs.is_dir():
         files = sorted(runs.glob("*/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
         found += [Entry(path.parent.name, path, "run", None) for path in files]
+        kept = sorted(runs.glob("*/steps/*.safetensors"), key=lambda path: (path.parent, len(path.name), path.name))
+        found += [Entry(f"{path.parents[1].name}@{path.stem}", path, "run", None) for path in kept]
     return found
 
 

@@ -138,7 +138,7 @@ def summary(check: GridCheck) -> str:
     parts += [f"{check.references} converged run{'s' * (check.references != 1)} beside them"] if check.references else []
     parts += [f"≈ {check.seconds:.0f} s"] if check.seconds else []
     parts += [f"{check.empty} cell{'s stay' if check.empty != 1 else ' stays'} empty: {check.reason}"] if check.empty else []
-    return " ".join([" · ".join(parts), *check.notes])
+    return " · ".join([*parts, *check.notes])
 
 
 def compare_tab(service: Service) -> CompareTab:

@@ -16,6 +16,8 @@ from app.views import Ask, BadInput, GridAsk
 from pipelines import registry
 from pipelines.options import build, options_of
 from pipelines.request import Request
+from tests.tiny import tiny_diffusion
+from weights.load import save
 
 MODELS = Models(Path("no-runs"))
 ASK = Ask("diffusion", "a red star", seed=7, count=1, guidance_scale=3)
@@ -150,3 +152,14 @@ def test_size_and_cost_are_limited_and_counted() -> None:
         plan("steps=5", "nfe=10")
     found = plan("steps=5,10", "seed=1-3(+1)")
     assert evaluations(found) == {"shapes-diffusion": 3 * 2 * 15} and targets(found) == 3
+
+
+def test_training_steps_are_the_models_that_a_run_kept(tmp_path: Path) -> None:
+    net = tiny_diffusion()
+    (tmp_path / "mine" / "steps").mkdir(parents=True)
+    for path in (tmp_path / "mine" / "model.safetensors", *(tmp_path / "mine" / "steps" / f"{n}.safetensors" for n in (5, 10, 200))):
+        save(path, net.state_dict(), {"family": "diffusion", "title": "mine", "config": net.config.to_dict()})
+    found = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=all"), Models(tmp_path))
+    assert [request(s).model for s in found.spots] == ["mine@5", "mine@10", "mine@200"] and found.x.labels[2] == "training step 200"
+    some = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=5,7"), Models(tmp_path))
+    assert some.spots[1].request is None and "mine@7" in str(some.spots[1].reason)

@@ -204,10 +204,13 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     assert code == 0 and (first["steps"], first["images"]) == (3, 12)
     early = load_file(first["path"])
     assert "began with prediction eps" in run(*common, "--steps", "5", "--prediction", "v")[2]
-    code, second, _ = run(*common, "--steps", "5")
+    code, second, _ = run(*common, "--steps", "5", "--keep", "2")
     assert code == 0 and (second["steps"], second["images"]) == (5, 20)
     moved = {name for name, z in load_file(second["path"]).items() if not torch.equal(z, early[name])}
     assert moved and not any(name.startswith("text.") for name in moved)                   # the text encoder is held
+    code, kept, _ = run("compare", "diffusion", "--model", "test", "--prompt", "a red star", "--x", "training=all", "--steps", "1",
+                        "--no-distance")
+    assert code == 0 and [(c["column"], c["settings"]["model"]) for c in kept["cells"]] == [("training step 4", "test@4")]
     card = Path(second["path"]).with_suffix(".md").read_text()
     assert second["sha256"] in card and "launch.py train diffusion" in card
     code, drawn, _ = run("sample", "diffusion", "--model", "test", "--prompt", "a red star", "--steps", "1", "--count", "1")

@@ -7,6 +7,7 @@ from typing import Any
 
 BENCHES = {
     "engine": "6 samplers x 4 step counts x 4 images: the engine against the plain scheduler loop, cell after cell",
+    "grid": "whole comparisons, 12 x 6 cells with mixed calls and all six families: time outside the networks",
     "ode": "RK45 with steps of each picture's own against torchdiffeq's dopri5, which steps for the batch as a whole",
     "train": "images per second of our training loop against others: a UNet, the autoencoder of the VQ-VAE, the GAN",
     "preview": "a run that a page watches at 10 Hz against one that nobody watches",

@@ -124,7 +124,7 @@ sx.kinds.compare = (root, props, trigger) => {
     bar.setAttribute("aria-valuenow", view.done);
     const failed = of("failed"), left = running && view.seconds_left != null;
     line.textContent = [`${view.done} of ${view.total} cells`, failed ? `${failed} failed` : "",
-      view.calls ? sx.facts.calls(view.calls) : "", sx.seconds(view.seconds), left ? `${sx.seconds(view.seconds_left)} left` : "",
+      view.calls ? sx.facts.calls(view.calls) : "", view.seconds ? sx.seconds(view.seconds) : "", left ? `${sx.seconds(view.seconds_left)} left` : "",
       running || view.status === "done" ? "" : view.status, view.message, view.error].filter(Boolean).join(" · ");
     line.classList.toggle("sx-error", Boolean(view.error));
     for (const [input, text] of [[name, view.name], [note, view.note]]) if (document.activeElement !== input) input.value = text;
