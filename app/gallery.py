@@ -48,7 +48,9 @@ class Gallery:
 
     def picture(self, image_id: str) -> Picture:
         try:
-            return replace(picture(self._storage.image(image_id)), process=self._storage.processes.has(image_id))
+            record = self._storage.image(image_id)
+            return replace(picture(record), process=self._storage.processes.has(image_id),
+                           grid=self._storage.grid_of(record.cell_id) if record.cell_id else None)
         except StorageError as error:
             raise UserError(str(error)) from error
 

@@ -124,20 +124,22 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     # An option that a sampler does not have is no error while the samplers vary.
     options = {name: value for name, value in ask.options.items() if name in own} | varied
     request = make_request(replace(ask, sampler=spec.name, options=options))
-    for budget in BUDGETS:
-        if budget in said and (budget == "nfe" or pace is not None):
-            return _spending(request, spec, said[budget] if pace is None or budget == "nfe" else said[budget] / pace(request))
+    if "nfe" in said:
+        return _spending(request, spec, lambda: said["nfe"])
+    if "seconds" in said and pace is not None:
+        return _spending(request, spec, lambda: said["seconds"] / pace(request))
     return request, None
 
 
-def _spending(request: Request, spec: SamplerSpec, calls: float) -> tuple[Request, str | None]:
-    """The request with as many steps as the calls pay for, and a note where it can not choose."""
+def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) -> tuple[Request, str | None]:
+    """The request with as many steps as the budget of calls pays for, and a note where it can not choose."""
     cost = guidance_calls(request)
     if "steps" not in {o.name for o in options_of(spec.options)}:
         return request, f"takes its {amount(request.family, steps_of(request))} whatever the budget"
     if spec.adaptive:
         return request, "chooses its steps itself, whatever the budget"
     given = {o.name: getattr(request.options, o.name) for o in options_of(spec.options)}
+    calls = budget()
     steps = steps_within(spec, int(calls) // cost, given)
     if steps is None:
         needed = spec.nfe(build(spec.options, given | {"steps": 1})) * cost

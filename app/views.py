@@ -178,6 +178,7 @@ class Picture:
     deleted: bool
     missing: bool
     process: bool = False                    # a recorded process was kept with it
+    grid: str | None = None                  # the comparison that it belongs to
     amount: str = ""                         # "50 steps", "64 tokens"
 
 

@@ -70,6 +70,11 @@ def record(session: Session, grid_id: str) -> GridRecord:
                       grid.deleted is not None, tuple(CellRecord.of(cell, ids.get(cell.id, ())) for cell in cells))
 
 
+def of_cell(session: Session, cell_id: str) -> str | None:
+    """The grid that a cell belongs to, unless it is in the bin."""
+    return session.scalar(select(Grid.id).join(Cell, Cell.grid_id == Grid.id).where(Cell.id == cell_id, Grid.deleted.is_(None)))
+
+
 def _shown() -> ColumnElement[bool]:
     """Joins cells with their pictures that are neither deleted nor missing. A plain "deleted IS NULL" has an index, by which
     SQLite would walk through the whole gallery instead of going from each cell to its pictures."""

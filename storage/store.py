@@ -147,6 +147,10 @@ class Storage:
     def grid(self, grid_id: str) -> GridRecord:
         return self._read(lambda session: grids.record(session, grid_id))
 
+    def grid_of(self, cell_id: str) -> str | None:
+        """The grid that a cell belongs to, unless it is in the bin."""
+        return self._read(lambda session: grids.of_cell(session, cell_id))
+
     def grids(self, text: str = "", bin: bool = False, after: gallery.Cursor | None = None, limit: int = 30) -> grids.GridPage:
         """Grids newest first; text: all its words occur in name or note."""
         return self._read(lambda session: grids.page(session, text, bin, after, limit))

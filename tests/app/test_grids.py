@@ -209,6 +209,12 @@ def test_bits_per_dimension_where_the_family_defines_them(service: Service) -> N
     assert "defines no likelihood" in gan["undefined"]
 
 
+def test_a_budget_in_seconds_is_spent_by_what_calls_take_here(service: Service) -> None:
+    _, view = drawn(service, asked("seconds=0.05,0.4", "family=flow,gan"))
+    few, more, once, again = view["cells"]
+    assert 1 <= few["nfe"] < more["nfe"] and (once["nfe"], again["nfe"]) == (1, 1) and "whatever the budget" in once["note"]
+
+
 def test_charts_follow_the_axes(service: Service) -> None:
     grid, _ = drawn(service, asked("steps=1,2,3", "sampler=ddim,heun", "seed=1,2"))
     chart = service.reading.chart(grid, "accuracy")

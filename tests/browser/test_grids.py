@@ -65,6 +65,12 @@ def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, t
         download.value.save_as(tmp_path / download.value.suggested_filename)
     (exported,) = tmp_path.glob("*.json")
     assert len(json.loads(exported.read_text())["cells"]) == 4
+    tab(page, "Gallery")
+    page.locator("#gallery-list button").first.click()
+    page.locator("#gallery-detail").get_by_role("button", name="Run again and compare").click()
+    expect(page.locator("#gallery-detail")).to_contain_text("Drawn again: 1 ", timeout=30_000)
+    page.locator("#gallery-detail").get_by_role("button", name="Open its grid").click()
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(4, timeout=30_000)
     page.get_by_label("Name of the grid").fill("my grid")
     page.get_by_label("Name of the grid").press("Enter")
     page.get_by_text("Earlier grids").click()

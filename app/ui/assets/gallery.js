@@ -44,15 +44,28 @@ sx.kinds.gallery = (root, props, trigger) => {
     const rows = Object.entries(picture.facts).flatMap(([name, value]) => [sx.el("dt", {}, name), sx.el("dd", {class: "sx-num"}, value)]);
     const facts = sx.el("dl", {class: "sx-facts-table"}, ...rows);
     const act = (label, run, primary) => sx.el("button", {class: primary ? "sx-small sx-primary" : "sx-small", type: "button", onclick: run}, label);
+    const verdict = sx.el("p", {class: "sx-num", role: "status"});
+    const again = async () => {
+      verdict.textContent = "Drawing it again …";
+      try {
+        const {verdict: found, max, mean, then, now} = await sx.post(`/api/again/${picture.id}`);
+        verdict.replaceChildren(sx.verdictOf({cells: [{i: 0, verdict: found, max, mean}], then, now}, () => "This picture"));
+      } catch (error) { verdict.textContent = error.message; }
+    };
     detail.replaceChildren(
       sx.el("img", {src: picture.url, alt: picture.prompt, class: "sx-detail-image"}),
       sx.el("div", {class: "sx-row"},
         act("Send to tab", () => trigger("select", {action: "send", id: picture.id}), true),
         act("Compare", () => trigger("select", {action: "compare", id: picture.id})),
         sx.el("a", {class: "sx-small", href: picture.url, download: `${picture.family}-${picture.seed}.png`}, "Save"),
+        act("Run again and compare", again),
         picture.deleted ? act("Restore", () => move([picture.id], "restore")) : act("Delete", () => move([picture.id], "delete"))),
-      facts);
-    sx.get(`/api/picture/${picture.id}`).then((now) => { if (now.process && chosen === picture) facts.before(process(now)); }).catch(() => {});
+      verdict, facts);
+    sx.get(`/api/picture/${picture.id}`).then((now) => { 
+      if (chosen !== picture) return;
+      if (now.process) facts.before(process(now));
+      if (now.grid) facts.before(act("Open its grid", () => sx.open({kind: "compare", grid: now.grid})));
+    }).catch(() => {});
   };
   // The process that was kept with a picture, as its tab showed it.
   const process = (picture) => {
