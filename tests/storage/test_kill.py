@@ -1,48 +1,62 @@
 """kill -9 in the middle of saving, fifty times: nothing that was reported as saved is lost."""
 from __future__ import annotations
 
+import multiprocessing
 import random
-import subprocess
-import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from storage import Filters, Storage
-
-CHILD = """
-import sys
-from pathlib import Path
 import numpy as np
-from storage import NewImage, Storage
-storage = Storage(Path(sys.argv[1]))
-print("ready", flush=True)
-k = 0
-while True:
-    record = storage.save_image(NewImage(
-        pixels=np.full((32, 32, 3), k % 256, np.uint8), family="diffusion", model_sha256="ab", model_name="m",
-        prompt=f"picture {k}", negative_prompt="", sampler="ddim", steps=5, guidance=3.0, seed=k, nfe=10, seconds=0.1,
-        options={"steps": 5}))
-    print(record.id, flush=True)
-    k += 1
-"""
+
+from storage import Filters, NewImage, Storage
+
 KILLS, AT_ONCE = 50, 5
 
 
+def save_forever(folder: Path, saved: Connection) -> None:
+    """In a process of its own: save pictures and report each, until killed."""
+    storage, k = Storage(folder), 0
+    saved.send("ready")
+    while True:
+        record = storage.save_image(NewImage(
+            pixels=np.full((32, 32, 3), k % 256, np.uint8), family="diffusion", model_sha256="ab", model_name="m",
+            prompt=f"picture {k}", negative_prompt="", sampler="ddim", steps=5, guidance=3.0, seed=k, nfe=10, seconds=0.1,
+            options={"steps": 5}))
+        saved.send(record.id)
+        k += 1
+
+
+def received(pipe: Connection) -> list[str]:
+    """All that a killed process had reported."""
+    found = []
+    try:
+        while True:
+            found.append(pipe.recv())
+    except EOFError:
+        return found
+
+
 def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+    processes = multiprocessing.get_context("forkserver")                 # imports once for all of them
+    processes.set_forkserver_preload([__name__])
     rng = random.Random(0)
     folders = [tmp_path / str(k) for k in range(AT_ONCE)]
     saved: dict[Path, list[str]] = {folder: [] for folder in folders}
     for _ in range(KILLS // AT_ONCE):
-        children = [(folder, subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], cwd=root, stdout=subprocess.PIPE,
-                                              text=True)) for folder in folders]
-        for folder, child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
+        children = []
+        for folder in folders:
+            pipe, end = processes.Pipe(duplex=False)
+            child = processes.Process(target=save_forever, args=(folder, end))
+            child.start()
+            end.close()
+            children.append((folder, child, pipe))
+        for folder, child, pipe in children:
+            assert pipe.recv() == "ready"
             time.sleep(rng.uniform(0.005, 0.06))             # the moment of the kill has to be anywhere in a save
             child.kill()
-            saved[folder] += [line.strip() for line in child.stdout if line.endswith("\n")]
-            child.wait()
+            child.join()
+            saved[folder] += received(pipe)
     for folder in folders:
         storage = Storage(folder)
         assert saved[folder], "nothing was saved before the kills"
