@@ -74,6 +74,10 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
     def again(grid_id: str, cell: int | None = Body(None, embed=True)) -> Any:               # noqa: B008
         return answer(lambda: service.reproduction.grid(grid_id, cell))
 
+    @router.post("/api/grid/{grid_id}/selftest")
+    def selftest(grid_id: str) -> Any:
+        return answer(lambda: service.reproduction.selftest(grids.asked(grid_id).ask))
+
     @router.post("/api/again/{image_id}")
     def again_image(image_id: str) -> Any:
         return answer(lambda: service.reproduction.picture(image_id))

@@ -85,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--table", action="store_true", help="every sampler of the family at 5, 10, 20, 50 and 100 calls; without a "
                           "family one line for each at its defaults, on both splits; as Markdown and CSV in the data folder; goes on "
                           "where it was stopped")
+    evaluate.add_argument("--samplers", action="store_true", help="with --table and no family: every sampler of every family in turn")
     evaluate.add_argument("--publish", action="store_true", help="with --table of all families: put it into README.md and beside the "
                           "bundled weights too, for those who maintain the project")
 
@@ -219,10 +220,14 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     ask = _ask(args, count=480)
     if args.family is None and (not args.table or ask.model or ask.sampler or ask.options or ask.guidance_scale is not None):
         raise BadInput("Name the family to measure; all families are measured by --table alone, each with its own defaults.")
+    if args.samplers and (args.family or not args.table or args.publish):
+        raise BadInput("Every sampler of every family: evaluate --table --samplers; of one family: evaluate FAMILY --table.")
     if args.publish and (args.family or not args.table):
         raise BadInput("Only the table of all families is published: evaluate --table --publish.")
     service = _service(args)
     try:
+        if args.samplers:
+            return service.side_by_side.measure_all_samplers(ask, args.split, lambda done, total: bar(done, total, "cells"))
         if args.family is None:
             found = service.side_by_side.measure_families(ask.count, lambda done, total: bar(done, total, "captions"))
             if args.publish:

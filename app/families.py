@@ -69,6 +69,13 @@ class SideBySide:
         rows = quality.measure(lambda cell: self._backend.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
 
+    def measure_all_samplers(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]:
+        """Measure every sampler of every family; where the tables are. Goes on where it was stopped."""
+        names = registry.NAMES
+        found = [self.measure_samplers(replace(ask, family=name), split, _shifted(progress, 100 * k, 100 * len(names)))
+                 for k, name in enumerate(names)]
+        return {"tables": [table["table"] for table in found], "csv": [table["csv"] for table in found]}
+
     def measure_families(self, count: Any, progress: Progress) -> dict[str, Any]:
         """Measure every family's first model at its defaults, where that is not done yet; where the table is, and its rows."""
         counts, path = counted(count), self._tables / "families.json"

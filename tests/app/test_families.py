@@ -248,7 +248,7 @@ def test_the_table_is_published_between_its_marks(data: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(("arguments", "sentence"), [
     ([], "Name the family"), (["--table", "--sampler", "ddim"], "each with its own defaults"),
     (["--table", "--count", "3"], "Count must be between 8 and 5000; you asked for 3."),
-    (["flow", "--table", "--publish"], "Only the table of all families")])
+    (["flow", "--table", "--publish"], "Only the table of all families"), (["flow", "--table", "--samplers"], "of one family")])
 def test_bad_requests_are_a_sentence(arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", *arguments, "--data", str(tmp_path)]) == 2
     assert sentence in capsys.readouterr().err

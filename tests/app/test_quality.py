@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from app import quality
+from app.cli import main
+from app.service import Service
 from app.views import Ask
 from pipelines import registry
 from pipelines.options import build, options_of
@@ -67,3 +69,21 @@ def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) 
     text = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
     assert text[0] == "| sampler | quality |" and text[2] == f"| {next(iter(samplers.values())).title} | 100 / 100 · 1 at 1 calls |"
     assert quality.file_name(Ask(family, "", count=8, guidance_scale=1.0), "f" * 64, "test") == f"{family}-ffffffffffff-test-8-w1.jsonl"
+
+
+def test_every_sampler_of_every_family_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def evaluate(self: Service, ask: Ask, split: str, progress: Any) -> dict[str, Any]:
+        asked.append((ask.family, str(ask.sampler)))
+        numbers = dict.fromkeys(quality.FACTS, 0.5)
+        return numbers | {"sampler": ask.sampler, "steps": 1, "nfe": 1, "guidance_scale": 1, "count": 8, "split": split, "model": ask.model,
+                          "model_sha256": "ab"}
+
+    monkeypatch.setattr(Service, "evaluate", evaluate)
+    arguments = ["evaluate", "--table", "--samplers", "--count", "8", "--data", str(tmp_path), "--json"]
+    assert main(arguments) == 0
+    every = {(name, sampler) for name in registry.NAMES for sampler in registry.face(name).samplers}
+    assert set(asked) == every and len(list((tmp_path / "tables").glob("*.csv"))) == len(registry.NAMES)
+    asked.clear()
+    assert main(arguments) == 0 and not asked                               # all of it was measured before

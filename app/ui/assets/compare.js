@@ -25,6 +25,9 @@ sx.kinds.compare = (root, props, trigger) => {
     class: "sx-small", download: true, "data-ending": kind.split(" ")[0].toLowerCase()}, `Export ${kind}`));
   const again = small("Run again and compare", () => runAgain(null), {title: "Draw every cell again and say whether its pixels are equal"});
   const use = small("Use its settings", () => trigger("select", {id}), {title: "Put the settings and axes of this grid into the controls above"});
+  const selftest = small("Self-test", () => drawnAgain("Drawing 8 seeds one by one and as one batch …", "selftest", {},
+    (found) => ({...found, cells: found.pictures.map((p, i) => ({...p, i})), then: found.now}), (i) => `Picture ${i + 1} alone against in the batch`),
+  {title: "Does a picture depend on the batch in which it is drawn? The same seeds one by one and as one batch of 8"});
   const remove = small("Delete", () => post("delete").then(() => removed(view), say), {title: "Move the grid and its pictures to the bin"});
   const box = (more) => sx.el("div", {class: `sx-undo ${more}`, hidden: true, role: "status"});
   const undo = box(""), verdict = box("sx-verdict");
@@ -71,7 +74,7 @@ sx.kinds.compare = (root, props, trigger) => {
     sx.el("div", {class: "sx-row"}, line, resume, retry, drain, stop), bar,
     sx.el("div", {class: "sx-row sx-grid-tools"}, layers,
       sx.el("span", {class: "sx-row", role: "group", "aria-label": "Size of the cells"}, out, zoomSays, into),
-      beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, use, remove)),
+      beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, selftest, use, remove)),
     sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
   root.replaceChildren(about, trouble, undo, verdict, work, earlier.node);
 
@@ -117,7 +120,7 @@ sx.kinds.compare = (root, props, trigger) => {
     resume.hidden = running || !of("waiting", "stopped", "running");
     retry.hidden = running || !of("failed");
     for (const link of links) { link.hidden = running; link.href = `/export/${view.id}.${link.dataset.ending}`; }
-    again.hidden = running || !of("done");
+    again.hidden = selftest.hidden = running || !of("done");
     work.classList.toggle("sx-loading-now", view.status === "loading");
     bar.firstChild.style.width = `${view.total ? 100 * view.done / view.total : 0}%`;
     bar.setAttribute("aria-valuemax", view.total);
@@ -219,19 +222,21 @@ sx.kinds.compare = (root, props, trigger) => {
     clearTimeout(timer);
     timer = setTimeout(() => { undo.hidden = true; }, 10000);
   };
-  const runAgain = async (i) => {
+  const drawnAgain = async (says, what, body, read, label) => {
     const whose = id, close = small("Close", () => { verdict.hidden = true; });
     verdict.hidden = false;
-    verdict.replaceChildren(i == null ? "Drawing every cell again …" : `Drawing ${grid.label(i)} again …`);
-    again.disabled = true;
+    verdict.replaceChildren(says);
+    again.disabled = selftest.disabled = true;
     try {
-      const found = await post("again", {cell: i});
+      const found = read(await post(what, body));
       if (whose !== id) return;
-      verdict.replaceChildren(sx.verdictOf(found, grid.label), close);
+      verdict.replaceChildren(sx.verdictOf(found, label), close);
       verdict.scrollIntoView({block: "nearest"});
     } catch (error) { verdict.replaceChildren(sx.el("span", {class: "sx-error"}, error.message), close); }
-    finally { again.disabled = false; }
+    finally { again.disabled = selftest.disabled = false; }
   };
+  const runAgain = (i) => drawnAgain(i == null ? "Drawing every cell again …" : `Drawing ${grid.label(i)} again …`, "again", {cell: i},
+    (found) => found, grid.label);
   const bitsOf = async (pair) => {
     const whose = id, close = small("Close", () => { verdict.hidden = true; });
     verdict.hidden = false;
