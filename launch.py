@@ -24,7 +24,8 @@ Sextant, a playground for generative image models. Without a command it opens in
 commands:
   serve      open the playground in the browser (the default)
   sample     draw pictures                 launch.py sample diffusion --prompt "a red star" --steps 20 --out out
-  compare    draw a grid of samplers       launch.py compare diffusion --prompt "a red star" --sampler ddim,heun --steps 5,10
+  compare    draw a grid of anything       launch.py compare diffusion --prompt "a red star" --x steps=5,10 --y sampler=all
+  again      draw a kept picture again     launch.py again ID
   evaluate   measure a model               launch.py evaluate diffusion --steps 50 --json
   train      train a model                 launch.py train diffusion --minutes 30
   models     list or verify the weights    launch.py models verify
