@@ -17,7 +17,7 @@ def ranges(text: str, most: int = 5000) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        if low.isdigit() and (high.isdigit() or not high) and len(low) < 8 and len(high) < 8:
+        if part.isascii() and low.isdigit() and (high.isdigit() or not high) and len(part) < 16 and len(found) < most:
             found += range(int(low), min(int(high or low), int(low) + most) + 1)
     return found[:most]
 

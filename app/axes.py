@@ -29,8 +29,8 @@ OWN = {o.name: o for o in (
     Option("seconds", float, 1.0, "Budget in seconds", "Time for a picture, by what a call takes on this machine.", low=0.001, high=10_000),
 )}
 BUDGETS = ("nfe", "seconds")
-_NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
-_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d+)\s*\])?)?", re.IGNORECASE)
+_NUMBER = r"-?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:e-?\d{1,2})?"
+_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,11 @@ def choices(families: Iterable[str]) -> dict[str, list[Option]]:
 
 def families_of(texts: Iterable[str], family: str, models: Sequence[ModelView]) -> tuple[str, ...]:
     """The families that a comparison speaks of: those of its axes, else the one of the request."""
-    for text in texts:
-        name, _, values = text.partition("=")
-        if name.strip() == "family":
-            return tuple(_named(values, registry.NAMES, "family"))
-        if name.strip() == "model":
-            wanted = [part.strip() for part in values.split(",")]
-            found = dict.fromkeys(m.family for m in models if m.name in wanted)
-            return tuple(found) or (family,)
-    return (family,)
+    said = {name.strip(): values for name, _, values in (text.partition("=") for text in texts)}
+    if "family" in said:
+        return tuple(_named(said["family"], registry.NAMES, "family"))
+    wanted = [part.strip() for part in said.get("model", "").split(",")]
+    return tuple(dict.fromkeys(m.family for m in models if m.name in wanted)) or (family,)
 
 
 def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = ()) -> Axis:

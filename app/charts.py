@@ -15,18 +15,20 @@ What = Literal["error", "accuracy", "time"]
 Quality = Literal["error", "accuracy"]
 LEVEL = 0.95                       # of all intervals
 RESAMPLES = 1000
+MANY = 500                         # values of which the mean is normal, as resampling would find out
 FLOOR = 3.0                        # times the least error of a line; points nearer to it are bent by the floor
 Y_TITLES = {"error": "distance to the converged run", "accuracy": "pictures that show what their caption says"}
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured of a cell. Cells share their seeds: picture k of one and picture k of another have the same seed."""
+    """What was measured of a cell. Cells share their seeds, so that pictures of the same name can be compared one by one."""
     series: str                    # label of the line: sampler, family ...
     nfe: float                     # network calls for a picture
     seconds: float                 # for a picture
     errors: tuple[float, ...] = () # distance of each picture to the converged run of its seed; empty: not measured
     right: tuple[bool, ...] = ()   # whether each picture shows what its caption says; empty: not measured
+    pictures: tuple[str, ...] = () # name of each picture, its seed and caption; empty: they are numbered
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def chart_of(points: Sequence[Point], what: What) -> Chart:
     from app.verdict import verdict  # which reads points of this module
     quality = measured(points) if what == "time" else what
     series = []
-    for colour, (name, line) in enumerate(joined(points).items()):
+    for colour, (name, line) in enumerate(joined(points, quality).items()):
         if shown := [p for p in line if values(p, quality)]:
             series.append(_series(name, colour, shown, what, quality))
     front: tuple[tuple[float, float], ...] = ()
@@ -95,13 +97,24 @@ def values(point: Point, quality: Quality) -> tuple[float, ...]:
     return point.errors if quality == "error" else tuple(map(float, point.right))
 
 
-def joined(points: Sequence[Point]) -> dict[str, list[Point]]:
+def joined(points: Sequence[Point], quality: Quality) -> dict[str, list[Point]]:
     """Lines by name, as they come, each in order of calls; points of a line at the same calls become one with all their pictures."""
     lines: dict[str, dict[float, list[Point]]] = {}
     for p in points:
         lines.setdefault(p.series, {}).setdefault(p.nfe, []).append(p)
-    return {name: [Point(name, nfe, float(np.mean([p.seconds for p in same])), sum((p.errors for p in same), ()),
-                         sum((p.right for p in same), ())) for nfe, same in sorted(line.items())] for name, line in lines.items()}
+    return {name: [_one(same, quality) for _, same in sorted(line.items())] for name, line in lines.items()}
+
+
+def _one(same: list[Point], quality: Quality) -> Point:
+    """Points as one; a picture that was drawn twice with the same seed and calls says no more than once."""
+    found: dict[str, float] = {}
+    for p in same:
+        own = values(p, quality)
+        for name, value in zip(p.pictures or map(str, range(len(found), len(found) + len(own))), own, strict=bool(own)):
+            found.setdefault(name, value)
+    plain = tuple(found.values())
+    return Point(same[0].series, same[0].nfe, float(np.mean([p.seconds for p in same])), plain if quality == "error" else (),
+                 tuple(map(bool, plain)) if quality == "accuracy" else (), tuple(found))
 
 
 def interval(sample: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
@@ -112,6 +125,9 @@ def interval(sample: Sequence[float] | np.ndarray) -> tuple[float, float] | None
     n = len(sample)
     if n < 2:
         return None
+    if n > MANY:
+        middle, far = float(np.mean(sample)), float(stdtrit(n - 1, (1 + LEVEL) / 2) * np.std(sample, ddof=1) / np.sqrt(n))
+        return middle - far, middle + far
     tail = ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + LEVEL) / 2))
     low, high = np.quantile(_weights(n) @ np.asarray(sample, float), [tail, 1 - tail])
     return float(low), float(high)
@@ -130,7 +146,7 @@ def paired_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, floa
     return interval(np.subtract(a, b))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _weights(n: int) -> np.ndarray:
     """(1000, n): how much each of n seeds counts in each resample; the same for all cells."""
     return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n

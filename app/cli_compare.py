@@ -55,10 +55,13 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
             raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; the ending of {path} says none of them.")
         folder(str(path.parent))
     if args.resume:
-        before = service.grids.asked(args.resume)
-        axes = [getattr(args, axis) or getattr(before, axis) for axis in AXES]
-        changed = any(getattr(args, axis) for axis in AXES)
-        grid = service.grids.extend(args.resume, *axes) if changed else service.grids.resume(args.resume, args.retry)
+        given = {axis: getattr(args, axis) for axis in AXES if getattr(args, axis)}
+        ignored = [flag for flag in ("family", "prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance",
+                                     "name") if getattr(args, flag)] + (["retry"] if given and args.retry else [])
+        if ignored:
+            raise BadInput(f"A grid that goes on keeps its settings; leave out {', '.join(ignored)} beside --resume{' --x' * bool(given)}.")
+        grid = service.grids.extend(args.resume, replace(service.grids.asked(args.resume), **given)) if given \
+            else service.grids.resume(args.resume, args.retry)
     elif ask is None:
         raise BadInput("Name the family and the prompt of a grid, or one to go on with by --resume ID.")
     else:

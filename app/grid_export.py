@@ -5,8 +5,11 @@ import csv
 import html
 import io
 import json
+import math
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,9 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, folder: P
     path = folder / f"grid-{live.id[:12]}.{ending}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return {"png": _png, "csv": _csv, "json": _json, "html": _html}[ending](live, settings, storage, path)
+        with tempfile.TemporaryDirectory(dir=folder) as made:          # a download of an earlier one is not disturbed
+            written = {"png": _png, "csv": _csv, "json": _json, "html": _html}[ending](live, settings, storage, Path(made) / path.name)
+            return written.rename(folder / written.name)
     except OSError as error:
         raise UserError(f"The grid could not be exported to {folder} ({error.strerror}); make the folder writable or choose another "
                         "with --data DIR.") from error
@@ -120,11 +125,18 @@ def caption(live: LiveGrid, i: int) -> str:
 
 
 def _pictures(live: LiveGrid, i: int, storage: Storage) -> list[np.ndarray]:
+    """Of a cell; one whose file is gone is left out."""
     found = []
     for image_id in live.cells[i].images:
-        with Image.open(storage.path(image_id)) as image:
+        with suppress(StorageError, OSError), Image.open(storage.path(image_id)) as image:
             found.append(np.asarray(image.convert("RGB")))
     return found
+
+
+def _block(live: LiveGrid) -> tuple[int, int]:
+    """How many pictures of a cell stand side by side, and in how many lines."""
+    across = live.count if live.count <= 4 else math.ceil(math.sqrt(live.count))
+    return across, math.ceil(live.count / across)
 
 
 def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
@@ -148,8 +160,9 @@ def _sizes(live: LiveGrid) -> tuple[int, int, int]:
     """(width and height of a cell, width of the rows' labels) in pixels."""
     font, small = ImageFont.load_default(15), ImageFont.load_default(12)
     captions = max(small.getlength(caption(live, i)) for i in range(len(live.cells)))
-    width = int(max(live.count * (live.size * SCALE + 2), min(captions, 4 * live.size * SCALE))) + MARGIN
-    return width, live.size * SCALE + CAPTION + MARGIN, int(min(600, max(font.getlength(label) for label in live.axes["y"]["labels"]))) + 24
+    (across, lines), side = _block(live), live.size * SCALE + 2
+    width = int(max(across * side, min(captions, 4 * side))) + MARGIN
+    return width, lines * side + CAPTION + MARGIN, int(min(600, max(font.getlength(label) for label in live.axes["y"]["labels"]))) + 24
 
 
 def _tiles(live: LiveGrid) -> Iterator[tuple[int, range, range]]:
@@ -165,7 +178,7 @@ def _tiles(live: LiveGrid) -> Iterator[tuple[int, range, range]]:
 
 def _tile(live: LiveGrid, storage: Storage, layer: int, rows: range, columns: range) -> Image.Image:
     font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    width, height, left = _sizes(live)
+    (width, height, left), across, side = _sizes(live), _block(live)[0], live.size * SCALE + 2
     sheet = Image.new("RGB", (left + width * len(columns) + MARGIN, 2 * HEAD + height * len(rows)), "#ffffff")
     draw, z = ImageDraw.Draw(sheet), live.axes["z"]["labels"][layer]
     draw.text((MARGIN, 10), f"{live.name} · {z}" if z else live.name, "#334155", font)
@@ -179,6 +192,6 @@ def _tile(live: LiveGrid, storage: Storage, layer: int, rows: range, columns: ra
             for k, picture in enumerate(_pictures(live, i, storage)):
                 image = Image.fromarray(picture)
                 big = image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.NEAREST)
-                sheet.paste(big, (left + c * width + k * (live.size * SCALE + 2), top))
-            draw.text((left + c * width, top + live.size * SCALE + 4), caption(live, i), "#64748b", small)
+                sheet.paste(big, (left + c * width + k % across * side, top + k // across * side))
+            draw.text((left + c * width, top + height - CAPTION - MARGIN + 2), caption(live, i), "#64748b", small)
     return sheet

@@ -2,35 +2,49 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
 
 from app.live import CellState, LiveGrid
 from app.pictures import encode_png
-from storage import Storage
+from app.views import UserError
+from storage import Storage, StorageError
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What goes wrong as a sentence for people."""
+    try:
+        yield
+    except (StorageError, OSError) as error:
+        raise UserError(str(error)) from error
 
 
 class Keeper:
-    """Every method raises StorageError with one sentence."""
+    """Every method raises UserError with one sentence."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None:
         layer, row, column = live.place(i)
-        self._storage.save_cell(live.id, layer, row, column, **cell.row())
+        with _said():
+            self._storage.save_cell(live.id, layer, row, column, **cell.row())
 
     def pixels(self, image_id: str) -> np.ndarray:
         """(H, W, 3) uint8 of a stored picture."""
-        with Image.open(self._storage.path(image_id)) as image:
+        with _said(), Image.open(self._storage.path(image_id)) as image:
             return np.asarray(image.convert("RGB"))
 
     def save_snapshot(self, cell: str, pixels: np.ndarray) -> None:
         """Pictures (B, H, W, 3) uint8, one beneath the other."""
-        self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
+        with _said():
+            self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
 
     def snapshot(self, cell: str) -> np.ndarray:
-        with Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
+        with _said(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
             tall = np.asarray(image.convert("RGB"))
         return tall.reshape(-1, tall.shape[1], tall.shape[1], 3)

@@ -5,8 +5,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from app.axes import NONE, Axis
-from app.live import CellState
-from app.views import Ask, GridAsk
+from app.live import AXES, CellState
+from app.plan import Plan, Spot
+from app.requests import make_request
+from app.views import Ask, GridAsk, UserError
 from pipelines import registry
 from storage import CellRecord, GridRecord
 
@@ -38,7 +40,36 @@ def key_of(settings: dict[str, Any]) -> str:
     return repr(sorted((name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in settings.items()))
 
 
-def state_of(cell: CellRecord) -> CellState:
-    """A cell as the database has it."""
+def cells_of(record: GridRecord) -> list[CellState]:
+    """All cells of a grid by their places; one that was never begun has no row and no settings."""
+    there = {(cell.layer, cell.row, cell.column): cell for cell in record.cells}
+    depth, height, width = (len(record.settings["axes"][axis]["labels"]) for axis in ("z", "y", "x"))
+    places = ((z, y, x) for z in range(depth) for y in range(height) for x in range(width))
+    return [_state(there[place]) if place in there else CellState("stopped") for place in places]
+
+
+def _state(cell: CellRecord) -> CellState:
     return CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
                      cell.metrics, cell.reason, cell.error)
+
+
+def plan_of(record: GridRecord) -> Plan:
+    """The plan of a stored grid: what its cells were to be when it began, whatever has changed since."""
+    axes = [Axis(a["name"], a["title"], tuple(a["labels"]), tuple(a["labels"])) for a in (record.settings["axes"][n] for n in AXES)]
+    x, y, z = axes
+    spots = []
+    for i, cell in enumerate(cells_of(record)):
+        place = i // (len(x.labels) * len(y.labels)), i // len(x.labels) % len(y.labels), i % len(x.labels)
+        spots.append(_spot(place, cell))
+    return Plan(asked_of(record.settings), x, y, z, tuple(spots))
+
+
+def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
+    z, y, x = place
+    if cell.status == "empty" or not cell.settings:
+        return Spot(z, y, x, None, cell.reason or "This cell was never begun.")
+    given = {name: value for name, value in cell.settings.items() if name != "options"}
+    try:
+        return Spot(z, y, x, make_request(Ask(**given, options=cell.settings["options"])), note=cell.metrics.get("note"))
+    except UserError as error:                         # a model's family or a sampler is gone
+        return Spot(z, y, x, None, str(error))

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import deque
+from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from app.grid_measures import Twins, distances, rights, similarity, why_same
 from app.live import CellState, LiveGrid
-from app.plan import Plan, converges
+from app.plan import Plan, adaptive, converges
 from app.runners import Backend, Drawn, drawn_of, pixels_of
 from app.views import UserError
 from pipelines.request import Request
@@ -20,7 +21,6 @@ PREVIEW_SECONDS = 0.1              # least time between two live previews of a c
 WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
 STOP = "stop"
 EXACT = 16                         # rows of every batch of an exactly repeatable grid
-KEEP = 64                          # converged pictures that are kept for cells to come
 
 
 class Keeper(Protocol):
@@ -48,8 +48,10 @@ class GridRun:
         self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
-        self.converged: dict[Request, np.ndarray | None] = {}     # None: on its way
-        self.unmeasured: dict[int, tuple[Request, np.ndarray]] = {}      # finished cells whose converged run is on its way
+        self.targets = {i: backend.reference(self.request(i)) for i in self.waiting if self._measured(i)}     # converged runs by cell
+        self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
+        self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
+        self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
         self.twins = Twins(keeper.pixels)
         self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
 
@@ -58,8 +60,18 @@ class GridRun:
         assert request is not None
         return request
 
+    def _measured(self, i: int) -> bool:
+        return self.plan.asked.distance and converges(self.request(i))
+
     def run(self) -> None:
         """Until every cell has ended or a person stops it."""
+        try:
+            self._run()
+        finally:
+            for running in self.active.values():               # none, unless an error ended the run
+                self.backend.cancel(running)
+
+    def _run(self) -> None:
         job, live = self.job, self.live
         job.on_stop = lambda: self.inbox.put((STOP, None, None))
         job.change(status="running", total=len(live.cells) - live.counted("empty"), step=live.counted("done"))
@@ -81,7 +93,8 @@ class GridRun:
         """What finished cells looked like, so that equal ones among the new are found."""
         for i, cell in enumerate(self.live.cells):
             if cell.status == "done" and cell.images:
-                self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
+                with suppress(UserError):                      # its file may be gone
+                    self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
 
     def _fill(self) -> None:
         rows = sum(self.request(key).count if isinstance(key, int) else key.count for key in self.active)
@@ -91,11 +104,12 @@ class GridRun:
             if request.model not in self.backend.loaded():
                 self.job.change(note=f"Loading {request.model}…")
             try:
-                if self.plan.asked.distance and converges(request):
-                    rows += self._start_reference(self.backend.reference(request))
+                if i in self.targets:
+                    rows += self._start_reference(self.targets[i])
                 self._submit(i, request)
                 rows += request.count
             except UserError as error:
+                self._used(i)
                 self._keep(i, status="failed", error=str(error))
             if self.job.note.startswith("Loading"):
                 self.job.change(note="")
@@ -109,22 +123,38 @@ class GridRun:
         """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
         if target in self.converged:
             return 0
-        for old in [t for t, pixels in self.converged.items() if pixels is not None][:max(0, len(self.converged) - KEEP)]:
-            del self.converged[old]
         self.converged[target] = None
         self._submit(target, target)
         return target.count
 
     def _reference_event(self, target: Request, engine_job: Any, event: Any) -> None:
-        if event.kind == "done":
-            self.converged[target] = drawn_of(target, event.result, 0).pixels
-        if event.kind in ("done", "failed", "cancelled"):
-            del self.active[target]
-            converged = self.converged[target]
-            for i in [i for i, (waits_for, _) in self.unmeasured.items() if waits_for == target]:
-                pixels, metrics = self.unmeasured.pop(i)[1], {}              # type: ignore[var-annotated]
-                if converged is not None:
-                    self._keep(i, distance=self._distance(pixels, converged, metrics), metrics=metrics)
+        if event.kind not in ("done", "failed", "cancelled"):
+            return
+        del self.active[target]
+        self.converged[target] = drawn_of(target, event.result, 0).pixels if event.kind == "done" else \
+            f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}"
+        for i in [i for i in self.unmeasured if self.targets[i] == target]:
+            self._keep(i, **self._apart_from(target, i, self.unmeasured.pop(i)))
+
+    def _apart_from(self, target: Request, i: int, pixels: np.ndarray) -> dict[str, Any]:
+        """What is measured of a cell's pictures against its converged run, which is let go when nobody needs it any more."""
+        converged = self.converged[target]
+        assert converged is not None
+        self._used(i)
+        if isinstance(converged, str):
+            note = self.live.cells[i].metrics.get("note")
+            return {"metrics": {"note": f"{note}; distance {converged}" if note else f"distance {converged}"}}
+        errors = distances(pixels, converged)
+        return {"distance": float(np.sqrt(np.mean(np.square(errors)))),
+                "metrics": {"ssim": similarity(pixels, converged), "errors": [round(float(e), 6) for e in errors]}}
+
+    def _used(self, i: int) -> None:
+        """A cell needs its converged run no more."""
+        target = self.targets.pop(i, None)
+        if target is not None:
+            self.users[target] -= 1
+            if not self.users[target]:
+                self.converged.pop(target, None)
 
     def _cell_event(self, i: int, engine_job: Any, event: Any) -> None:
         stats, live = engine_job.stats, self.live
@@ -135,6 +165,7 @@ class GridRun:
         elif event.kind == "done":
             self._done(i, drawn_of(self.request(i), event.result, stats.nfe), stats)
         elif event.kind in ("failed", "cancelled"):
+            self._used(i)
             self._keep(i, status="failed" if event.kind == "failed" else "stopped", error=event.error)
         if event.kind in ("done", "failed", "cancelled"):
             del self.active[i]
@@ -175,10 +206,12 @@ class GridRun:
         try:
             images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
         except UserError as error:
+            self._used(i)
             live.change(i, status="failed", error=str(error))
             return
         metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
-        note = " ".join(n for n in [self.plan.spots[i].note, *drawn.notes[:1]] if n)
+        live.size = drawn.pixels.shape[1]
+        note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *drawn.notes] if n))
         twin = self.twins.find(drawn.pixels)
         metrics |= ({"note": note} if note else {}) | ({} if twin is None else {"same_as": self._same(i, twin)})
         self.twins.add(i, drawn.pixels[0], images)
@@ -186,22 +219,18 @@ class GridRun:
                   "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
         if snapshot := live.cells[i].metrics.get("snapshot"):
             metrics["snapshot"] = snapshot | self._apart(live.changed(i, **values))
-        target = self.backend.reference(request) if self.plan.asked.distance and converges(request) else None
-        if target is not None and (converged := self.converged.get(target)) is not None:
-            values |= {"distance": self._distance(drawn.pixels, converged, metrics)}
-        elif target is not None and target in self.active:
-            self.unmeasured[i] = target, drawn.pixels
+        target = self.targets.get(i)
+        if target is not None and self.converged[target] is not None:
+            apart = self._apart_from(target, i, drawn.pixels)
+            metrics |= apart.pop("metrics")
+            values |= apart
+        elif target is not None:
+            self.unmeasured[i] = drawn.pixels
         self._keep(i, **values, metrics=metrics)
         self.job.change(step=live.counted("done"), calls=sum(c.nfe or 0 for c in live.cells))
 
     def _same(self, i: int, twin: int) -> str:
         return f"{self.live.label(twin)}{why_same(self.request(i), self.request(twin))}"
-
-    def _distance(self, pixels: np.ndarray, converged: np.ndarray, metrics: dict[str, Any]) -> float:
-        """Root mean square distance of a cell's pictures to the converged ones; adds what else is measured of that."""
-        errors = distances(pixels, converged)
-        metrics |= {"ssim": similarity(pixels, converged), "errors": [round(float(e), 6) for e in errors]}
-        return float(np.sqrt(np.mean(np.square(errors))))
 
     def _finish(self) -> None:
         job, live = self.job, self.live
@@ -219,9 +248,10 @@ def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
     """For the longest run of each line (all equal but the steps): (step, number of the shorter run's cell)."""
     lines: dict[Request, list[tuple[int, int]]] = {}
     for i, spot in enumerate(plan.spots):
-        if spot.request is not None and converges(spot.request) and hasattr(spot.request.options, "steps"):
-            key = replace(spot.request, options=replace(spot.request.options, steps=1))
-            lines.setdefault(key, []).append((spot.request.options.steps, i))
+        request = spot.request
+        if request is not None and converges(request) and hasattr(request.options, "steps") and not adaptive(request):
+            key = replace(request, options=replace(request.options, steps=1))
+            lines.setdefault(key, []).append((request.options.steps, i))
     found = {}
     for line in lines.values():
         longest = max(line)

@@ -1,17 +1,18 @@
 """Comparisons as objects that stay: started, watched, stopped, resumed, extended, found again. Raises UserError with one sentence."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from app.grid_keeper import Keeper
-from app.grid_records import asked_of, axis_of, key_of, state_of, upgraded
+from app.grid_records import asked_of, axis_of, cells_of, key_of, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
 from app.models import Models
-from app.plan import Pace, Plan, converges, evaluations, families, make_plan, targets
+from app.plan import Plan, converges, evaluations, families, make_plan, targets
 from app.requests import notes_of, settings_of
 from app.views import BadInput, GridAsk, UserError
 from pipelines.request import Request
@@ -28,9 +29,10 @@ class GridCheck:
     empty: int                               # to which the axes do not apply,
     reason: str                              # as the first of them says
     images: int
-    calls: int                               # network evaluations, without those of converged runs
-    references: int                          # converged runs that distances need
-    seconds: float | None                    # None until every model was measured once
+    calls: int | None                        # network evaluations, without those of converged runs; None: known when it starts
+    references: int                          # converged runs that distances need,
+    reference_calls: int                     # and their network evaluations
+    seconds: float | None                    # for all of it; None until every model was measured once
     notes: tuple[str, ...]
 
 
@@ -40,6 +42,11 @@ class Desk(GridBackend, Protocol):
     def stop(self, job_id: str) -> None: ...
     def pace(self, request: Request) -> float: ...
     def estimate(self, calls: dict[str, int]) -> float | None: ...
+    def digest(self, model: str) -> str: ...
+
+
+def _budget_in_seconds(asked: GridAsk) -> bool:
+    return any(text.partition("=")[0].strip() == "seconds" for text in (asked.x, asked.y, asked.z))
 
 
 class Grids:
@@ -48,78 +55,84 @@ class Grids:
     def __init__(self, storage: Storage, models: Models, desk: Desk) -> None:
         self._storage, self._models, self._desk = storage, models, desk
         self.keeper = Keeper(storage)
-        self._live: dict[str, LiveGrid] = {}
+        self._live: dict[str, LiveGrid] = {}                       # that this process draws, and the last that it drew
+        self._lock = threading.Lock()
 
     def check(self, asked: GridAsk) -> GridCheck:
-        """Check a comparison without running it."""
+        """Check a comparison without running it; a budget in seconds becomes calls only when it starts."""
         plan = make_plan(asked, self._models)
         empty = [spot.reason for spot in plan.spots if spot.request is None]
-        calls = evaluations(plan)
+        calls, references, later = evaluations(plan.requests), targets(plan, self._desk.reference), _budget_in_seconds(asked)
+        beside = evaluations(references)
+        seconds = self._desk.estimate({model: calls.get(model, 0) + beside.get(model, 0) for model in calls | beside})
         notes = dict.fromkeys(note for request in plan.requests[:50] for note in notes_of(request))
         return GridCheck(len(plan.spots), len(empty), empty[0] or "" if empty else "", sum(r.count for r in plan.requests),
-                         sum(calls.values()), targets(plan), self._desk.estimate(calls), tuple(notes))
+                         None if later else sum(calls.values()), len(references), sum(beside.values()), None if later else seconds,
+                         tuple(notes))
 
     def start(self, asked: GridAsk) -> str:
         """Begin a comparison; returns the grid's id at once."""
         plan = self._plan(asked)
-        live = self._new(plan)
-        self._live = {**{k: v for k, v in list(self._live.items())[-KEPT:]}, live.id: live}
+        live = self._empty(plan)
+        try:
+            live.id = self._storage.start_grid(live.job.id, **self._labels(live, plan), name=live.name)
+        except StorageError as error:
+            raise UserError(str(error)) from error
         return self._launch(live, plan)
 
     def resume(self, grid_id: str, retry: bool = False) -> str:
-        """Draw the cells that are not done; retry: those that failed too. Returns the grid's id."""
-        record = self.record(grid_id)
-        return self._again(record, asked_of(record.settings), retry)
+        """Draw the cells that are not done, as they were to be when the grid began; retry: those that failed too. Returns its id."""
+        record = self._free(grid_id)
+        kept = {i: cell for i, cell in enumerate(cells_of(record)) if cell.status == "done" or (cell.status == "failed" and not retry)}
+        return self._go_on(record, plan_of(record), kept)
 
-    def extend(self, grid_id: str, x: str, y: str, z: str) -> str:
-        """Draw a grid further with more values on its axes, or fewer; finished cells stay as they are."""
-        record = self.record(grid_id)
-        before = asked_of(record.settings)
-        for axis, text in zip(AXES, (x, y, z), strict=True):
-            old = getattr(before, axis)
-            if old and old.partition("=")[0].strip() != text.partition("=")[0].strip():
-                raise BadInput(f"The {axis} axis of this grid is {old!r}; give it other values, or begin a new grid.")
-        return self._again(record, replace(before, x=x, y=y, z=z), retry=False)
+    def extend(self, grid_id: str, asked: GridAsk) -> str:
+        """Draw a grid further with more values on its axes; cells that are done stay as they are. Returns its id.
 
-    def _again(self, record: GridRecord, asked: GridAsk, retry: bool) -> str:
-        """Draw what a grid lacks of what is asked."""
-        if (old := self._live.get(record.id)) is not None and old.job.status in RUNNING:
+        Raises BadInput if one of them would be lost.
+        """
+        record = self._free(grid_id)
+        plan, done = self._plan(asked), dict[str, list[CellState]]()
+        for cell in cells_of(record):
+            if cell.status == "done":
+                done.setdefault(key_of(cell.settings), []).append(cell)
+        kept = {}
+        for i, spot in enumerate(plan.spots):
+            if spot.request is not None and (same := done.get(key_of(settings_of(spot.request)))):
+                kept[i] = same.pop(0)
+        if lost := sum(len(cells) for cells in done.values()):
+            raise BadInput(f"{lost} finished cell{'s' * (lost != 1)} of that grid would be lost, since the settings or values above leave "
+                           "them out; press Use its settings and add to its values, or begin a new grid.")
+        return self._go_on(record, plan, kept)
+
+    def _free(self, grid_id: str) -> GridRecord:
+        """A stored grid that nothing draws and that is not in the bin. Raises UserError."""
+        record = self.record(grid_id)
+        if record.deleted:
+            raise UserError("That grid is in the bin; restore it first.")
+        if (live := self._live.get(grid_id)) is not None and live.job.status in RUNNING:
             raise UserError("That grid is being drawn already; stop it first, or wait for it to end.")
-        plan = self._plan(asked)
-        ended: dict[str, list[Any]] = {}
-        for cell in record.cells:
-            if cell.status == "done" or (cell.status == "failed" and not retry):
-                ended.setdefault(key_of(cell.settings), []).append(cell)
+        if record.status == "running" and live is None:
+            raise UserError("That grid is being drawn by another process of this data folder; stop it there, or, if that process was "
+                            "killed, close all others and start again.")
+        return record
+
+    def _go_on(self, record: GridRecord, plan: Plan, kept: dict[int, CellState]) -> str:
+        """Draw what a grid lacks of its plan."""
+        if not plan.requests:
+            raise UserError(next((spot.reason for spot in plan.spots if spot.reason), None) or "There is nothing to draw in that grid.")
+        for model, cell in {cell.settings["model"]: cell for cell in kept.values() if cell.images}.items():
+            if self._storage.image(cell.images[0]).model_sha256 != self._desk.digest(model):
+                raise UserError(f"The weights {model} have changed since that grid was begun, so new cells would not compare with the "
+                                "old ones; begin a new grid.")
         live = self._empty(plan, record.id)
         live.name, live.note = record.name, record.note
-        moved = {}
-        for i, spot in enumerate(plan.spots):
-            if spot.request is not None and (same := ended.get(key_of(settings_of(spot.request)))):
-                cell = same.pop(0)
-                live.cells[i] = state_of(cell)
-                moved[cell.id] = live.place(i)
-        try:
-            self._storage.place_cells(record.id, moved)
-            self._fill(live, plan)
-        except StorageError as error:
-            raise UserError(str(error)) from error
-        self._live[record.id] = live
+        for i, cell in kept.items():
+            live.cells[i] = cell
         return self._launch(live, plan)
 
     def _plan(self, asked: GridAsk) -> Plan:
-        seconds = any(text.partition("=")[0].strip() == "seconds" for text in (asked.x, asked.y, asked.z))
-        pace: Pace | None = self._desk.pace if seconds else None
-        return make_plan(asked, self._models, pace)
-
-    def _new(self, plan: Plan) -> LiveGrid:
-        """A grid and its cells, in memory and in the database."""
-        try:
-            live = self._empty(plan)
-            live.id = self._storage.start_grid(live.job.id, **self._labels(live, plan), name=live.name)
-            self._fill(live, plan)
-            return live
-        except StorageError as error:
-            raise UserError(str(error)) from error
+        return make_plan(asked, self._models, self._desk.pace if _budget_in_seconds(asked) else None)
 
     def _empty(self, plan: Plan, grid_id: str = "") -> LiveGrid:
         """A grid in memory whose cells wait, with a job that is stored."""
@@ -129,37 +142,42 @@ class Grids:
         job = JobState("compare", families(plan)[0], name, asdict(plan.asked))
         job.models = {request.model for request in plan.requests}
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
-                 else CellState("waiting", settings=settings_of(spot.request)) for spot in plan.spots]
+                 else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
+                 for spot in plan.spots]
         try:
             self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
         except StorageError as error:
             raise UserError(str(error)) from error
-        return LiveGrid(grid_id, axes, job, cells, SIZE, plan.asked.distance and any(map(converges, plan.requests)), first.count, name)
+        return LiveGrid(grid_id, axes, job, cells, distance=plan.asked.distance and any(map(converges, plan.requests)),
+                        count=first.count, name=name)
 
     def _labels(self, live: LiveGrid, plan: Plan) -> dict[str, Any]:
         rows, columns, layers = (list(live.axes[a]["labels"]) for a in ("y", "x", "z"))
         return {"rows": rows, "columns": columns, "layers": layers,
                 "settings": {"asked": asdict(plan.asked), "axes": live.axes, "distance": live.distance, "count": live.count}}
 
-    def _fill(self, live: LiveGrid, plan: Plan) -> None:
-        """Rows for the cells that have none, and what the grid now is."""
-        fresh = [i for i, cell in enumerate(live.cells) if cell.id is None]
-        ids = self._storage.add_cells(live.id, [(*live.place(i), live.cells[i].row()) for i in fresh])
-        for i, cell_id in zip(fresh, ids, strict=True):
-            live.cells[i] = replace(live.cells[i], id=cell_id)
-        self._storage.change_grid(live.id, status="running", **self._labels(live, plan))
-
     def _launch(self, live: LiveGrid, plan: Plan) -> str:
-        job = live.job
-        job.grid_id = live.id
-
-        def run() -> None:
-            try:
-                GridRun(live, plan, self._desk, self.keeper).run()
-            finally:
-                self._storage.change_grid(live.id, status=job.status if job.status not in RUNNING else "failed")
-
-        self._desk.launch(job, plan.requests[0], run)
+        """Lay out the cells in the database, those that are kept at their places and rows for the others, and draw."""
+        job, kept = live.job, {cell.id: live.place(i) for i, cell in enumerate(live.cells) if cell.id is not None}
+        fresh = [i for i, cell in enumerate(live.cells) if cell.id is None]
+        job.grid_id, job.step_before = live.id, live.counted("done")
+        job.on_end = lambda: self._storage.change_grid(live.id, status=job.status)
+        try:
+            ids = self._storage.lay_out(live.id, kept, [(*live.place(i), live.cells[i].row()) for i in fresh], status="running",
+                                        **self._labels(live, plan))
+            for i, cell_id in zip(fresh, ids, strict=True):
+                live.cells[i] = replace(live.cells[i], id=cell_id)
+            with self._lock:
+                ended = [k for k, other in self._live.items() if other.job.status not in RUNNING or k == live.id]
+                for old in [k for k in ended if k == live.id or ended.index(k) < len(ended) - KEPT]:
+                    del self._live[old]
+                self._live[live.id] = live
+            self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
+        except (UserError, StorageError) as error:
+            job.change(status="failed", error=str(error))
+            self._storage.change_grid(live.id, status="stopped")
+            self._storage.finish_job(job.id, "failed", str(error))
+            raise UserError(str(error)) from error
         return live.id
 
     # Looking at them
@@ -169,18 +187,18 @@ class Grids:
         return self.find(grid_id).view(seen, visible)
 
     def find(self, grid_id: str) -> LiveGrid:
-        """A grid with its cells, as it is drawn or as it is stored."""
-        live = self._live.get(grid_id)
-        if live is None:
-            record = self.record(grid_id)
-            job = JobState("compare", "", record.name, record.settings, id=record.job_id, status=record.status, version=1)
-            job.finished.set()
-            job.step, job.calls = sum(c.status == "done" for c in record.cells), sum(c.nfe or 0 for c in record.cells)
-            live = LiveGrid(grid_id, record.settings["axes"], job, [state_of(cell) for cell in record.cells], SIZE,
-                            record.settings["distance"], record.settings["count"], record.name, record.note)
-            live.versions = [1] * len(live.cells)
-            self._live = {**{k: v for k, v in list(self._live.items())[-KEPT:]}, grid_id: live}
-        return live
+        """A grid with its cells: as this process draws or has drawn it, else as it is stored now."""
+        if (live := self._live.get(grid_id)) is not None:
+            return live
+        record = self.record(grid_id)
+        cells = cells_of(record)
+        job = JobState("compare", "", record.name, record.settings, id=record.job_id, status=record.status)
+        job.finished.set()
+        job.step, job.calls = sum(c.status == "done" for c in cells), sum(c.nfe or 0 for c in cells)
+        job.version = 1 + sum(c.status in ("done", "failed") for c in cells)          # another process may be drawing it
+        first = next((c.images[0] for c in cells if c.images), None)
+        return LiveGrid(grid_id, record.settings["axes"], job, cells, self._storage.image(first).width if first else SIZE,
+                        record.settings["distance"], record.settings["count"], record.name, record.note)
 
     def has(self, grid_id: str) -> bool:
         """Whether there is a grid of this id."""

@@ -47,7 +47,9 @@ class JobState:
     grid_id: str | None = None
     models: set[str] = dataclass_field(default_factory=set)      # that have to stay in memory
     tokens: np.ndarray | None = None         # (B, L) what the pictures were decoded from, for families that draw tokens
+    step_before: int = 0                     # steps that an earlier run had done
     on_stop: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = lambda: None
     finished: threading.Event = dataclass_field(default_factory=threading.Event)
     lock: threading.RLock = dataclass_field(default_factory=threading.RLock)
 
@@ -98,7 +100,8 @@ class JobState:
         with self.lock:
             last = self.last if self.status == "running" else None
             seconds = (self.ended or time.monotonic()) - self.started if self.started else 0.0
-            left = seconds / self.step * (self.total - self.step) if self.step and self.status == "running" else None
+            done = self.step - self.step_before
+            left = seconds / done * (self.total - self.step) if done > 0 and self.status == "running" else None
             return JobView(
                 id=self.id, kind=self.kind, family=self.family, status=self.status, title=self.title,
                 settings=self.settings, version=self.version, step=self.step, total=self.total, calls=self.calls,

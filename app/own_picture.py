@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from app.pictures import data_url, encode_png
 from app.requests import face_of, make_request
+from app.runners import finished
 from app.views import Ask, BadInput, Examined, UserError
 from pipelines import registry
 from storage import Shelf, StorageError
@@ -140,9 +141,4 @@ def tolerances() -> Any:
 
 
 def result_of(bench: Bench, sampler: Any) -> Any:
-    for event in bench.submit(sampler).events():
-        if event.kind == "done":
-            return event.result
-        if event.kind in ("failed", "cancelled"):
-            raise UserError(event.error or "It was stopped.")
-    raise AssertionError("unreachable")
+    return finished(bench.submit(sampler))

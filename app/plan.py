@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from pipelines.registry import SamplerSpec
 from pipelines.request import Request
 
 MAX_CELLS = 3000
+MOST_STEPS = 1000                  # that a budget is turned into
 MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
 REQUEST = ("prompt", "negative_prompt", "guidance_scale", "seed")
 
@@ -53,17 +55,15 @@ class Plan:
     def requests(self) -> list[Request]:
         return [spot.request for spot in self.spots if spot.request is not None]
 
-    def label(self, spot: Spot) -> str:
-        """"DDIM, 5 steps"."""
-        return ", ".join(axis.labels[k] for axis, k in ((self.z, spot.z), (self.y, spot.y), (self.x, spot.x)) if axis.name)
-
-    def index(self, z: int, y: int, x: int) -> int:
-        return (z * len(self.y.values) + y) * len(self.x.values) + x
-
 
 def converges(request: Request) -> bool:
     """Whether more steps lead to one picture of the seed, from which a distance can be measured."""
     return face_of(request.family).unit == "step"
+
+
+def adaptive(request: Request) -> bool:
+    """Whether the sampler chooses its steps itself, so that their number is only a limit."""
+    return face_of(request.family).samplers[request.sampler].adaptive
 
 
 def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Plan:
@@ -147,25 +147,28 @@ def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) 
     return replace(request, options=replace(request.options, steps=steps)), None
 
 
-def steps_within(spec: SamplerSpec, calls: int, given: dict[str, Any] | None = None, most: int = 1000) -> int | None:
+def steps_within(spec: SamplerSpec, calls: int, given: dict[str, Any] | None = None, most: int = MOST_STEPS) -> int | None:
     """The most steps that cost at most so many evaluations, beside other options; None where even one step costs more."""
-    cost = [spec.nfe(build(spec.options, (given or {}) | {"steps": n})) for n in range(1, min(calls, most) + 1)]
-    return bisect.bisect_right(cost, calls) or None
+    return bisect.bisect_right(_costs(spec, tuple((given or {}).items())), calls, hi=min(calls, most)) or None
 
 
-def evaluations(plan: Plan) -> dict[str, int]:
+@lru_cache(maxsize=64)
+def _costs(spec: SamplerSpec, given: tuple[tuple[str, Any], ...]) -> list[int]:
+    """Evaluations of 1, 2, 3 ... steps."""
+    return [spec.nfe(build(spec.options, dict(given) | {"steps": n})) for n in range(1, MOST_STEPS + 1)]
+
+
+def evaluations(requests: Iterable[Request]) -> dict[str, int]:
     """Network calls by model, each for one picture."""
     found: dict[str, int] = {}
-    for request in plan.requests:
+    for request in requests:
         found[request.model] = found.get(request.model, 0) + nfe_of(request) * request.count
     return found
 
 
-def targets(plan: Plan) -> int:
-    """How many converged runs the distances of a plan need."""
-    if not plan.asked.distance:
-        return 0
-    return len({replace(r, sampler="", options=None) for r in plan.requests if converges(r)})
+def targets(plan: Plan, reference: Callable[[Request], Request]) -> set[Request]:
+    """The converged runs from which the distances of a plan are measured."""
+    return {reference(request) for request in plan.requests if converges(request)} if plan.asked.distance else set()
 
 
 def families(plan: Plan) -> list[str]:

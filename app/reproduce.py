@@ -1,6 +1,7 @@
 """Run again and compare: whether a picture comes out the same from its settings, here and now."""
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -10,10 +11,10 @@ from app.grid_keeper import Keeper
 from app.grids import Grids
 from app.models import Models
 from app.requests import make_request
-from app.runners import drawn_of
+from app.runners import drawn_of, finished
 from app.views import Ask, BadInput, UserError
 from pipelines.request import Request
-from storage import Storage, StorageError
+from storage import ImageRecord, Storage, StorageError
 
 TOLERANCE = 3                      # of 255: as far as other batches, or another version's rounding, move a pixel at most
 MOST = 256                         # pictures that are drawn again at once
@@ -38,11 +39,11 @@ def verdict(then: np.ndarray, now: np.ndarray) -> dict[str, Any]:
 
 
 class Reproduction:
-    """Draws kept pictures again, alone, and holds them against the files."""
+    """Draws kept pictures again, each by a request of its own, and holds them against the files."""
 
     def __init__(self, storage: Storage, models: Models, grids: Grids, drawing: Drawing) -> None:
         self._storage, self._models, self._grids, self._drawing = storage, models, grids, drawing
-        self._keeper = Keeper(storage)
+        self._keeper, self._turn = Keeper(storage), threading.Lock()
 
     def of(self, name: str) -> dict[str, Any]:
         """A grid or a picture, by its id."""
@@ -69,28 +70,45 @@ class Reproduction:
     def selftest(self, ask: Ask) -> dict[str, Any]:
         """The same seeds one by one and as one batch."""
         batch = make_request(self._models.resolved(replace(ask, count=BATCH)))
-        jobs = [self._drawing.submit(batch, 1)]
-        together = drawn_of(batch, jobs[0].result(), 0).pixels
+        together = drawn_of(batch, finished(self._drawing.submit(batch, 0)), 0).pixels
         pictures = []
         for k, seed in enumerate(batch.seeds):
             alone = replace(batch, seed=seed, count=1)
-            pictures.append(verdict(together[k], drawn_of(alone, self._drawing.submit(alone, 1).result(), 0).pixels[0]))
+            pictures.append(verdict(together[k], drawn_of(alone, finished(self._drawing.submit(alone, 0)), 0).pixels[0]))
         return {"batch": BATCH, "pictures": pictures, "worst": max(pictures, key=lambda v: v["max"]), "now": self._drawing.environment()}
 
     def _again(self, images: list[str], exact: int | None = None) -> dict[str, Any]:
+        if not self._turn.acquire(blocking=False):
+            raise UserError("Pictures are being drawn again already; wait until that is done.")
         try:
-            records = [self._storage.image(image) for image in images]
+            records = [self._record(image) for image in images]
             then = [self._keeper.pixels(image) for image in images]
+            requests = [self._request(record) for record in records]
+            jobs = [self._drawing.submit(request, 0, exact=exact) for request in requests]
+            now = [drawn_of(request, finished(job), 0).pixels[0] for request, job in zip(requests, jobs, strict=True)]
+        finally:
+            self._turn.release()
+        return {"pictures": [verdict(a, b) for a, b in zip(then, now, strict=True)], "then": _environments(records),
+                "now": self._drawing.environment()}
+
+    def _record(self, image: str) -> ImageRecord:
+        try:
+            return self._storage.image(image)
         except StorageError as error:
             raise UserError(str(error)) from error
-        jobs = []
-        for record in records:
-            ask = Ask(record.family, record.prompt, record.negative_prompt, record.model_name, record.sampler, record.options,
-                      record.guidance, record.seed, 1)
-            request = make_request(self._models.resolved(ask))
-            if self._drawing.digest(record.model_name) != record.model_sha256:
-                raise UserError(f"The weights {record.model_name} are not those that drew this picture ({record.model_sha256[:12]}); "
-                                "put the old file back to draw it again.")
-            jobs.append((request, self._drawing.submit(request, 1, exact=exact)))
-        pictures = [verdict(old, drawn_of(request, job.result(), 0).pixels[0]) for old, (request, job) in zip(then, jobs, strict=True)]
-        return {"pictures": pictures, "then": records[0].environment, "now": self._drawing.environment()}
+
+    def _request(self, record: ImageRecord) -> Request:
+        """What drew a picture. Raises UserError if its weights are no longer there."""
+        ask = Ask(record.family, record.prompt, record.negative_prompt, record.model_name, record.sampler, record.options,
+                  record.guidance, record.seed, 1)
+        request = make_request(self._models.resolved(ask))
+        if self._drawing.digest(record.model_name) != record.model_sha256:
+            raise UserError(f"The weights {record.model_name} are not those that drew this picture ({record.model_sha256[:12]}); "
+                            "put the old file back to draw it again.")
+        return request
+
+
+def _environments(records: list[ImageRecord]) -> dict[str, str]:
+    """Device and versions with which pictures were drawn; all of them where they differ."""
+    names = dict.fromkeys(name for record in records for name in record.environment if name != "note")
+    return {name: " / ".join(dict.fromkeys(str(record.environment.get(name, "unknown")) for record in records)) for name in names}

@@ -13,7 +13,7 @@ import numpy as np
 from app.jobs import JobState
 from app.recording import Recorded
 from app.requests import guidance_calls
-from app.views import Shot
+from app.views import Shot, UserError
 from pipelines.request import Request
 
 PIXELS = 13                        # pixels of a picture whose way is recorded
@@ -56,6 +56,16 @@ class Backend(Protocol):
     def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot: ...
     def measured(self, request: Request, rows: int, seconds: float) -> None: ...
+
+
+def finished(engine_job: Any) -> Any:
+    """What an engine's job came to. Raises UserError if it failed or was stopped."""
+    for event in engine_job.events():
+        if event.kind == "done":
+            return event.result
+        if event.kind in ("failed", "cancelled"):
+            raise UserError(event.error or "It was stopped.")
+    raise AssertionError("unreachable")
 
 
 def pixels_of(images: Any) -> np.ndarray:

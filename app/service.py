@@ -66,6 +66,7 @@ class Service:
         self._starting = threading.Lock()
         self._engine: Engine | None = None
         self._rates: dict[str, float] = {}                         # rows per second of a model's last run
+        self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
         self.grids = Grids(self._storage, self._models, self)
         self.reading = GridReading(self.grids, self._storage, paths.exports, self.bench)
         self.reproduction = Reproduction(self._storage, self._models, self.grids, self)
@@ -150,7 +151,7 @@ class Service:
                     job.change(status="stopped", note="Stopped before it began.")
                 else:
                     run()
-            except (UserError, WeightsError, StorageError) as error:
+            except (UserError, StorageError) as error:
                 job.change(status="failed", error=str(error))
             except Exception as error:
                 log.exception("job %s failed", job.id)
@@ -160,6 +161,7 @@ class Service:
                 job.change(status="failed", error="The job ended without a result; run it again.")
             try:
                 ended = "interrupted" if self._closing and job.status == "stopped" else job.status
+                job.on_end()
                 self._storage.finish_job(job.id, ended, job.error)
             except StorageError:
                 log.exception("the end of job %s could not be stored", job.id)
@@ -244,13 +246,13 @@ class Service:
 
     def pace(self, request: Request) -> float:
         """Seconds that a call for one picture takes in a full batch; measured at the first need of it."""
-        if request.model not in self._rates:
+        if request.model not in self._paces:
             short = replace(request, options=replace(request.options, steps=min(request.options.steps, PACE_STEPS)), count=PACE_ROWS)
             for _ in range(2):                                     # the first of a batch's size includes the warm-up
                 job = self.submit(short, priority=1)
-                job.result()
-                self.measured(request, job.stats.rows, job.stats.network)
-        return 1 / self._rates[request.model]
+                runners.finished(job)
+                self._paces[request.model] = job.stats.network / job.stats.rows
+        return self._paces[request.model]
 
     def reference(self, request: Request) -> Request:
         return registry.family(request.family).reference(request)
@@ -273,11 +275,14 @@ class Service:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
         engine = self.engine()
         needed = {model for job in self._jobs.all() if job.status in RUNNING for model in job.models}
-        loaded, fresh = self._residents.load(self._models.find(name), engine.nets, engine.device, needed)
-        if fresh:
-            self._storage.remember_model(loaded.sha256, family=loaded.entry.metadata["family"], name=name,
-                                         source=loaded.entry.source, parameters=loaded.entry.parameters)
-        return loaded
+        try:
+            loaded, fresh = self._residents.load(self._models.find(name), engine.nets, engine.device, needed)
+            if fresh:
+                self._storage.remember_model(loaded.sha256, family=loaded.entry.metadata["family"], name=name,
+                                             source=loaded.entry.source, parameters=loaded.entry.parameters)
+            return loaded
+        except (WeightsError, StorageError) as error:
+            raise UserError(str(error)) from error
 
     def engine(self) -> Engine:
         """The engine, started at the first need of it."""
@@ -292,7 +297,7 @@ class Service:
         """Import torch and load the first model, so that the first click does not wait for it."""
         try:
             self._load(self._models.first())
-        except (WeightsError, StorageError):
+        except (UserError, WeightsError, StorageError):
             log.exception("the first model could not be loaded")
 
     def environment(self) -> dict[str, str]:

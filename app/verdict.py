@@ -12,7 +12,8 @@ FEWEST = 6                         # seeds that must differ: five differ in the 
 NEAR = 0.9                         # of a budget: enough to belong to it (with 20 calls Heun can spend 19)
 BEST = {"error": "comes closest to the converged run", "accuracy": "draws most captions right"}
 
-Field = dict[str, tuple[float, ...]]           # what each sampler reaches with a budget, a value for each seed
+Values = dict[str, float]                      # of pictures, by name
+Field = dict[str, Values]                      # what each sampler reaches with a budget
 Leaders = tuple[tuple[str, ...], bool]         # the best samplers, () for all; True: no two are separated, False: none from the first
 
 
@@ -22,7 +23,8 @@ def verdict(points: Sequence[Point], quality: Quality | None = None) -> tuple[st
     A sampler is called best where the paired 95 % intervals separate it from every other that was measured with that budget.
     """
     quality = quality or measured(points)
-    lines = {name: {p.nfe: values(p, quality) for p in line if values(p, quality)} for name, line in joined(points).items()}
+    lines = {name: {p.nfe: dict(zip(p.pictures, values(p, quality), strict=True)) for p in line if values(p, quality)}
+             for name, line in joined(points, quality).items()}
     lines = {name: line for name, line in lines.items() if line}
     if len(lines) < 2:
         return ()
@@ -43,7 +45,7 @@ def verdict(points: Sequence[Point], quality: Quality | None = None) -> tuple[st
     return (f"For this model, {'; '.join(said)}.", *_absent(lines, fields))
 
 
-def _budgets(lines: dict[str, dict[float, tuple[float, ...]]]) -> list[tuple[float, Field]]:
+def _budgets(lines: dict[str, dict[float, Values]]) -> list[tuple[float, Field]]:
     """Budgets of calls with which at least two samplers were measured; each takes its point with most calls within the budget."""
     left = sorted({nfe for line in lines.values() for nfe in line}, reverse=True)
     found = []
@@ -59,18 +61,20 @@ def _budgets(lines: dict[str, dict[float, tuple[float, ...]]]) -> list[tuple[flo
 def _leaders(field: Field, quality: Quality) -> Leaders:
     """The best on average and those that are not separated from it."""
     sign = 1 if quality == "error" else -1
-    best = min(field, key=lambda name: sign * float(np.mean(field[name])))
+    best = min(field, key=lambda name: sign * float(np.mean(list(field[name].values()))))
     near = tuple(name for name in field if name == best or not separated(field[best], field[name]))
     if any(separated(field[a], field[b]) for a, b in combinations(near, 2)):
         return (best, *(name for name in near if name != best)), False
     return near if len(near) < max(3, len(field)) else (), True
 
 
-def separated(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether the paired interval of two samplers leaves zero out, and enough seeds differ at all."""
-    if len(a) != len(b) or np.count_nonzero(np.subtract(a, b)) < FEWEST:
+def separated(a: Values, b: Values) -> bool:
+    """Whether the paired interval of two samplers, over the pictures that both drew, leaves zero out, and enough of them differ at all."""
+    both = sorted(a.keys() & b.keys())
+    own, other = [a[name] for name in both], [b[name] for name in both]
+    if np.count_nonzero(np.subtract(own, other)) < FEWEST:
         return False
-    ends = paired_interval(a, b)
+    ends = paired_interval(own, other)
     return ends is not None and (ends[0] > 0 or ends[1] < 0)
 
 

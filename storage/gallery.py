@@ -24,7 +24,7 @@ class Cursor:
     def parse(cls, text: str) -> Cursor:
         """Raises StorageError for anything that `str(cursor)` did not write."""
         created, _, image_id = text.partition("-")
-        if not created.isdigit() or not image_id.isalnum():
+        if not (created.isascii() and created.isdigit() and len(created) < 19 and image_id.isalnum()):
             raise StorageError("The gallery could not go on from there; reload the page.")
         return cls(int(created), image_id)
 

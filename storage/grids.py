@@ -115,12 +115,6 @@ def place_cells(session: Session, grid_id: str, places: dict[str, Place], time: 
     return removed
 
 
-def clear_cell(session: Session, cell_id: str, time: int) -> None:
-    if session.get(Cell, cell_id) is None:
-        raise StorageError("That cell is not in the gallery; its grid may have been changed or removed, open the grid again.")
-    _release(session, [cell_id], time)
-
-
 def _release(session: Session, cell_ids: list[str], time: int) -> None:
     """Pictures go into the bin and leave their cells: restored from there, they are pictures without a grid."""
     session.execute(update(Image).where(Image.cell_id.in_(cell_ids))

@@ -126,23 +126,25 @@ class Storage:
         """values: any of name, note, status, rows, columns, layers, settings."""
         self._write(lambda session: grids.change(session, grid_id, values))
 
-    def add_cells(self, grid_id: str, cells: Iterable[tuple[int, int, int, dict[str, Any]]]) -> list[str]:
-        """Insert cells (layer, row, column, values as in `save_cell`) at once; returns their ids."""
-        return self._write(lambda session: grids.add_cells(session, grid_id, cells))
-
     def save_cell(self, grid_id: str, layer: int, row: int, column: int, **values: Any) -> str:
         """Insert or change the cell at a place; returns its id. values: status and settings always, and any of seconds, nfe,
         calls, ms_per_call, distance, metrics, reason, error."""
         return self._write(lambda session: grids.save_cell(session, grid_id, (layer, row, column), values))
 
-    def place_cells(self, grid_id: str, places: dict[str, grids.Place]) -> None:
-        """Move all named cells at once to their (layer, row, column). Cells that are not named are removed, their pictures
-        go into the bin."""
-        self._drop_snapshots(self._write(lambda session: grids.place_cells(session, grid_id, places, now())))
+    def lay_out(self, grid_id: str, places: dict[str, grids.Place], fresh: Iterable[tuple[int, int, int, dict[str, Any]]] = (),
+                **values: Any) -> list[str]:
+        """All at once: move named cells to their (layer, row, column), insert others (layer, row, column, values as in `save_cell`),
+        change the grid as in `change_grid`. Cells that are not named are removed, their pictures go into the bin.
 
-    def clear_cell(self, cell_id: str) -> None:
-        """Put the pictures of a cell that did not finish into the bin, so that it can be drawn again."""
-        self._write(lambda session: grids.clear_cell(session, cell_id, now()))
+        Returns the ids of the fresh cells.
+        """
+        def work(session: Session) -> tuple[list[str], list[str]]:
+            removed = grids.place_cells(session, grid_id, places, now())
+            grids.change(session, grid_id, values)
+            return removed, grids.add_cells(session, grid_id, fresh)
+        removed, ids = self._write(work)
+        self._drop_snapshots(removed)
+        return ids
 
     def grid(self, grid_id: str) -> GridRecord:
         return self._read(lambda session: grids.record(session, grid_id))

@@ -134,8 +134,9 @@ def fixed_options(text: str) -> dict[str, str]:
 
 def summary(check: GridCheck) -> str:
     """"9 cells · 9 images · 210 calls · ≈ 4 s"."""
-    parts = [f"{check.cells} cells", f"{check.images} images", f"{check.calls:,} calls"]
-    parts += [f"{check.references} converged run{'s' * (check.references != 1)} beside them"] if check.references else []
+    parts = [f"{check.cells} cells", f"{check.images} images"]
+    parts += ["calls as the seconds allow" if check.calls is None else f"{check.calls:,} calls"]
+    parts += [f"{check.reference_calls:,} for {check.references} converged run{'s' * (check.references != 1)}"] if check.references else []
     parts += [f"≈ {check.seconds:.0f} s"] if check.seconds else []
     parts += [f"{check.empty} cell{'s stay' if check.empty != 1 else ' stays'} empty: {check.reason}"] if check.empty else []
     return " · ".join([*parts, *check.notes])
@@ -214,8 +215,7 @@ def compare_tab(service: Service) -> CompareTab:
         try:
             if not current:
                 raise BadInput("There is no grid to extend yet; press Compare first.")
-            made = asked(*values)
-            return json.dumps({"grid": service.grids.extend(current, made.x, made.y, made.z), "again": time.time_ns()}), gr.skip()
+            return json.dumps({"grid": service.grids.extend(current, asked(*values)), "again": time.time_ns()}), gr.skip()
         except UserError as error:
             return gr.skip(), json.dumps({"error": str(error)})
 

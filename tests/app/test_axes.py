@@ -15,6 +15,7 @@ from app.requests import face_of, nfe_of
 from app.views import Ask, BadInput, GridAsk
 from pipelines import registry
 from pipelines.options import build, options_of
+from pipelines.registry import family
 from pipelines.request import Request
 from tests.tiny import tiny_diffusion
 from weights.load import save
@@ -115,7 +116,7 @@ def test_models_prompts_and_layers() -> None:
     assert [(s.z, s.y, s.x) for s in found.spots] == [(z, y, x) for z in (0, 1) for y in (0, 1) for x in (0, 1)]
     last = request(found.spots[-1])
     assert (last.family, last.model, last.prompt, last.seed) == ("flow", "shapes-flow", "a cross, blue", 2)
-    assert found.label(found.spots[-1]) == "seed 2, a cross, blue, " + found.x.labels[1] and found.index(1, 1, 1) == 7
+    assert (found.z.labels, found.y.labels) == (("seed 1", "seed 2"), ("a red star", "a cross, blue"))
 
 
 @pytest.mark.parametrize("budget", [2, 7, 20, 50])
@@ -151,7 +152,18 @@ def test_size_and_cost_are_limited_and_counted() -> None:
     with pytest.raises(BadInput, match="varies each thing"):
         plan("steps=5", "nfe=10")
     found = plan("steps=5,10", "seed=1-3(+1)")
-    assert evaluations(found) == {"shapes-diffusion": 3 * 2 * 15} and targets(found) == 3
+    assert evaluations(found.requests) == {"shapes-diffusion": 3 * 2 * 15} and len(targets(found, family("diffusion").reference)) == 3
+
+
+@pytest.mark.parametrize("text", ["eta=0-1e5000(+1)", f"seed=1-{'9' * 5000}", f"seed=1-5[{'9' * 5000}]", "eta=0-1e999999999(+1)", "seed=²"])
+def test_numbers_beyond_measure_are_a_sentence(text: str) -> None:
+    with pytest.raises(BadInput):
+        plan(text)
+
+
+def test_a_family_that_is_none_is_said_whatever_the_other_axes_are() -> None:
+    with pytest.raises(BadInput, match="There is no family"):
+        plan("model=shapes-flow", "family=bogus")
 
 
 def test_training_steps_are_the_models_that_a_run_kept(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 import numpy as np
@@ -14,6 +14,10 @@ from app.charts import Point, chart_of, interval, measured_order, order_text, pa
 from app.verdict import separated, verdict
 
 STEPS = (4, 8, 16, 32, 64, 128)
+
+
+def named(values: Iterable[float]) -> dict[str, float]:
+    return {str(k): float(value) for k, value in enumerate(values)}
 
 
 def euler(h: float) -> float:
@@ -80,19 +84,20 @@ def test_pairs_separate_where_seeds_differ_more_than_samplers() -> None:
     assert own is not None and other is not None and own[1] > other[0]                   # unpaired intervals overlap
     ends = paired_interval(a, b)
     assert ends is not None and ends[0] < -0.05 < ends[1] < 0
-    assert separated(list(a), list(b))
+    assert separated(named(a), named(b))
 
 
 def test_too_few_differing_seeds_never_separate() -> None:
-    assert not separated([0.1] * 5, [0.2] * 5)
-    assert separated([0.1] * 6, [0.2] * 6)
-    assert not separated([1.0] * 40, [0.0] * 4 + [1.0] * 36)                             # 40 of 40 against 36 of 40
-    assert not separated([0.1] * 8, [0.2] * 9)                                           # not the same seeds
+    assert not separated(named([0.1] * 5), named([0.2] * 5))
+    assert separated(named([0.1] * 6), named([0.2] * 6))
+    assert not separated(named([1.0] * 40), named([0.0] * 4 + [1.0] * 36))                             # 40 of 40 against 36 of 40
+    other = {f"other {name}": value for name, value in named([0.2] * 9).items()}
+    assert not separated(named([0.1] * 9), other)                                        # not the same seeds
 
 
 def test_equal_samplers_are_seldom_separated() -> None:
     rng = np.random.default_rng(3)
-    assert sum(separated(*rng.normal(0.3, 0.1, (2, 8)).tolist()) for _ in range(400)) <= 32
+    assert sum(separated(*map(named, rng.normal(0.3, 0.1, (2, 8)).tolist())) for _ in range(400)) <= 32
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
@@ -199,3 +204,13 @@ def test_points_at_equal_calls_are_one() -> None:
     points = [Point("DDIM", 10, 1.0, (0.1,)), Point("DDIM", 10, 2.0, (0.3, 0.2)), Point("DDIM", 5, 1.0, (0.5,))]
     line, = chart_of(points, "error").series
     assert line.xs == (5, 10) and line.ys == pytest.approx((0.5, 0.2)) and line.counts == (1, 3) and line.seconds == (1.0, 1.5)
+
+
+def test_a_picture_drawn_twice_counts_once() -> None:
+    rng = np.random.default_rng(0)
+    seeds = ("1", "2", "3")
+    points = [Point(name, 19, 1.0, tuple((mean + 0.01 * rng.random(3)).tolist()), pictures=seeds)
+              for name, mean in (("A", 0.1), ("B", 0.3))]
+    assert verdict(points) == verdict(points + points) == ("3 seeds cannot separate samplers; take 6 or more.",)
+    (line,) = chart_of(points[:1] * 3, "error").series
+    assert line.counts == (3,)

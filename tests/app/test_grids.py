@@ -11,13 +11,14 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from app import grid_export, reproduce
+from app import grid_export, jobs, reproduce
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
@@ -113,12 +114,16 @@ def test_after_this_cell_lets_the_running_ones_end(service: Service, monkeypatch
 def test_a_grid_grows_without_drawing_again(service: Service) -> None:
     grid, view = drawn(service, asked("steps=1,3", "sampler=ddim"))
     before = [cell["images"] for cell in view["cells"]]
-    service.grids.extend(grid, "steps=1,2,3", "sampler=heun,ddim", "")
+    service.grids.extend(grid, replace(service.grids.asked(grid), x="steps=1,2,3", y="sampler=heun,ddim"))
     view = ended(service, grid)
     assert view["status"] == "done" and view["total"] == 6 and view["x"]["labels"] == ["1 step", "2 steps", "3 steps"]
     assert [view["cells"][3]["images"], view["cells"][5]["images"]] == before
-    with pytest.raises(BadInput, match="give it other values"):
-        service.grids.extend(grid, "seed=1,2", "sampler=ddim", "")
+    for less in ({"x": "steps=1,2"}, {"x": "seed=1,2"}, {"ask": replace(service.grids.asked(grid).ask, prompt="a cross")}):
+        with pytest.raises(BadInput, match="would be lost"):
+            service.grids.extend(grid, replace(service.grids.asked(grid), **less))
+    service.grids.delete(grid)
+    with pytest.raises(UserError, match="in the bin"):
+        service.grids.resume(grid)
 
 
 def test_a_failed_cell_says_why_and_is_tried_again_when_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +153,36 @@ def test_an_axis_without_effect_is_pointed_out_with_its_reason(service: Service)
     _, view = drawn(service, asked("eta=0,1", "sampler=ddim,euler", options={"steps": 2}))
     assert [cell["status"] for cell in view["cells"]] == ["done", "done", "empty", "empty"]
     assert view["cells"][2]["reason"] == "Euler has no eta." and view["total"] == 2 and not view["cells"][1].get("same_as")
+
+
+def test_many_grids_run_and_none_is_forgotten(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_WAITING", 11)
+    running = [service.grids.start(asked("steps=200", "seed=1,2")) for _ in range(11)]
+    with pytest.raises(UserError, match="is the most that are accepted"):
+        service.grids.start(asked("steps=200", name="too many"))
+    assert service.grids.list("too many")["items"][0]["status"] == "stopped"        # and can be resumed
+    assert all(service.grids.view(grid)["status"] in RUNNING for grid in running)
+    for grid in running:
+        service.grids.stop(grid)
+    assert {ended(service, grid)["status"] for grid in running} == {"stopped"}
+    deadline = time.monotonic() + 10
+    while {g["status"] for g in service.grids.list()["items"]} != {"stopped"}:      # those that never began too
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_grid_of_earlier_times_is_read_and_goes_on(service: Service) -> None:
+    ask = {"family": "diffusion", "model": "shapes-diffusion", "prompt": "a red star", "negative_prompt": "", "guidance_scale": 1.0,
+           "seed": 3, "count": 1, "samplers": ["ddim", "heun"], "columns": [1, 2]}
+    storage = service._storage
+    grid = storage.start_grid(storage.start_job("compare", "diffusion", {}), rows=["DDIM", "Heun"], columns=["1 step", "2 steps"],
+                              layers=[""], settings=ask, name="old")
+    storage.save_cell(grid, 0, 1, 0, status="done", settings={}, nfe=2, seconds=0.1)
+    storage.change_grid(grid, status="stopped")
+    view = service.grids.view(grid)
+    assert [cell["status"] for cell in view["cells"]] == ["stopped", "stopped", "done", "stopped"]
+    assert view["y"]["labels"] == ["DDIM", "Heun"]
+    assert service.grids.asked(grid).y == "sampler=ddim,heun" and service.reading.export(grid, "csv").exists()
 
 
 def test_names_notes_search_bin_and_what_is_not_there(service: Service) -> None:

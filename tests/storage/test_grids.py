@@ -56,10 +56,10 @@ def test_cells_come_back_in_reading_order_with_all_that_was_measured(storage: St
 
 def test_many_cells_are_added_at_once_or_none(storage: Storage, start: Callable[..., str]) -> None:
     grid = start()
-    ids = storage.add_cells(grid, [(0, row, column, {"status": "waiting", "settings": {}}) for row in range(2) for column in range(2)])
+    ids = storage.lay_out(grid, {}, [(0, row, column, {"status": "waiting", "settings": {}}) for row in range(2) for column in range(2)])
     assert list(places(storage, grid)) == ids
     with pytest.raises(StorageError, match="could not be written"):
-        storage.add_cells(grid, [(1, 0, 0, {"status": "waiting", "settings": {}}), (0, 0, 0, {"status": "waiting", "settings": {}})])
+        storage.lay_out(grid, {}, [(1, 0, 0, {"status": "waiting", "settings": {}})] * 2)
     assert list(places(storage, grid)) == ids
 
 
@@ -75,8 +75,8 @@ def test_a_grid_is_changed_and_only_where_it_may_be(storage: Storage, start: Cal
 
 
 def test_what_is_not_there_is_a_sentence(storage: Storage) -> None:
-    for call in (storage.grid, storage.change_grid, storage.delete_grid, storage.restore_grid, storage.clear_cell,
-                 lambda name: storage.place_cells(name, {})):
+    for call in (storage.grid, storage.change_grid, storage.delete_grid, storage.restore_grid,
+                 lambda name: storage.lay_out(name, {})):
         with pytest.raises(StorageError, match="not in the gallery"):
             call("nothing")
 
@@ -87,7 +87,7 @@ def test_cells_change_places_and_those_not_named_leave(storage: Storage, start: 
     kept, thrown = storage.save_image(picture(cell_id=a)).id, storage.save_image(picture(cell_id=d)).id
     storage.snapshots.put(d, b"snapshot")
     moved = {a: (0, 0, 1), b: (0, 0, 0), c: (1, 0, 2)}                         # a and b swap
-    storage.place_cells(grid, moved)
+    storage.lay_out(grid, moved)
     assert places(storage, grid) == moved
     assert not storage.image(kept).deleted and storage.image(thrown).deleted and not storage.snapshots.has(d)
     storage.restore([thrown])
@@ -100,18 +100,8 @@ def test_an_impossible_move_changes_nothing(storage: Storage, start: Callable[..
     before = places(storage, grid)
     for impossible in ({a: (0, 0, 0), b: (0, 0, 0)}, {a: (0, 0, 1), "nothing": (0, 0, 0)}):
         with pytest.raises(StorageError, match="could not be moved"):
-            storage.place_cells(grid, impossible)
+            storage.lay_out(grid, impossible)
     assert places(storage, grid) == before
-
-
-def test_a_cleared_cell_is_drawn_again_without_doubles(storage: Storage, start: Callable[..., str], picture: Make) -> None:
-    cell = storage.save_cell(grid := start(), 0, 0, 0, status="stopped", settings={})
-    half = storage.save_image(picture(cell_id=cell)).id
-    storage.clear_cell(cell)
-    assert storage.image(half).deleted
-    again = storage.save_image(picture(cell_id=cell)).id
-    storage.restore([half])
-    assert storage.grid(grid).cells[0].image_ids == (again,)
 
 
 def test_two_hundred_grids_of_few_moments_are_paged_without_loss(storage: Storage, start: Callable[..., str]) -> None:
@@ -222,7 +212,7 @@ def test_only_what_ran_is_interrupted_and_only_by_the_first_opener(tmp_path: Pat
     job = first.start_job("compare", "diffusion", {})
     grid, done = (first.start_grid(job, rows=[""], columns=["1", "2"], layers=[""], settings={}) for _ in range(2))
     first.change_grid(done, status="done")
-    first.add_cells(grid, [(0, 0, k, {"status": status, "settings": {}}) for k, status in enumerate(("running", "waiting", "done"))])
+    first.lay_out(grid, {}, [(0, 0, k, {"status": status, "settings": {}}) for k, status in enumerate(("running", "waiting", "done"))])
     second = Storage(tmp_path)
     assert second.grid(grid).status == "running" and second.grid(grid).cells[0].status == "running"
     second.close()

@@ -156,7 +156,7 @@ sx.kinds.compare = (root, props, trigger) => {
     const numbers = next.cells.map((cell) => cell.i);
     grid.changed(numbers);
     panel.changed(numbers);
-    charts.set(view);
+    charts.set(view, cells.filter((cell) => cell.distance != null).length);
     status();
   };
 

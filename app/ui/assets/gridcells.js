@@ -13,7 +13,7 @@ sx.facts = {
   all: (cell) => [
     ["Status", cell.status], ["Calls", cell.nfe?.toLocaleString("en")], ["Time", cell.seconds == null ? null : sx.seconds(cell.seconds)],
     ["Per call", cell.ms_per_call == null ? null : `${cell.ms_per_call.toFixed(1)} ms`],
-    ["Peak memory", cell.peak_bytes == null ? null : sx.facts.bytes(cell.peak_bytes)],
+    ["Memory held by the program, at most", cell.peak_bytes == null ? null : sx.facts.bytes(cell.peak_bytes)],
     ["Distance", cell.distance?.toFixed(4)], ["SSIM", cell.ssim?.toFixed(3)],
     ["Caption right", cell.accuracy ? sx.facts.accuracy(cell.accuracy) : null],
     ["Same pixels as", cell.same_as], ["Note", cell.note], ["Reason", cell.reason], ["Error", cell.error],

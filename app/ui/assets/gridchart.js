@@ -10,7 +10,7 @@ sx.gridChart = () => {
   });
   const node = sx.el("details", {class: "sx-grid-chart", ontoggle: () => draw()}, sx.el("summary", {}, "Charts"),
     sx.el("div", {class: "sx-row"}, ...choices, small("Fréchet distance", () => distance())), plot, says, far);
-  let id = null, what = "error", done = -1, drawn = "", asked = 0, chosen = false;
+  let id = null, what = "error", done = -1, distances = 0, drawn = "", asked = 0, chosen = false;
 
   const draw = async () => {
     for (const button of choices) button.setAttribute("aria-pressed", String(button.dataset.kind === what));
@@ -37,10 +37,13 @@ sx.gridChart = () => {
   };
   return {
     node,
-    set(view) {
+    set(view, measured) {
       if (view.id !== id) { chosen = false; what = "error"; far.textContent = ""; }
+      const more = measured !== distances && !sx.running(view.status);
+      distances = measured;
       const wait = sx.running(view.status) && view.done - done < Math.max(1, view.total / 10) && view.id === id;
       id = view.id;
+      if (more) drawn = "";
       if (!wait) { done = view.done; draw(); }
     },
   };

@@ -194,7 +194,11 @@ sx.gridPanel = (source) => {
       settings();
     },
     // Some cells changed; those that are shown are drawn again.
-    changed(numbers) { if (!node.hidden && pair.some((i) => numbers.includes(i))) load(); },
+    changed(numbers) {
+      if (node.hidden || !pair.some((i) => numbers.includes(i))) return;
+      again.disabled = !source.cell(pair[0]).images?.length;
+      load();
+    },
     // Whether the panel used the key.
     key(event) {
       if (node.hidden || mode !== "blink" || event.key !== " " || event.target.closest("button, input, textarea, select, a")) return false;
