@@ -30,7 +30,8 @@ OWN = {o.name: o for o in (
 )}
 BUDGETS = ("nfe", "seconds")
 _NUMBER = r"-?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:e-?\d{1,2})?"
-_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?", re.IGNORECASE | re.ASCII)
+_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?",
+                    re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)

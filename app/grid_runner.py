@@ -17,7 +17,8 @@ from app.runners import Backend, Drawn, drawn_of, pixels_of
 from app.views import UserError
 from pipelines.request import Request
 
-PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell
+PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell,
+PREVIEW_PAUSE = 0.03               # and between those of all cells: pictures to look at must not hold up the networks
 WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
 STOP = "stop"
 EXACT = 16                         # rows of every batch of an exactly repeatable grid
@@ -177,7 +178,7 @@ class GridRun:
         for step, cell in self.wanted.get(i, ()):
             if preview.step == -(-step * preview.total // longest):      # a step may be shown by several previews
                 self._snapshot(cell, step, longest, preview)
-        if now - self.shown.get(i, 0.0) > PREVIEW_SECONDS:
+        if i in self.live.visible and now - self.shown.get(i, 0.0) > max(PREVIEW_SECONDS, PREVIEW_PAUSE * len(self.active)):
             self.shown[i] = now
             self.held[i] = max(self.backend.held_bytes(), self.held.get(i, 0))
             self.live.show(i, pixels_of(preview.x0))

@@ -62,6 +62,7 @@ class LiveGrid:
     draining: bool = False                   # nothing new begins
     versions: list[int] = field(default_factory=list)           # of the job, when a cell last changed
     previews: dict[int, np.ndarray] = field(default_factory=dict)
+    visible: frozenset[int] = frozenset()    # cells that a page shows at the moment; others need no previews
 
     def __post_init__(self) -> None:
         self.versions = [0] * len(self.cells)
@@ -105,11 +106,12 @@ class LiveGrid:
         """What the page draws: cells that changed since it looked, previews of those that it shows."""
         with self.job.lock:
             job, total = self.job, len(self.cells) - self.counted("empty")
+            self.visible = frozenset(visible)
             if seen == job.version:
                 return {"version": job.version, "status": job.status}
-            seen, looked = seen if seen < job.version else -1, set(visible)
+            seen = seen if seen < job.version else -1
             changed = [i for i, version in enumerate(self.versions) if version > seen or seen < 0]
-            previews = {i: self.previews[i] for i in changed if i in looked and i in self.previews}
+            previews = {i: self.previews[i] for i in changed if i in self.visible and i in self.previews}
             view = job.view()
             found: dict[str, Any] = {
                 "id": self.id, "job": job.id, "version": job.version, "status": job.status, "name": self.name, "note": self.note,
