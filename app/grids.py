@@ -56,7 +56,7 @@ class Grids:
         self._storage, self._models, self._desk = storage, models, desk
         self.keeper = Keeper(storage)
         self._live: dict[str, LiveGrid] = {}                       # that this process draws, and the last that it drew
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()                             # one grid begins or goes on at a time
 
     def check(self, asked: GridAsk) -> GridCheck:
         """Check a comparison without running it; a budget in seconds becomes calls only when it starts."""
@@ -82,28 +82,31 @@ class Grids:
 
     def resume(self, grid_id: str, retry: bool = False) -> str:
         """Draw the cells that are not done, as they were to be when the grid began; retry: those that failed too. Returns its id."""
-        record = self._free(grid_id)
-        kept = {i: cell for i, cell in enumerate(cells_of(record)) if cell.status == "done" or (cell.status == "failed" and not retry)}
-        return self._go_on(record, plan_of(record), kept)
+        with self._lock:
+            record = self._free(grid_id)
+            ended = ("done",) if retry else ("done", "failed")
+            kept = {i: cell for i, cell in enumerate(cells_of(record)) if cell.status in ended}
+            return self._go_on(record, plan_of(record), kept)
 
     def extend(self, grid_id: str, asked: GridAsk) -> str:
         """Draw a grid further with more values on its axes; cells that are done stay as they are. Returns its id.
 
         Raises BadInput if one of them would be lost.
         """
-        record = self._free(grid_id)
-        plan, done = self._plan(asked), dict[str, list[CellState]]()
-        for cell in cells_of(record):
-            if cell.status == "done":
-                done.setdefault(key_of(cell.settings), []).append(cell)
-        kept = {}
-        for i, spot in enumerate(plan.spots):
-            if spot.request is not None and (same := done.get(key_of(settings_of(spot.request)))):
-                kept[i] = same.pop(0)
-        if lost := sum(len(cells) for cells in done.values()):
-            raise BadInput(f"{lost} finished cell{'s' * (lost != 1)} of that grid would be lost, since the settings or values above leave "
-                           "them out; press Use its settings and add to its values, or begin a new grid.")
-        return self._go_on(record, plan, kept)
+        with self._lock:
+            record = self._free(grid_id)
+            plan, done = self._plan(asked), dict[str, list[CellState]]()
+            for cell in cells_of(record):
+                if cell.status == "done":
+                    done.setdefault(key_of(cell.settings), []).append(cell)
+            kept = {}
+            for i, spot in enumerate(plan.spots):
+                if spot.request is not None and (same := done.get(key_of(settings_of(spot.request)))):
+                    kept[i] = same.pop(0)
+            if lost := sum(len(cells) for cells in done.values()):
+                raise BadInput(f"{lost} finished cell{'s' * (lost != 1)} of that grid would be lost, since the settings or values above "
+                               "leave them out; press Use its settings and add to its values, or begin a new grid.")
+            return self._go_on(record, plan, kept)
 
     def _free(self, grid_id: str) -> GridRecord:
         """A stored grid that nothing draws and that is not in the bin. Raises UserError."""

@@ -158,7 +158,7 @@ def test_a_picture_of_ones_own(run: Run, tmp_path: Path) -> None:
 
 def test_unknown_family_and_bad_grids(run: Run) -> None:
     assert "There is no family 'magic'; there are diffusion" in run("sample", "magic", "--prompt", "a")[2]
-    for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-1000(+1)", "at most 900"), ("", "could not")):
+    for steps, sentence in (("x", "could not be read"), ("9-5(+1)", "empty"), ("1-5000(+1)", "at most 1,000"), ("", "says no values")):
         code, _, error = run("compare", "diffusion", "--prompt", "a", "--sampler", "ddim", f"--steps={steps}")
         assert code == 2 and sentence in error, error
 
