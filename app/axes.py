@@ -103,7 +103,9 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         prompts = list(dict.fromkeys(part.strip() for part in written.split("|") if part.strip()))
         return prompts, prompts
     if name == "training" and written == ALL:
-        written = ",".join(m.name.partition("@")[2] for m in models if "@" in m.name and m.family in families) or "none"
+        written = ",".join(m.name.partition("@")[2] for m in models if "@" in m.name and m.family in families)
+        if not written:
+            raise BadInput("No run has kept weights on its way; train one with --keep N first.")
     first = options[0]
     if first.choices:
         found = _named(written, tuple(dict.fromkeys(c for o in options for c in o.choices)), first.label.lower())

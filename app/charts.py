@@ -57,12 +57,11 @@ class Chart:
     y_log: bool
     series: tuple[Series, ...]
     front: tuple[tuple[float, float], ...]     # Pareto front (x, y) from left to right; empty but for time
-    verdict: tuple[str, ...]                   # sentences
+    verdict: tuple[str, ...] = ()              # sentences, see `verdict`
 
 
 def chart_of(points: Sequence[Point], what: What) -> Chart:
     """error: distance against calls; accuracy: share right against calls; time: quality (see `measured`) against seconds."""
-    from app.verdict import verdict  # which reads points of this module
     quality = measured(points) if what == "time" else what
     series = []
     for colour, (name, line) in enumerate(joined(points, quality).items()):
@@ -74,7 +73,7 @@ def chart_of(points: Sequence[Point], what: What) -> Chart:
         sign = 1 if quality == "accuracy" else -1
         front = tuple(dict.fromkeys(spots[i] for i in pareto([(x, sign * y) for x, y in spots])))
     return Chart(what, quality, "seconds a picture" if what == "time" else "calls a picture", Y_TITLES[quality], True,
-                 quality == "error", tuple(series), front, verdict(points, quality))
+                 quality == "error", tuple(series), front)
 
 
 def _series(name: str, colour: int, line: list[Point], what: What, quality: Quality) -> Series:

@@ -13,7 +13,7 @@ from typing import Any
 
 from app import cli_compare
 from app.paths import open_paths
-from app.terminal import bar, copy, folder, picture, show
+from app.terminal import bar, copy, folder, follow, picture, show
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
 from pipelines.options import options_of
@@ -149,25 +149,6 @@ def _service(args: argparse.Namespace) -> Any:
     return Service(open_paths(args.data))
 
 
-def _wait(service: Any, job_id: str) -> Any:
-    """Follow a job to its end. Raises UserError if it failed."""
-    try:
-        while True:
-            view = service.wait(job_id, 0.1)
-            bar(view.step, view.total, view.note)
-            if view.status not in ("waiting", "loading", "running"):
-                break
-    except KeyboardInterrupt:
-        service.stop(job_id)
-        view = service.wait(job_id)
-        print("\nStopped.", file=sys.stderr)
-    if view.note:
-        print(view.note, file=sys.stderr)
-    if view.status == "failed":
-        raise UserError(view.error or "The job failed.")
-    return view
-
-
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
@@ -175,7 +156,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
         if args.picture:
             source = service.keep_source(replace(ask, options={}), picture(args.picture))      # options may ask for the source
             ask = replace(ask, options=ask.options | {"source": source})
-        view = _wait(service, service.generate(ask))
+        view = follow(service, service.generate(ask))
         images = []
         for shot in view.shots:
             path = Path(shot.path)

@@ -3,17 +3,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.grid_export import ENDINGS
-from app.jobs import RUNNING
 from app.live import AXES
 from app.requests import face_of
-from app.terminal import bar, copy, folder
-from app.views import Ask, BadInput, GridAsk, UserError
+from app.terminal import copy, folder, follow
+from app.views import Ask, BadInput, GridAsk
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -55,40 +53,32 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
             raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; the ending of {path} says none of them.")
         folder(str(path.parent))
     if args.resume:
-        given = {axis: getattr(args, axis) for axis in AXES if getattr(args, axis)}
-        ignored = [flag for flag in ("family", "prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance",
-                                     "name") if getattr(args, flag)] + (["retry"] if given and args.retry else [])
-        if ignored:
-            raise BadInput(f"A grid that goes on keeps its settings; leave out {', '.join(ignored)} beside --resume{' --x' * bool(given)}.")
-        grid = service.grids.extend(args.resume, replace(service.grids.asked(args.resume), **given)) if given \
-            else service.grids.resume(args.resume, args.retry)
+        grid = _go_on(args, service)
     elif ask is None:
         raise BadInput("Name the family and the prompt of a grid, or one to go on with by --resume ID.")
     else:
         grid = service.grids.start(grid_ask(args, ask))
-    view = _follow(service, grid)
+    view = follow(service, service.grids.view(grid)["job"])
+    if view.status == "stopped":
+        print(f"Go on with: launch.py compare --resume {grid}", file=sys.stderr)
     written = []
     for path in files:
         made = service.reading.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
         written.append(str(copy(made, path.with_suffix(made.suffix))))
-    if view["status"] == "failed":
-        raise UserError(view["error"] or "The grid failed.")
-    return {"grid_id": grid, "status": view["status"], "cells": service.reading.table(grid), "files": written}
+    hidden = () if args.json else ("settings", "errors", "images", "snapshot")               # too long for a line
+    cells = [{name: value for name, value in cell.items() if name not in hidden} for cell in service.reading.table(grid)]
+    return {"grid_id": grid, "status": view.status, "cells": cells, "files": written}
 
 
-def _follow(service: Any, grid: str) -> dict[str, Any]:
-    """Show how a grid fills until it ends; Ctrl-C stops it and keeps what there is."""
-    try:
-        while (view := service.grids.view(grid))["status"] in RUNNING:
-            bar(view["done"], view["total"], view["message"])
-            time.sleep(0.1)
-    except KeyboardInterrupt:
-        service.grids.stop(grid)
-        while service.grids.view(grid)["status"] in RUNNING:
-            time.sleep(0.05)
-        view = service.grids.view(grid)
-        print(f"\nStopped; go on with: launch.py compare --resume {grid}", file=sys.stderr)
-    bar(view["done"], view["total"], "")
-    if view["message"]:
-        print(view["message"], file=sys.stderr)
-    return view
+KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance", "name")
+
+
+def _go_on(args: argparse.Namespace, service: Any) -> str:
+    """The grid of --resume, drawn further. Raises BadInput for a flag that would change what it is."""
+    given = {axis: getattr(args, axis) for axis in AXES if getattr(args, axis)}
+    others = [flag for flag in vars(args) if flag in KEPT or flag.startswith("option_") or (flag == "retry" and given)]
+    if ignored := [flag.removeprefix("option_") for flag in others if getattr(args, flag)]:
+        raise BadInput(f"A grid that goes on keeps its settings; leave out {', '.join(ignored)} beside --resume.")
+    if given:
+        return service.grids.extend(args.resume, replace(service.grids.asked(args.resume), **given))
+    return service.grids.resume(args.resume, args.retry)

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.charts import LEVEL, Point, What, chart_of
 from app.live import LiveGrid
+from app.verdict import verdict
 from app.views import BadInput, UserError
 from pipelines import registry
 
@@ -42,9 +43,8 @@ def points_of(live: LiveGrid) -> list[Point]:
     for i, name in lines_of(live):
         cell = live.cells[i]
         errors = () if apart else tuple(cell.metrics.get("errors", ()))
-        right, pictures = tuple(cell.metrics.get("right", ())), tuple(pictures_of(cell.settings))
-        points += [Point(name, float(cell.nfe or 0), float(cell.seconds or 0) / live.count, errors, (), pictures if errors else ()),
-                   Point(name, float(cell.nfe or 0), float(cell.seconds or 0) / live.count, (), right, pictures if right else ())]
+        points.append(Point(name, float(cell.nfe or 0), float(cell.seconds or 0) / live.count, errors, tuple(cell.metrics.get("right", ())),
+                            tuple(pictures_of(cell.settings))))
     return points
 
 
@@ -55,12 +55,13 @@ def pictures_of(settings: dict[str, Any]) -> list[str]:
 
 
 def chart(live: LiveGrid, what: str) -> dict[str, Any]:
-    """What the page draws; the verdict speaks of samplers, so it is left out where something else varies. Raises BadInput."""
+    """What the page draws; the verdict speaks of samplers, so there is none where something else varies. Raises BadInput."""
     if what not in KINDS:
         raise BadInput(f"A chart shows {', '.join(KINDS)}; you asked for {what[:20]!r}.")
-    made = chart_of(points_of(live), cast(What, what))
+    points = points_of(live)
+    made = chart_of(points, cast(What, what))
     others = {axis["name"] for axis in live.axes.values()} - {"", "sampler", *POOLED, *SPENT}
-    return asdict(made if not others else replace(made, verdict=()))
+    return asdict(made if others else replace(made, verdict=verdict(points, made.quality)))
 
 
 def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[str, Any]]:

@@ -7,9 +7,11 @@ import io
 import json
 import math
 import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,7 @@ def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path
             for row, label in enumerate(y["labels"]):
                 file.write(f"<tr><th>{html.escape(label)}</th>")
                 for column in range(len(x["labels"])):
-                    i = (layer * len(y["labels"]) + row) * len(x["labels"]) + column
+                    i = live.index(layer, row, column)
                     pictures = "".join(f'<img src="{data_url(picture)}" alt="">' for picture in _pictures(live, i, storage))
                     flags = "".join(f"<br><span class=flag>{html.escape(text)}</span>" for text in _flags(live, i))
                     file.write(f"<td>{pictures}<br>{html.escape(caption(live, i))}{flags}</td>")
@@ -156,13 +158,30 @@ def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path)
     return path
 
 
+@cache
+def _letter(letter: str) -> str:
+    """The letter, or how it is written in those that Pillow's own font knows."""
+    font = ImageFont.load_default(15)
+    if bytes(font.getmask(letter)) != bytes(font.getmask("\uffff")):
+        return letter
+    name = unicodedata.name(letter, "")
+    if name.startswith("GREEK"):
+        return name.split()[-1].lower()
+    return "x" if letter == "×" else "" if unicodedata.combining(letter) else "?"
+
+
+def _text(text: str) -> str:
+    return "".join(map(_letter, text))
+
+
 def _sizes(live: LiveGrid) -> tuple[int, int, int]:
     """(width and height of a cell, width of the rows' labels) in pixels."""
     font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    captions = max(small.getlength(caption(live, i)) for i in range(len(live.cells)))
+    captions = max(small.getlength(_text(caption(live, i))) for i in range(len(live.cells)))
     (across, lines), side = _block(live), live.size * SCALE + 2
     width = int(max(across * side, min(captions, 4 * side))) + MARGIN
-    return width, lines * side + CAPTION + MARGIN, int(min(600, max(font.getlength(label) for label in live.axes["y"]["labels"]))) + 24
+    names = max(font.getlength(_text(label)) for label in live.axes["y"]["labels"])
+    return width, lines * side + CAPTION + MARGIN, int(min(600, names)) + 24
 
 
 def _tiles(live: LiveGrid) -> Iterator[tuple[int, range, range]]:
@@ -181,17 +200,17 @@ def _tile(live: LiveGrid, storage: Storage, layer: int, rows: range, columns: ra
     (width, height, left), across, side = _sizes(live), _block(live)[0], live.size * SCALE + 2
     sheet = Image.new("RGB", (left + width * len(columns) + MARGIN, 2 * HEAD + height * len(rows)), "#ffffff")
     draw, z = ImageDraw.Draw(sheet), live.axes["z"]["labels"][layer]
-    draw.text((MARGIN, 10), f"{live.name} · {z}" if z else live.name, "#334155", font)
+    draw.text((MARGIN, 10), _text(f"{live.name} · {z}" if z else live.name), "#334155", font)
     for c, column in enumerate(columns):
-        draw.text((left + c * width, HEAD), live.axes["x"]["labels"][column][:60], "#0f172a", font)
+        draw.text((left + c * width, HEAD), _text(live.axes["x"]["labels"][column][:60]), "#0f172a", font)
     for r, row in enumerate(rows):
         top = 2 * HEAD - 12 + r * height
-        draw.text((MARGIN, top + live.size * SCALE // 2 - 8), live.axes["y"]["labels"][row][:80], "#0f172a", font)
+        draw.text((MARGIN, top + live.size * SCALE // 2 - 8), _text(live.axes["y"]["labels"][row][:80]), "#0f172a", font)
         for c, column in enumerate(columns):
-            i = (layer * len(live.axes["y"]["labels"]) + row) * len(live.axes["x"]["labels"]) + column
+            i = live.index(layer, row, column)
             for k, picture in enumerate(_pictures(live, i, storage)):
                 image = Image.fromarray(picture)
                 big = image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.NEAREST)
                 sheet.paste(big, (left + c * width + k % across * side, top + k // across * side))
-            draw.text((left + c * width, top + height - CAPTION - MARGIN + 2), caption(live, i), "#64748b", small)
+            draw.text((left + c * width, top + height - CAPTION - MARGIN + 2), _text(caption(live, i)), "#64748b", small)
     return sheet

@@ -15,12 +15,14 @@ from storage import Storage, StorageError
 
 
 @contextmanager
-def _said() -> Iterator[None]:
-    """What goes wrong as a sentence for people."""
+def said() -> Iterator[None]:
+    """What goes wrong in the storage as a sentence for people."""
     try:
         yield
-    except (StorageError, OSError) as error:
+    except StorageError as error:
         raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"A kept picture could not be read ({error}); draw it again from its settings.") from error
 
 
 class Keeper:
@@ -31,20 +33,20 @@ class Keeper:
 
     def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None:
         layer, row, column = live.place(i)
-        with _said():
+        with said():
             self._storage.save_cell(live.id, layer, row, column, **cell.row())
 
     def pixels(self, image_id: str) -> np.ndarray:
         """(H, W, 3) uint8 of a stored picture."""
-        with _said(), Image.open(self._storage.path(image_id)) as image:
+        with said(), Image.open(self._storage.path(image_id)) as image:
             return np.asarray(image.convert("RGB"))
 
     def save_snapshot(self, cell: str, pixels: np.ndarray) -> None:
         """Pictures (B, H, W, 3) uint8, one beneath the other."""
-        with _said():
+        with said():
             self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
 
     def snapshot(self, cell: str) -> np.ndarray:
-        with _said(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
+        with said(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
             tall = np.asarray(image.convert("RGB"))
         return tall.reshape(-1, tall.shape[1], tall.shape[1], 3)

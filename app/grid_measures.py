@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from app.requests import face_of
+from app.views import UserError
 from pipelines.request import Request
 
 CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
@@ -57,9 +59,10 @@ class Twins:
         """The cell whose pictures are these (B, H, W, 3) but for rounding."""
         own = _means(pixels[0])
         for i, (means, images) in self._seen.items():
-            if len(images) == len(pixels) and means.shape == own.shape and np.abs(means - own).max() <= CLOSE and all(
-                    _alike(self._saved(image), picture) for image, picture in zip(images, pixels, strict=True)):
-                return i
+            near = len(images) == len(pixels) and means.shape == own.shape and np.abs(means - own).max() <= CLOSE
+            with suppress(UserError):                            # a file may be gone meanwhile
+                if near and all(_alike(self._saved(image), picture) for image, picture in zip(images, pixels, strict=True)):
+                    return i
         return None
 
 

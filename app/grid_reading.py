@@ -10,10 +10,11 @@ import numpy as np
 from app import grid_charts
 from app.grid_bits import bits_per_dim
 from app.grid_export import export, facts
+from app.grid_keeper import said
 from app.grids import Grids
 from app.own_picture import Bench
-from app.views import Ask, BadInput, UserError
-from storage import Storage, StorageError
+from app.views import Ask, BadInput
+from storage import Storage
 
 
 class GridReading:
@@ -27,10 +28,10 @@ class GridReading:
         live = self._grids.find(grid_id)
         if not 0 <= i < len(live.cells):
             raise BadInput(f"The grid has {len(live.cells)} cells; there is none with the number {i}.")
-        cell = live.cells[i]
-        plain = {name: value for name, value in cell.settings.items() if name != "options"} | cell.settings.get("options", {})
+        settings = live.cells[i].settings
+        plain = {name: value for name, value in settings.items() if name != "options"} | settings.get("options", {})
         facts = {name.replace("_", " ").capitalize(): str(value) for name, value in plain.items() if value not in ("", None)}
-        return {"label": live.label(i), "facts": facts, "images": list(cell.images), "errors": cell.metrics.get("errors", [])}
+        return {"facts": facts}
 
     def table(self, grid_id: str) -> list[dict[str, Any]]:
         """All cells as lines of a table, for scripts."""
@@ -55,10 +56,8 @@ class GridReading:
 
     def snapshot(self, cell_id: str) -> bytes:
         """PNG of what a longer run looked like after as many steps as a cell takes."""
-        try:
+        with said():
             return self._storage.snapshots.get(cell_id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
 
     def export(self, grid_id: str, ending: str) -> Path:
         """A file to take away: png (a ZIP of several, if it is large), csv, json or html."""

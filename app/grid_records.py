@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from itertools import product
 from typing import Any
 
 from app.axes import NONE, Axis
@@ -40,12 +41,16 @@ def key_of(settings: dict[str, Any]) -> str:
     return repr(sorted((name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in settings.items()))
 
 
+def places_of(record: GridRecord) -> list[tuple[int, int, int]]:
+    """(layer, row, column) of all cells, in order."""
+    depth, height, width = (range(len(record.settings["axes"][axis]["labels"])) for axis in ("z", "y", "x"))
+    return list(product(depth, height, width))
+
+
 def cells_of(record: GridRecord) -> list[CellState]:
     """All cells of a grid by their places; one that was never begun has no row and no settings."""
     there = {(cell.layer, cell.row, cell.column): cell for cell in record.cells}
-    depth, height, width = (len(record.settings["axes"][axis]["labels"]) for axis in ("z", "y", "x"))
-    places = ((z, y, x) for z in range(depth) for y in range(height) for x in range(width))
-    return [_state(there[place]) if place in there else CellState("stopped") for place in places]
+    return [_state(there[place]) if place in there else CellState("stopped") for place in places_of(record)]
 
 
 def _state(cell: CellRecord) -> CellState:
@@ -55,13 +60,9 @@ def _state(cell: CellRecord) -> CellState:
 
 def plan_of(record: GridRecord) -> Plan:
     """The plan of a stored grid: what its cells were to be when it began, whatever has changed since."""
-    axes = [Axis(a["name"], a["title"], tuple(a["labels"]), tuple(a["labels"])) for a in (record.settings["axes"][n] for n in AXES)]
-    x, y, z = axes
-    spots = []
-    for i, cell in enumerate(cells_of(record)):
-        place = i // (len(x.labels) * len(y.labels)), i // len(x.labels) % len(y.labels), i % len(x.labels)
-        spots.append(_spot(place, cell))
-    return Plan(asked_of(record.settings), x, y, z, tuple(spots))
+    x, y, z = (Axis(a["name"], a["title"], tuple(a["labels"]), tuple(a["labels"])) for a in (record.settings["axes"][n] for n in AXES))
+    spots = tuple(_spot(place, cell) for place, cell in zip(places_of(record), cells_of(record), strict=True))
+    return Plan(asked_of(record.settings), x, y, z, spots)
 
 
 def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from app.grid_keeper import Keeper
+from app.grid_keeper import Keeper, said
 from app.grid_records import asked_of, axis_of, cells_of, key_of, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
 from app.models import Models
-from app.plan import Plan, converges, evaluations, families, make_plan, targets
+from app.plan import Plan, converges, evaluations, make_plan, targets
 from app.requests import notes_of, settings_of
 from app.views import BadInput, GridAsk, UserError
 from pipelines.request import Request
@@ -74,10 +74,8 @@ class Grids:
         """Begin a comparison; returns the grid's id at once."""
         plan = self._plan(asked)
         live = self._empty(plan)
-        try:
+        with said():
             live.id = self._storage.start_grid(live.job.id, **self._labels(live, plan), name=live.name)
-        except StorageError as error:
-            raise UserError(str(error)) from error
         return self._launch(live, plan)
 
     def resume(self, grid_id: str, retry: bool = False) -> str:
@@ -142,15 +140,13 @@ class Grids:
         first, axes = plan.requests[0], {name: axis_of(getattr(plan, name)) for name in AXES}
         size = " × ".join(str(len(axes[a]["labels"])) for a in ("y", "x", "z") if axes[a]["name"]) or "1"
         name = plan.asked.name or f"{first.prompt} · {size}"
-        job = JobState("compare", families(plan)[0], name, asdict(plan.asked))
+        job = JobState("compare", first.family, name, asdict(plan.asked))
         job.models = {request.model for request in plan.requests}
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
                  else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
-        try:
+        with said():
             self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
         return LiveGrid(grid_id, axes, job, cells, distance=plan.asked.distance and any(map(converges, plan.requests)),
                         count=first.count, name=name)
 
@@ -171,8 +167,9 @@ class Grids:
             for i, cell_id in zip(fresh, ids, strict=True):
                 live.cells[i] = replace(live.cells[i], id=cell_id)
             with self._lock:
-                ended = [k for k, other in self._live.items() if other.job.status not in RUNNING or k == live.id]
-                for old in [k for k in ended if k == live.id or ended.index(k) < len(ended) - KEPT]:
+                self._live.pop(live.id, None)                  # the latest stands last
+                ended = [k for k, other in self._live.items() if other.job.status not in RUNNING]
+                for old in ended[:max(0, len(ended) - KEPT)]:
                     del self._live[old]
                 self._live[live.id] = live
             self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
@@ -225,10 +222,8 @@ class Grids:
 
     def list(self, text: str = "", bin: bool = False, after: str = "") -> dict[str, Any]:
         """A page of all grids, newest first."""
-        try:
+        with said():
             page = self._storage.grids(text, bin, Cursor.parse(after) if after else None)
-        except StorageError as error:
-            raise UserError(str(error)) from error
         items = [{"id": g.id, "name": g.name, "note": g.note, "created": g.created.isoformat(), "status": g.status,
                   "done": g.counts.get("done", 0), "failed": g.counts.get("failed", 0), "thumbs": list(g.image_ids),
                   "total": sum(n for status, n in g.counts.items() if status != "empty"),
@@ -249,10 +244,8 @@ class Grids:
     def change(self, grid_id: str, name: str | None = None, note: str | None = None) -> None:
         """Rename a grid, or write a note to it."""
         given = {key: value.strip()[:500] for key, value in (("name", name), ("note", note)) if value is not None}
-        try:
+        with said():
             self._storage.change_grid(grid_id, **given)
-        except StorageError as error:
-            raise UserError(str(error)) from error
         if (live := self._live.get(grid_id)) is not None:
             for key, value in given.items():
                 setattr(live, key, value)
@@ -263,20 +256,14 @@ class Grids:
         self.stop(grid_id)
         if (live := self._live.get(grid_id)) is not None:
             live.job.finished.wait(10)                         # so that no picture comes after it is gone
-        self._record_change(self._storage.delete_grid, grid_id)
+        with said():
+            self._storage.delete_grid(grid_id)
 
     def restore(self, grid_id: str) -> None:
-        self._record_change(self._storage.restore_grid, grid_id)
-
-    def _record_change(self, what: Callable[[str], Any], grid_id: str) -> None:
-        try:
-            what(grid_id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
+        with said():
+            self._storage.restore_grid(grid_id)
 
     def record(self, grid_id: str) -> GridRecord:
         """A grid as it is stored."""
-        try:
+        with said():
             return upgraded(self._storage.grid(grid_id))
-        except StorageError as error:
-            raise UserError(str(error)) from error

@@ -72,6 +72,10 @@ class LiveGrid:
         width, height = len(self.axes["x"]["labels"]), len(self.axes["y"]["labels"])
         return i // (width * height), i // width % height, i % width
 
+    def index(self, layer: int, row: int, column: int) -> int:
+        """The number of a cell."""
+        return (layer * len(self.axes["y"]["labels"]) + row) * len(self.axes["x"]["labels"]) + column
+
     def label(self, i: int) -> str:
         """"DDIM, 5 steps"."""
         named = zip(("z", "y", "x"), self.place(i), strict=True)

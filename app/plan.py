@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from app.axes import BUDGETS, NONE, Axis, families_of, parse_axis
 from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, steps_of
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
-from pipelines import registry
 from pipelines.options import build, options_of
 from pipelines.registry import SamplerSpec
 from pipelines.request import Request
@@ -169,8 +168,3 @@ def evaluations(requests: Iterable[Request]) -> dict[str, int]:
 def targets(plan: Plan, reference: Callable[[Request], Request]) -> set[Request]:
     """The converged runs from which the distances of a plan are measured."""
     return {reference(request) for request in plan.requests if converges(request)} if plan.asked.distance else set()
-
-
-def families(plan: Plan) -> list[str]:
-    """In the order in which they appear."""
-    return list(dict.fromkeys(request.family for request in plan.requests if request.family in registry.NAMES))

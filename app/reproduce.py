@@ -2,19 +2,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from app.grid_keeper import Keeper
+from app.grid_keeper import Keeper, said
 from app.grids import Grids
 from app.models import Models
 from app.requests import make_request
 from app.runners import drawn_of, finished
 from app.views import Ask, BadInput, UserError
 from pipelines.request import Request
-from storage import ImageRecord, Storage, StorageError
+from storage import ImageRecord, Storage
 
 TOLERANCE = 3                      # of 255: as far as other batches, or another version's rounding, move a pixel at most
 MOST = 256                         # pictures that are drawn again at once
@@ -70,32 +72,34 @@ class Reproduction:
     def selftest(self, ask: Ask) -> dict[str, Any]:
         """The same seeds one by one and as one batch."""
         batch = make_request(self._models.resolved(replace(ask, count=BATCH)))
-        together = drawn_of(batch, finished(self._drawing.submit(batch, 0)), 0).pixels
-        pictures = []
-        for k, seed in enumerate(batch.seeds):
-            alone = replace(batch, seed=seed, count=1)
-            pictures.append(verdict(together[k], drawn_of(alone, finished(self._drawing.submit(alone, 0)), 0).pixels[0]))
+        with self._alone():
+            together = self._drawn(batch)
+            pictures = [verdict(together[k], self._drawn(replace(batch, seed=seed, count=1))[0]) for k, seed in enumerate(batch.seeds)]
         return {"batch": BATCH, "pictures": pictures, "worst": max(pictures, key=lambda v: v["max"]), "now": self._drawing.environment()}
 
+    def _drawn(self, request: Request) -> np.ndarray:
+        return drawn_of(request, finished(self._drawing.submit(request, 0)), 0).pixels
+
     def _again(self, images: list[str], exact: int | None = None) -> dict[str, Any]:
-        if not self._turn.acquire(blocking=False):
-            raise UserError("Pictures are being drawn again already; wait until that is done.")
-        try:
-            records = [self._record(image) for image in images]
-            then = [self._keeper.pixels(image) for image in images]
-            requests = [self._request(record) for record in records]
+        with said():
+            records = [self._storage.image(image) for image in images]
+        then = [self._keeper.pixels(image) for image in images]
+        requests = [self._request(record) for record in records]
+        with self._alone():
             jobs = [self._drawing.submit(request, 0, exact=exact) for request in requests]
             now = [drawn_of(request, finished(job), 0).pixels[0] for request, job in zip(requests, jobs, strict=True)]
-        finally:
-            self._turn.release()
         return {"pictures": [verdict(a, b) for a, b in zip(then, now, strict=True)], "then": _environments(records),
                 "now": self._drawing.environment()}
 
-    def _record(self, image: str) -> ImageRecord:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One of these at a time: each holds a thread of the server. Raises UserError."""
+        if not self._turn.acquire(blocking=False):
+            raise UserError("Pictures are being drawn again already; wait until that is done.")
         try:
-            return self._storage.image(image)
-        except StorageError as error:
-            raise UserError(str(error)) from error
+            yield
+        finally:
+            self._turn.release()
 
     def _request(self, record: ImageRecord) -> Request:
         """What drew a picture. Raises UserError if its weights are no longer there."""

@@ -23,6 +23,7 @@ from app.jobs import RUNNING, JobState, JobTable
 from app.lab import Lab
 from app.models import Loaded, Models, Residents
 from app.paths import Paths
+from app.plan import evaluations
 from app.recording import Recordings
 from app.reproduce import Reproduction
 from app.requests import cut_of, face_of, family_info, make_request, nfe_of, notes_of, settings_of, steps_of, title_of
@@ -97,14 +98,8 @@ class Service:
     def check(self, ask: Ask) -> Check:
         """Check a request without running it."""
         request = make_request(self._models.resolved(ask))
-        return self._check([request], settings_of(request))
-
-    def _check(self, requests: list[Request], settings: dict[str, Any]) -> Check:
-        calls: dict[str, int] = {}
-        for r in requests:
-            calls[r.model] = calls.get(r.model, 0) + nfe_of(r) * r.count
-        return Check(tuple(notes_of(requests[0])), sum(r.count for r in requests), nfe_of(requests[0]), sum(nfe_of(r) for r in requests),
-                     self.estimate(calls), settings)
+        return Check(tuple(notes_of(request)), request.count, nfe_of(request), nfe_of(request), self.estimate(evaluations([request])),
+                     settings_of(request))
 
     def estimate(self, calls: dict[str, int]) -> float | None:
         """Seconds that so many network calls for a picture take, by model; None for a model that was not measured yet."""

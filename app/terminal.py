@@ -20,6 +20,25 @@ def bar(done: int, total: int, text: str = "") -> None:
         print(f"\r{'█' * filled}{'░' * (30 - filled)} {done}/{total} {text}", end=end, file=sys.stderr, flush=True)
 
 
+def follow(service: Any, job_id: str) -> Any:
+    """Follow a job to its end. Raises UserError if it failed."""
+    try:
+        while True:
+            view = service.wait(job_id, 0.1)
+            bar(view.step, view.total, view.note)
+            if view.status not in ("waiting", "loading", "running"):
+                break
+    except KeyboardInterrupt:
+        service.stop(job_id)
+        view = service.wait(job_id)
+        print("\nStopped.", file=sys.stderr)
+    if view.note:
+        print(view.note, file=sys.stderr)
+    if view.status == "failed":
+        raise UserError(view.error or "The job failed.")
+    return view
+
+
 def folder(name: str | None) -> Path | None:
     """The folder, made if it is not there yet; None for none. Raises UserError."""
     if name is None:

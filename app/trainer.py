@@ -87,7 +87,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     import torch
 
     from app.device import choose_device
-    from pipelines.training import TrainOptions, averaged, train
+    from pipelines.training import TrainOptions, averaged, inner_matrices, train
     from weights.load import save
 
     name = args.name or f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     torch.manual_seed(options.seed)
     chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
     net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
-    if args.optimizer == "muon" and not any("transformer.blocks." in name for name, p in net.named_parameters() if p.dim() == 2):
+    if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
     data = _own_data(net, args, family, folder, progress, until)
     loss = _staged(net, family, args.stage)

@@ -120,10 +120,15 @@ def _learning_rate(options: TrainOptions, step: int, done: float) -> float:
     return options.lr * max(warm * decay, 0.01)
 
 
+def inner_matrices(net: nn.Module) -> list[nn.Parameter]:
+    """The matrices of a transformer's blocks; embeddings and what stands behind the blocks are none of them."""
+    return [p for name, p in net.named_parameters() if "transformer.blocks." in name and p.dim() == 2]
+
+
 def _optimizers(net: nn.Module, options: TrainOptions, betas: tuple[float, float]) -> list[torch.optim.Optimizer]:
     """AdamW for everything; or Muon (Jordan et al. 2024), which makes the update of a matrix orthogonal, for the matrices of a
     transformer's blocks, in AdamW's own units, so that one learning rate serves both (Liu et al. 2025)."""
-    inner = [p for name, p in net.named_parameters() if options.optimizer == "muon" and "transformer.blocks." in name and p.dim() == 2]
+    inner = inner_matrices(net) if options.optimizer == "muon" else []
     chosen = {id(p) for p in inner}
     rest = [p for p in net.parameters() if id(p) not in chosen]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=options.lr, betas=betas, weight_decay=0.01)]

@@ -24,9 +24,8 @@ class Entry:
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """family, title, config, training facts. Raises WeightsError for a damaged file."""
-        found = self.path.stat() if self.path.exists() else None
         try:
-            return _described(self.path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
+            return json.loads(_header(self.path)[1]["model"])
         except (KeyError, ValueError) as error:
             raise WeightsError(f"{self.path.name} holds no description of its network, so it cannot be loaded; use "
                                "weights that `launch.py train` wrote.") from error
@@ -34,7 +33,7 @@ class Entry:
     @property
     def parameters(self) -> int:
         """How many numbers the file holds, from its header alone."""
-        return sum(math.prod(tensor["shape"]) for tensor in read_header(self.path)[0].values())
+        return _header(self.path)[0]
 
     @property
     def card(self) -> str:
@@ -43,10 +42,16 @@ class Entry:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+def _header(path: Path) -> tuple[int, dict[str, str]]:
+    """(numbers that a file holds, its texts) from its header, which is read again when the file has changed."""
+    found = path.stat() if path.exists() else None
+    return _read(path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
+
+
 @lru_cache(maxsize=256)
-def _described(path: Path, changed: int, size: int) -> dict[str, Any]:
-    """The description in a file's header; read again when the file has changed."""
-    return json.loads(read_header(path)[1]["model"])
+def _read(path: Path, changed: int, size: int) -> tuple[int, dict[str, str]]:
+    tensors, texts = read_header(path)
+    return sum(math.prod(tensor["shape"]) for tensor in tensors.values()), texts
 
 
 def entries(runs: Path | None = None) -> list[Entry]:

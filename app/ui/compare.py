@@ -8,14 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.axes import choices
+from app.axes import ALL, choices
 from app.grids import GridCheck
 from app.service import Service
 from app.ui.components import drawn, sentence
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
 from pipelines.options import Option
 
-LETTERS = ("x", "y", "z")
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"
 PARTS = 4                          # components of an axis
@@ -50,8 +49,9 @@ class CompareTab:
         ask, axes = made.ask, []
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
-            given: Any = [v.strip() for v in values.split(",")] if names_of(self, ask.family, name) and values != "all" else values
-            axes += axis_updates(self, ask.family, name or NOTHING, None if values == "all" else given)
+            named = names_of(self.families, self.known, ask.family, name)
+            given: Any = None if values == ALL else [v.strip() for v in values.split(",")] if named else values
+            axes += axis_updates(self, ask.family, name or NOTHING, given)
         fixed = ", ".join(f"{name}={value}" for name, value in ask.options.items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, fixed, ask.guidance_scale, ask.seed, *axes,
                 ask.count, made.distance, made.snapshots, made.exact]
@@ -77,14 +77,14 @@ def offered(family: str) -> list[tuple[str, str]]:
     return [("nothing", NOTHING), *((o[0].label, name) for name, o in choices((family,)).items())]
 
 
-def names_of(tab: CompareTab, family: str, axis: str) -> list[tuple[str, str]]:
+def names_of(families: dict[str, FamilyInfo], known: dict[str, list[ModelView]], family: str, axis: str) -> list[tuple[str, str]]:
     """The values of an axis that has names, as (title, name); none for one that is written."""
     if axis == "family":
-        return [(info.title, info.name) for info in tab.families.values()]
+        return [(info.title, info.name) for info in families.values()]
     if axis == "model":
-        return [(m.title, m.name) for models in tab.known.values() for m in models if m.problem is None]
+        return [(m.title, m.name) for models in known.values() for m in models if m.problem is None]
     if axis == "sampler":
-        return [(s.title, s.name) for s in tab.families[family].samplers]
+        return [(s.title, s.name) for s in families[family].samplers]
     options: list[Option] = choices((family,)).get(axis, [])
     if options and options[0].type is bool:
         return [("yes", "true"), ("no", "false")]
@@ -102,7 +102,7 @@ def hint(family: str, axis: str) -> str:
 
 def axis_updates(tab: CompareTab, family: str, axis: str, values: Any = None) -> list[Any]:
     """For what varies, its written values and its named ones."""
-    names = names_of(tab, family, axis)
+    names = names_of(tab.families, tab.known, family, axis)
     start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
     if not names and axis not in (NOTHING, "prompt") and not start:
         o = choices((family,))[axis][0]
@@ -144,14 +144,14 @@ def summary(check: GridCheck) -> str:
 
 def compare_tab(service: Service) -> CompareTab:
     """Build the tab."""
-    families = service.families()
-    first = families[0]
+    infos = service.families()
+    families, first = {f.name: f for f in infos}, infos[0]
     request = {o.name: o for o in first.request}
-    known = {f.name: service.models(f.name) for f in families}
+    known = {f.name: service.models(f.name) for f in infos}
     usual = {m.name: m.usual for models in known.values() for m in models}
     with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
         with gr.Row(elem_classes="sx-line"):
-            family = gr.Dropdown([(f.title, f.name) for f in families], value=first.name, label="Family", min_width=110,
+            family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
                                  scale=0, elem_id="compare-family")
             model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
                                 else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
@@ -162,13 +162,13 @@ def compare_tab(service: Service) -> CompareTab:
                                  label="Guidance  w", min_width=150, scale=1, elem_id="compare-guidance")
             seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
             count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
-        tab = CompareTab({f.name: f for f in families}, known, family, model, prompt, family, prompt, guidance, seed, count, [])
+        axes: list[Any] = []
         begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
         with gr.Row(elem_classes="sx-line sx-axes"):
             for letter, (what, values) in begin.items():
-                names = names_of(tab, first.name, what)
+                names = names_of(families, known, first.name, what)
                 with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
-                    tab.axes += [
+                    axes += [
                         gr.Dropdown(offered(first.name), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
                         gr.Textbox("" if names else str(values), label=hint(first.name, what), visible=what != NOTHING and not names,
                                    max_lines=2, elem_id=f"compare-{letter}-values"),
@@ -176,10 +176,10 @@ def compare_tab(service: Service) -> CompareTab:
                                     elem_id=f"compare-{letter}-names"),
                         gr.State(what)]
         with gr.Row(elem_classes="sx-line"):
-            tab.sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
-                                      label="Sampler otherwise", elem_id="compare-sampler")
-            tab.fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
-                                   elem_id="compare-fixed")
+            sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
+                                  label="Sampler otherwise", elem_id="compare-sampler")
+            fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
+                               elem_id="compare-fixed")
             distance = gr.Checkbox(True, label="Distance to a converged run", min_width=200, scale=0, elem_id="compare-distance")
             snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
             exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
@@ -189,7 +189,8 @@ def compare_tab(service: Service) -> CompareTab:
         message = sentence("compare-message")
         current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
         grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
-    inputs: list[Any] = [family, model, prompt, tab.sampler, tab.fixed, guidance, seed, count, distance, snapshots, exact, *tab.axes]
+    tab = CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, axes)
+    inputs: list[Any] = [family, model, prompt, sampler, fixed, guidance, seed, count, distance, snapshots, exact, *axes]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def asked(family: str, model: str, prompt: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any, distance: bool,
@@ -238,9 +239,9 @@ def compare_tab(service: Service) -> CompareTab:
 
     model.input(change_model, model, guidance, **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    family.input(change_family, family, [model, tab.sampler, guidance, *tab.axes], preprocess=False, **quick)
+    family.input(change_family, family, [model, sampler, guidance, *axes], preprocess=False, **quick)
     for k in range(3):
-        axis = tab.axes[PARTS * k:PARTS * k + PARTS]
+        axis = axes[PARTS * k:PARTS * k + PARTS]
         axis[0].input(change_axis, [family, axis[0], axis[3]], axis, preprocess=False, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)

@@ -173,5 +173,7 @@ def test_training_steps_are_the_models_that_a_run_kept(tmp_path: Path) -> None:
         save(path, net.state_dict(), {"family": "diffusion", "title": "mine", "config": net.config.to_dict()})
     found = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=all"), Models(tmp_path))
     assert [request(s).model for s in found.spots] == ["mine@5", "mine@10", "mine@200"] and found.x.labels[2] == "training step 200"
+    with pytest.raises(BadInput, match="No run has kept weights"):
+        plan("training=all")
     some = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=5,7"), Models(tmp_path))
     assert some.spots[1].request is None and "mine@7" in str(some.spots[1].reason)

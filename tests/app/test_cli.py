@@ -82,6 +82,7 @@ def test_a_grid_of_any_axes_goes_on_and_is_exported(run: Run, tmp_path: Path) ->
 def test_grids_that_can_not_be_say_so(run: Run) -> None:
     for arguments, says in ((("compare",), "Name the family"), (("compare", "diffusion", "--prompt", "a star"), "A grid varies something"),
                             (("compare", "--resume", "ffff"), "not in the gallery"),
+                            (("compare", "--resume", "ffff", "--steps", "50", "--exact"), "leave out"),
                             (("compare", "gan", "--prompt", "a star", "--x", "steps=3"), "There is no axis"),
                             (("compare", "gan", "--prompt", "a star", "--x", "seed=3", "--export", "a.exe"), "exported as"),
                             (("again", "ffff"), "not in the gallery")):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,17 @@ def asked(x: str, y: str = "", z: str = "", family: str = "diffusion", distance:
     return GridAsk(Ask(family, "a red star", **{"count": 1, "guidance_scale": 1, "seed": 3} | more), x, y, z, distance, **options)
 
 
-def ended(service: Service, grid: str) -> dict[str, Any]:
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that another thread does."""
     deadline = time.monotonic() + 120
-    while (view := service.grids.view(grid))["status"] in RUNNING:
+    while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return view
+        time.sleep(0.01)
+
+
+def ended(service: Service, grid: str) -> dict[str, Any]:
+    until(lambda: service.grids.view(grid)["status"] not in RUNNING)
+    return service.grids.view(grid)
 
 
 def drawn(service: Service, made: GridAsk) -> tuple[str, dict[str, Any]]:
@@ -87,8 +92,7 @@ def test_only_what_changed_is_sent_again(service: Service) -> None:
 def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Service) -> None:
     made = asked("steps=2,40", "seed=1,2", exact=True)
     grid = service.grids.start(made)
-    while service.grids.view(grid).get("done", 0) < 2:
-        time.sleep(0.01)
+    until(lambda: service.grids.view(grid)["done"] >= 2)
     service.grids.stop(grid)
     view = ended(service, grid)
     assert view["status"] == "stopped" and view["done"] == 2 and "2 of 4 cells" in view["message"]
@@ -103,8 +107,7 @@ def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Servic
 def test_after_this_cell_lets_the_running_ones_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
     grid = service.grids.start(asked("seed=1-5(+1)", "steps=40"))
-    while not any(cell["status"] == "running" for cell in service.grids.view(grid)["cells"]):
-        time.sleep(0.005)
+    until(lambda: any(cell["status"] == "running" for cell in service.grids.view(grid)["cells"]))
     service.grids.stop(grid, after=True)
     view = ended(service, grid)
     assert view["status"] == "stopped" and 1 <= view["done"] < 5
@@ -165,10 +168,7 @@ def test_many_grids_run_and_none_is_forgotten(service: Service, monkeypatch: pyt
     for grid in running:
         service.grids.stop(grid)
     assert {ended(service, grid)["status"] for grid in running} == {"stopped"}
-    deadline = time.monotonic() + 10
-    while {g["status"] for g in service.grids.list()["items"]} != {"stopped"}:      # those that never began too
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: {g["status"] for g in service.grids.list()["items"]} == {"stopped"})      # those that never began too
 
 
 def test_a_grid_of_earlier_times_is_read_and_goes_on(service: Service) -> None:
@@ -220,6 +220,10 @@ def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytes
     one, _ = drawn(service, asked("steps=1,2"))
     with Image.open(service.reading.export(one, "png")) as sheet:
         assert sheet.width > 250
+
+
+def test_letters_that_the_font_of_pictures_lacks_are_written_out() -> None:
+    assert grid_export._text("η = 0.5 · 5 × 4 · Clip x̂0: yes · 漢") == "eta = 0.5 · 5 x 4 · Clip x0: yes · ?"
 
 
 def test_run_again_and_compare(service: Service) -> None:

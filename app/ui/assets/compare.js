@@ -222,34 +222,32 @@ sx.kinds.compare = (root, props, trigger) => {
     clearTimeout(timer);
     timer = setTimeout(() => { undo.hidden = true; }, 10000);
   };
-  const drawnAgain = async (says, what, body, read, label) => {
+  // Says what is going on, and then the nodes that it came to.
+  const tellOf = async (says, work) => {
     const whose = id, close = small("Close", () => { verdict.hidden = true; });
     verdict.hidden = false;
     verdict.replaceChildren(says);
-    again.disabled = selftest.disabled = true;
     try {
-      const found = read(await post(what, body));
+      const nodes = await work();
       if (whose !== id) return;
-      verdict.replaceChildren(sx.verdictOf(found, label), close);
+      verdict.replaceChildren(...nodes, close);
       verdict.scrollIntoView({block: "nearest"});
     } catch (error) { verdict.replaceChildren(sx.el("span", {class: "sx-error"}, error.message), close); }
-    finally { again.disabled = selftest.disabled = false; }
+  };
+  const drawnAgain = async (says, what, body, read, label) => {
+    again.disabled = selftest.disabled = true;
+    await tellOf(says, async () => [sx.verdictOf(read(await post(what, body)), label)]);
+    again.disabled = selftest.disabled = false;
   };
   const runAgain = (i) => drawnAgain(i == null ? "Drawing every cell again …" : `Drawing ${grid.label(i)} again …`, "again", {cell: i},
     (found) => found, grid.label);
-  const bitsOf = async (pair) => {
-    const whose = id, close = small("Close", () => { verdict.hidden = true; });
-    verdict.hidden = false;
-    verdict.replaceChildren("Measuring …");
-    const lines = await Promise.all(pair.filter((i) => i != null).map(async (i) => {
-      try {
-        const found = await sx.get(`/api/grid/${whose}/bits/${i}`);
-        const text = found.undefined || `${found.bits.map((b) => b.toFixed(3)).join(", ")} bits per dimension, of the ${found.of}${found.note ? ` (${found.note})` : ""}`;
-        return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${text}`);
-      } catch (error) { return sx.el("div", {class: "sx-error"}, error.message); }
-    }));
-    if (whose === id) verdict.replaceChildren(...lines, close);
-  };
+  const bitsOf = (pair) => tellOf("Measuring …", () => Promise.all([...new Set(pair)].map(async (i) => {
+    try {
+      const found = await sx.get(`/api/grid/${id}/bits/${i}`), note = found.note ? ` (${found.note})` : "";
+      const text = found.undefined || `${found.bits.map((b) => b.toFixed(3)).join(", ")} bits per dimension, of the ${found.of}${note}`;
+      return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${text}`);
+    } catch (error) { return sx.el("div", {class: "sx-error"}, error.message); }           // of one cell, not of the other
+  })));
   beside.input.onchange = arrange;
   lensOn.input.onchange = () => lens.refresh();
 
