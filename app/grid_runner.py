@@ -214,7 +214,11 @@ class GridRun:
         live.size = drawn.pixels.shape[1]
         note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *drawn.notes] if n))
         twin = self.twins.find(drawn.pixels)
-        metrics |= ({"note": note} if note else {}) | ({} if twin is None else {"same_as": self._same(i, twin)})
+        metrics |= {"note": note} if note else {}
+        if twin is not None and twin < i:
+            metrics["same_as"] = self._same(i, twin)
+        elif twin is not None:                           # it was finished sooner, but stands after this one
+            self._keep(twin, metrics={"same_as": self._same(twin, i)})
         self.twins.add(i, drawn.pixels[0], images)
         values = {"status": "done", "images": images, "nfe": round(sum(drawn.nfe) / len(drawn.nfe)),
                   "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}

@@ -75,10 +75,10 @@ class Group:
         rate = bucket / max(seconds, 1e-9)
         self.rate[bucket] = 0.8 * self.rate.get(bucket, rate) + 0.2 * rate
 
-    def take(self) -> list[Piece]:
-        """The next batch: most urgent jobs first, then first come first served; a piece is split if need be."""
+    def take(self, share: int) -> list[Piece]:
+        """The next batch of at most `share` rows: most urgent jobs first, then first come first served; a piece is split if need be."""
         self.waiting.sort(key=lambda piece: -piece.job.priority)             # stable
-        room, taken = self.limit(), []
+        room, taken = min(share, self.limit()), []
         while self.waiting and room:
             piece = self.waiting.pop(0)
             if piece.rows > room:

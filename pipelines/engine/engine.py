@@ -1,7 +1,7 @@
 """The engine: continuous batching of denoising steps.
 
 Its thread goes round: take new and cancelled jobs in; advance every job that has its answers until it wishes for calls
-again; serve one batch of the next group. A finished or cancelled job's generator is closed, and nothing of it is left.
+again; give free workers batches of the next groups. A finished or cancelled job's generator is closed, and nothing of it is left.
 """
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.engine.batch import BUCKETS, Group, Piece, cut, finite_rows, group_key, join, stitch
+from pipelines.engine.batch import BUCKETS, Group, Piece, cut, group_key, stitch
 from pipelines.engine.cache import Slab
 from pipelines.engine.job import Event, Job, Listener, Stats
-from pipelines.engine.lanes import Lanes
+from pipelines.engine.workers import Batch, Workers, use
 from pipelines.protocol import Answer, MemoryShape, Net, NetKey, Preview, Remembering, Sampler
 
 log = logging.getLogger(__name__)
@@ -37,14 +37,15 @@ class Engine:
     def __init__(self, nets: MutableMapping[NetKey, Net], device: torch.device | str = "cpu",
                  max_batch: int | None = None, cores: int = 1) -> None:
         self.nets, self.device = nets, torch.device(device)
-        self._lanes = Lanes(cores if self.device.type == "cpu" else 1)
+        self.cores = cores if self.device.type == "cpu" else 1
+        self._workers = Workers(self.cores, lambda batch: self._inbox.put(("landed", batch)))
         largest = max_batch or (64 if self.device.type == "cpu" else 256)
         self.buckets = tuple(b for b in BUCKETS if b <= largest)
         self.stats = Stats()
         self._groups: OrderedDict[tuple, Group] = OrderedDict()
         self._slabs: dict[MemoryShape, Slab] = {}
         self._jobs: dict[int, Job] = {}
-        self._inbox: queue.SimpleQueue[tuple[str, Job | None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
@@ -69,31 +70,41 @@ class Engine:
         """Cancel everything and end the thread."""
         self._inbox.put(("close", None))
         self._thread.join()
-        self._lanes.close()
 
     def _loop(self) -> None:
         with torch.inference_mode():
-            while self._take_inbox():
-                begin = time.perf_counter()
-                self._serve_one_batch()
-                self.stats.busy += time.perf_counter() - begin
+            while self._turn():
+                pass
+            self._workers.close()
         for job in list(self._jobs.values()):
             self._end(job, Event("cancelled"))
 
-    def _take_inbox(self) -> bool:
-        """Handle what has arrived, waiting if there is nothing else to do; False when the engine is closed."""
-        while not (self._jobs and self._inbox.empty()):
-            what, job = self._inbox.get()
-            if job is None:
-                return False
-            if what == "submit":
-                job.status = "running"
-                self._jobs[job.number] = job
-                job.emit(Event("started"))
-                self._advance(job, None)
-            elif job.number in self._jobs:
-                self._end(job, Event("cancelled"))
-        return True
+    def _turn(self) -> bool:
+        """Start batches if nothing has arrived, else handle what has; waits where nothing can be started. False: closed."""
+        begin, busy, going_on = time.perf_counter(), bool(self._jobs), True
+        if self._inbox.empty() and self._can_start():
+            self._start_batches()
+        else:
+            going_on = self._handle(*self._inbox.get())
+        if busy:
+            self.stats.busy += time.perf_counter() - begin
+        return going_on
+
+    def _handle(self, what: str, item: Any) -> bool:
+        if what == "submit":
+            item.status = "running"
+            self._jobs[item.number] = item
+            item.emit(Event("started"))
+            self._advance(item, None)
+        elif what == "cancel" and item.number in self._jobs:
+            self._end(item, Event("cancelled"))
+        elif what == "landed":
+            self._workers.free += 1
+            if 2 * sum(piece.rows for group in self._groups.values() for piece in group.waiting) >= item.rows:
+                self._start_batches()                    # the cores have work while these rows go on to their next calls
+            self._land(item)
+            self._start_batches()
+        return what != "close"
 
     def _advance(self, job: Job, answer: tuple | None) -> None:
         """Run a job's own arithmetic until it wishes for network calls or ends."""
@@ -124,34 +135,52 @@ class Engine:
             group = self._groups.setdefault((*group_key(call), job.exact), Group(buckets))
             group.waiting.append(Piece(job, call, slot, 0, call.rows))
 
-    def _serve_one_batch(self) -> None:
-        """Serve the group whose turn it is; groups take turns, so that none holds up another."""
-        for key, group in self._groups.items():
-            if group.waiting:
-                self._groups.move_to_end(key)
-                self._evaluate(group, group.take())
-                return
+    def _can_start(self) -> bool:
+        return self._workers.free > 0 and any(group.waiting for group in self._groups.values())
 
-    def _evaluate(self, group: Group, pieces: list[Piece]) -> None:
-        net = pieces[0].call.net
-        rows = sum(piece.rows for piece in pieces)
-        size = group.bucket(rows)
-        begin = time.perf_counter()
-        answer, problem = self._call(net, pieces, size)
-        seconds = time.perf_counter() - begin
-        if answer is None:
-            if problem is None:                          # out of memory: halves fit, or the job alone fails
-                self._split(group, pieces, rows)
-            else:
-                for job in {piece.job.number: piece.job for piece in pieces}.values():
-                    self._end(job, Event("failed", error=problem))
+    def _start_batches(self) -> None:
+        """Give free workers batches of the groups in turn, so that none holds up another; what no worker should have, evaluate here."""
+        while self._workers.free:
+            found = next(((key, group) for key, group in self._groups.items() if group.waiting), None)
+            if found is None:
+                return
+            key, group = found
+            self._groups.move_to_end(key)
+            batch = self._formed(group)
+            if batch.threads == 1 < self.cores and not batch.memory:
+                self._workers.start(batch)
+                continue
+            use(batch.threads)
+            batch.evaluate()
+            self._land(batch)
             return
-        group.measured(size, seconds)
-        self._count(pieces, rows, size, seconds)
-        finite = finite_rows(answer).tolist()
+
+    def _formed(self, group: Group) -> Batch:
+        """The next batch of a group: a fair share of its rows for each free worker."""
+        waiting, first = sum(piece.rows for piece in group.waiting), group.waiting[0]
+        reading = first.call.cache is not None
+        pieces = group.take(waiting if first.job.exact or reading else -(-waiting // self._workers.free))
+        size = group.bucket(sum(piece.rows for piece in pieces))
+        lone = waiting == 1 and self._workers.free == self.cores and not (first.job.exact or reading)
+        batch = Batch(self.nets.get(first.call.net), group, pieces, size, self.cores if lone else 1)
+        if reading and batch.net is not None:
+            batch.memory = self._remember(pieces, size)
+        return batch
+
+    def _land(self, batch: Batch) -> None:
+        """Hand the answers to the jobs, and advance those that have all of theirs."""
+        pieces = [piece for piece in batch.pieces if piece.job.number in self._jobs]
+        if batch.answer is None:
+            if batch.problem is None:                    # out of memory: halves fit, or the job alone fails
+                self._split(batch.group, pieces, batch.rows)
+            for job in {piece.job.number: piece.job for piece in pieces}.values() if batch.problem else ():
+                self._end(job, Event("failed", error=batch.problem))
+            return
+        batch.group.measured(batch.size, batch.seconds)
+        self._count(batch)
         first = 0
-        for piece, part in zip(pieces, cut(answer, [piece.rows for piece in pieces]), strict=True):
-            good = finite[first:first + piece.rows]
+        for piece, part in zip(batch.pieces, cut(batch.answer, [piece.rows for piece in batch.pieces]), strict=True):
+            good = batch.finite[first:first + piece.rows]
             first += piece.rows
             if piece.job.number in self._jobs:
                 if all(good):
@@ -161,30 +190,10 @@ class Engine:
                         f"The network's answer was not a number for image {piece.lo + good.index(False) + 1} after step "
                         f"{piece.job._step}; nothing was saved. Try another sampler, fewer steps or less guidance.")))
 
-    def _call(self, net: NetKey, pieces: list[Piece], size: int) -> tuple[Answer | None, str | None]:
-        """(answer, None); (None, None) when memory ran out; (None, sentence) for another error."""
-        try:
-            remembered = () if pieces[0].call.cache is None else self._remember(pieces, size)
-            x, t, cond = join(pieces, size)
-            arguments: tuple[Any, ...] = (x, cond) if t is None else (x, t, cond)
-            shared: tuple[Tensor, ...] = ()
-            if remembered:
-                slab, slots = remembered
-                arguments, shared = (*arguments, slots), (slab.memory,)
-            answer = self._lanes.evaluate(self.nets[net], arguments, shared)
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)      # so that the time measured is the network's
-            return answer, None
-        except Exception as error:
-            if _out_of_memory(error):
-                return None, None
-            log.exception("network %s failed", net)
-            return None, f"The network {net.method} stopped with an error: {error}"
+    def _remember(self, pieces: list[Piece], size: int) -> tuple[Tensor, Tensor]:
+        """The slots (size,) of the pieces' rows, taken at a cache's first call, and the memory that they are in.
 
-    def _remember(self, pieces: list[Piece], size: int) -> tuple[Slab, Tensor]:
-        """The memory of a network and the slots (size,) of the pieces' rows in it, taken at a cache's first call.
-
-        Puts the pieces in the order of their slots, so that each core reads rows that lie together.
+        Puts the pieces in the order of their slots, so that rows are read which lie together.
         """
         net = self.nets[pieces[0].call.net]
         assert isinstance(net, Remembering)
@@ -201,7 +210,7 @@ class Engine:
 
         pieces.sort(key=slots_of)
         slots = [slot for piece in pieces for slot in slots_of(piece)]
-        return slab, torch.tensor(slots + slots[-1:] * (size - len(slots)), device=self.device)
+        return torch.tensor(slots + slots[-1:] * (size - len(slots)), device=self.device), slab.memory
 
     def _split(self, group: Group, pieces: list[Piece], rows: int) -> None:
         gc.collect()
@@ -220,15 +229,17 @@ class Engine:
         group.rate = {b: rate for b, rate in group.rate.items() if b in smaller}
         group.waiting[:0] = pieces
 
-    def _count(self, pieces: list[Piece], rows: int, size: int, seconds: float) -> None:
+    def _count(self, batch: Batch) -> None:
+        """Seconds in networks are those of the whole device: a batch that had one of two cores cost half of them."""
+        seconds, rows = batch.seconds * batch.threads / self.cores, batch.rows
         self.stats.batches += 1
         self.stats.rows += rows
-        self.stats.padded += size - rows
+        self.stats.padded += batch.size - rows
         self.stats.network += seconds
-        for piece in pieces:
+        for piece in batch.pieces:
             piece.job.stats.rows += piece.rows
             piece.job.stats.network += seconds * piece.rows / rows
-        for job in {piece.job.number: piece.job for piece in pieces}.values():
+        for job in {piece.job.number: piece.job for piece in batch.pieces}.values():
             job.stats.batches += 1
 
     def _deliver(self, piece: Piece, part: Answer) -> None:
@@ -254,9 +265,3 @@ class Engine:
         job._slots = {}
         job.status = event.kind
         job.emit(event)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))

@@ -28,7 +28,7 @@ def restricted(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: 
     """
     if temperature == 0:
         return torch.where(logits == logits.amax(1, keepdim=True), 0.0, NEVER)
-    logits = logits.float() / temperature
+    logits = logits.float() if temperature == 1 else logits.float() / temperature
     if 0 < top_k < logits.shape[1]:
         logits = logits.masked_fill(logits < logits.topk(top_k, dim=1).values[:, -1:], NEVER)
     if top_p < 1:

@@ -1,4 +1,4 @@
-"""Rows per second of the bundled network by batch size, with all cores in every layer and with rows shared among the cores;
+"""Rows per second of the bundled network by batch size, with all cores in every layer and with rows shared among the cores by the engine;
 sizes and ways interleaved so that a drifting machine hits all alike."""
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from app.device import choose_device, threads
 from pipelines.data.tokenizer import tokenizer
-from pipelines.engine.lanes import Lanes
+from pipelines.engine import Engine
+from pipelines.protocol import Call, Cond, NetKey, Sampler
 from weights.catalog import entries
 from weights.load import load
 
@@ -22,8 +24,14 @@ def run() -> dict[str, Any]:
     device = choose_device()
     _, loaded = load(next(e for e in entries() if e.metadata["family"] == "diffusion"), device)
     net: Any = loaded
-    lanes = Lanes(threads() if device.type == "cpu" else 1)
-    ways: dict[str, Callable[..., Any]] = {"plain": net.predict, "shared": lambda *batch: lanes.evaluate(net.predict, batch)}
+    key = NetKey("bench", "predict")
+    engine = Engine({key: net.predict}, device, cores=threads())
+
+    def once(x: Tensor, t: Tensor, cond: Cond) -> Sampler:
+        (answer,) = yield (Call(key, x, t, cond),)
+        return answer
+
+    ways: dict[str, Callable[..., Any]] = {"plain": net.predict, "shared": lambda *batch: engine.submit(once(*batch)).result()}
     times: dict[tuple[str, int], list[float]] = {(way, size): [] for way in ways for size in SIZES}
     with torch.inference_mode():
         cond = {size: net.encode(tokenizer().batch(["a red star"] * size).to(device)) for size in SIZES}
@@ -37,7 +45,7 @@ def run() -> dict[str, Any]:
                         torch.cuda.synchronize()
                     if turn:                                         # the first round warms up
                         times[way, size].append(time.perf_counter() - begin)
-    lanes.close()
+    engine.close()
     rates = {way: {size: size / statistics.median(times[way, size]) for size in SIZES} for way in ways}
     best = max(SIZES, key=lambda size: rates["shared"][size])
     return {"ours": rates["shared"][best], "peer": rates["plain"][8], "ratio": rates["shared"][best] / rates["plain"][8],

@@ -91,7 +91,7 @@ def test_cores_share_the_rows_of_a_batch() -> None:
         return x + t[:, None]
 
     engine = Engine({KEY: net}, cores=4)
-    for rows, shares in ((1, [1]), (3, [1, 1, 1]), (6, [1, 1, 2, 2])):
+    for rows, shares in ((1, [1]), (3, [1, 1, 1]), (6, [2, 2, 1, 1])):
         seen.clear()
         x = torch.arange(2.0 * rows).view(rows, 2)
 
@@ -100,9 +100,9 @@ def test_cores_share_the_rows_of_a_batch() -> None:
             return answer
 
         assert torch.equal(engine.submit(sampler()).result(), x + 1)
-        assert sorted(n for _, n, _, _ in seen) == shares
-        assert {threads for _, _, threads, _ in seen} == {4 // len(shares)}
-        assert all(name.startswith("lane") and inference for name, _, _, inference in seen)
+        assert sorted((n for _, n, _, _ in seen), reverse=True) == shares
+        assert {threads for _, _, threads, _ in seen} == {4 if rows == 1 else 1} and all(inference for *_, inference in seen)
+        assert {name.partition("_")[0] for name, *_ in seen} == {"engine" if rows == 1 else "worker"}
     engine.close()
 
 

@@ -1,0 +1,83 @@
+"""The schedulers of the diffusers library behind one generator: a fresh one for every run, since they hold state."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import Predict, Preview, Sampler
+
+# Name of the sampler -> (class in diffusers, settings of its own)
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler_a": ("EulerAncestralDiscreteScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "dpmpp_2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+    "dpmpp_2m_sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}),
+    "dpmpp_sde": ("DPMSolverSDEScheduler", {}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "lms": ("LMSDiscreteScheduler", {}),
+}
+
+# (x_t, the network's answer, time (B,), number of the step from 0) -> what is to be seen of the step, if anything is
+Look = Callable[[Tensor, Tensor, Tensor, int], Preview | None]
+
+
+def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Callable[[int], dict[str, Any]] = lambda i: {},
+            begin: int | None = None) -> Sampler:
+    """Run a scheduler whose timesteps are set from white noise x (B, ...), which it scales as it needs.
+
+    extra: what its step number i takes besides, such as the noise of the rows' own streams.
+    begin: the number of the step to begin with, for an x that is a picture with as much noise as belongs there.
+    """
+    if begin is None:
+        x = x * float(getattr(scheduler, "init_noise_sigma", 1.0))
+    for i, t in list(enumerate(scheduler.timesteps))[begin:]:
+        x_t = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
+        times = torch.full((len(x),), float(t), device=x.device)
+        answer = yield from predict(x_t, times)
+        shown = look(x_t, answer, times, i)
+        if shown is not None:
+            yield shown
+        x = scheduler.step(answer, t, x, **extra(i)).prev_sample
+    return x
+
+
+def exact_lms(scheduler: Any) -> None:
+    """Give an LMS scheduler the exact weights of its past slopes, which the library integrates numerically at each step (a fifth of
+    all time outside the networks in a grid): they are integrals of polynomials of degree 3, for which two Gauss points are enough."""
+    sigmas = [float(sigma) for sigma in scheduler.sigmas]
+
+    def coefficient(order: int, t: int, which: int) -> float:
+        middle, half = (sigmas[t + 1] + sigmas[t]) / 2, (sigmas[t + 1] - sigmas[t]) / 2
+        others = [sigmas[t - k] for k in range(order) if k != which]
+        return sum(half * math.prod((tau - other) / (sigmas[t - which] - other) for other in others)
+                   for tau in (middle - half / 3**0.5, middle + half / 3**0.5))
+    scheduler.get_lms_coefficient = coefficient
+
+
+def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dict[str, Any]]:
+    """What to hand to the scheduler's step i so that its noise is the rows' own.
+
+    The SDE solvers draw from Brownian paths in log sigma, the ancestral ones from the rows' generators.
+    """
+    if name in ("euler_a", "ddpm", "ddim"):
+        return lambda i: {"generator": noise.generators}
+    if name not in ("dpmpp_sde", "dpmpp_2m_sde"):
+        return lambda i: {}
+    sigmas = [float(s) for s in scheduler.sigmas]
+    paths = noise.brownian(-7.0, 12.0)                   # log sigma of every schedule that is offered lies within
+
+    def increment(sigma: Any, sigma_next: Any) -> Tensor:
+        return paths.increment(math.log(float(sigma)), math.log(float(sigma_next)))
+
+    if name == "dpmpp_sde":
+        scheduler.noise_sampler = increment
+        return lambda i: {}
+    zeros = torch.zeros(len(noise.seeds), *noise.shape, device=noise.device)
+    return lambda i: {"variance_noise": increment(sigmas[i], sigmas[i + 1]) if sigmas[i + 1] > 0 else zeros}
