@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Body
 from fastapi.responses import FileResponse, JSONResponse
 
-from app import api_grids
+from app import api_grids, api_models
 from app.service import Service
 from app.views import Ask, JobView, UserError
 from pipelines import registry
@@ -137,6 +137,7 @@ def routes(service: Service) -> APIRouter:
         return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
     router.include_router(api_grids.routes(service, answer))
+    router.include_router(api_models.routes(service, answer))
     return router
 
 
@@ -144,7 +145,7 @@ def explained() -> frozenset[str]:
     """The files that the families' panels name."""
     faces = [registry.face(name) for name in registry.NAMES]
     terms = [term for face in faces for term in (face.about.network, face.about.objective, face.about.sampling, *face.about.more)]
-    return frozenset([term.file for term in terms] + [spec.file for face in faces for spec in face.samplers.values()])
+    return frozenset([term.file for term in terms] + [spec.file for face in faces for spec in face.every.values()])
 
 
 def _brief(view: JobView) -> dict[str, Any]:

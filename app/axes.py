@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.requests import amount, face_of
+from app.requests import amount, face_of, samplers_of
 from app.views import BadInput, ModelView
 from pipelines import registry
 from pipelines.options import Option, OptionError, options_of
@@ -53,7 +53,7 @@ def choices(families: Iterable[str]) -> dict[str, list[Option]]:
         if o.name != "count":
             found[o.name] = [o]
     for family in families:
-        for spec in face_of(family).samplers.values():
+        for spec in face_of(family).every.values():
             for o in options_of(spec.options):
                 if o.type is not str or o.choices:
                     found.setdefault(o.name, [])
@@ -70,8 +70,18 @@ def families_of(texts: Iterable[str], family: str, models: Sequence[ModelView]) 
     return tuple(dict.fromkeys(m.family for m in models if m.name in wanted)) or (family,)
 
 
-def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = ()) -> Axis:
-    """An axis from name=values; "" is no axis. Every value is checked. Raises BadInput with a sentence."""
+def models_of(texts: Iterable[str], model: str | None, models: Sequence[ModelView]) -> list[ModelView]:
+    """The models that a comparison names: those of its axis, else the one of the request."""
+    said = [values for name, _, values in (text.partition("=") for text in texts) if name.strip() == "model"]
+    wanted = [part.strip() for part in said[0].split(",")] if said else [model]
+    return [m for m in models if m.name in wanted or ALL in wanted]
+
+
+def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = (), drawn: Sequence[ModelView] = ()) -> Axis:
+    """An axis from name=values; "" is no axis. Every value is checked. Raises BadInput with a sentence.
+
+    models: all there are; drawn: those that the comparison names, whose samplers may vary.
+    """
     if not text.strip():
         return NONE
     name, equals, written = (part.strip() for part in text.partition("="))
@@ -80,14 +90,14 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
         raise BadInput(f"The axis {text.strip()!r} says no values; write it like steps=5,10,20 or sampler=all.")
     if name not in known:
         raise BadInput(f"There is no axis {name!r} for {', '.join(face_of(f).title for f in families)}; there are {', '.join(known)}.")
-    values, labels = _values(name, written, known[name], families, models)
+    values, labels = _values(name, written, known[name], families, models, drawn)
     if len(values) > MAX_VALUES:
         raise BadInput(f"The axis {name} has {len(values):,} values; at most {MAX_VALUES:,} are possible.")
     return Axis(name, known[name][0].label, tuple(values), tuple(labels))
 
 
 def _values(name: str, written: str, options: list[Option], families: Sequence[str],
-            models: Sequence[ModelView]) -> tuple[list[Any], list[str]]:
+            models: Sequence[ModelView], drawn: Sequence[ModelView]) -> tuple[list[Any], list[str]]:
     """(values, what stands beside them)."""
     if name == "family":
         return list(families), [face_of(family).title for family in families]
@@ -96,7 +106,7 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         names = _named(written, tuple(there), "model")
         return names, [there[n] for n in names]
     if name == "sampler":
-        titles = {spec.name: spec.title for family in families for spec in face_of(family).samplers.values()}
+        titles = {s: face_of(family).every[s].title for family in families for s in _samplers(family, drawn)}
         names = _named(written, tuple(titles), "sampler")
         return names, [titles[n] for n in names]
     if name == "prompt":
@@ -114,6 +124,12 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         ("false", "true") if written == ALL else [part.strip() for part in written.split(",")]
     values = list(dict.fromkeys(_parsed(options, part) for part in parts))
     return values, [label_of(first, value, families) for value in values]
+
+
+def _samplers(family: str, drawn: Sequence[ModelView]) -> list[str]:
+    """Those that work with one of the models, or with the family's own where none is named."""
+    working = [m.samplers for m in drawn if m.family == family] or [samplers_of(face_of(family))]
+    return list(dict.fromkeys(name for names in working for name in names))
 
 
 def label_of(option: Option, value: Any, families: Sequence[str]) -> str:

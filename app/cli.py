@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from app import cli_compare
+from app import cli_compare, cli_models
 from app.paths import open_paths
 from app.terminal import bar, copy, folder, follow, picture, show
 from app.views import Ask, BadInput, UserError
@@ -33,6 +33,8 @@ EXAMPLES = """examples:
   launch.py train diffusion --dataset shapes --minutes 30
   launch.py train --all --minutes 60
   launch.py models verify
+  launch.py models search "stable diffusion" --family diffusion
+  launch.py models download google/ddpm-cifar10-32
   launch.py gallery --text "red star" --limit 10
   launch.py bench engine --json
 """
@@ -98,9 +100,8 @@ def parser() -> argparse.ArgumentParser:
     from app.trainer import add_flags
     add_flags(train)
 
-    models = add("models", "list the weights, verify them, or bundle those of a run with the project", _models)
-    models.add_argument("action", nargs="?", choices=("list", "verify", "bundle"), default="list")
-    models.add_argument("name", nargs="?", help="of the run to bundle")
+    models = add("models", "the models that are here, and those of the Hub: list, search, download, add, remove, publish", _models)
+    cli_models.add_flags(models)
 
     gallery = add("gallery", "list what was made, newest first", _gallery)
     gallery.add_argument("--family")
@@ -126,7 +127,7 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
         sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
     seen, axes = {}, {registry.face(name).axis for name in registry.NAMES}
     for name in registry.NAMES:
-        for spec in registry.face(name).samplers.values():
+        for spec in registry.face(name).every.values():
             seen.update({o.name: o for o in options_of(spec.options)})
     for o in seen.values():
         default = " Several, as a list." if grid and o.name in axes else f" (default {o.default})"
@@ -141,7 +142,8 @@ def _flag(name: str) -> str:
 def _ask(args: argparse.Namespace, count: int) -> Ask:
     options = {key[7:]: value for key, value in vars(args).items() if key.startswith("option_") and value is not None}
     return Ask(args.family, getattr(args, "prompt", ""), getattr(args, "negative_prompt", ""), args.model, args.sampler,
-               options, args.guidance_scale, args.seed, args.count if args.count is not None else count)
+               options, args.guidance_scale, args.seed, args.count if args.count is not None else count,
+               args.width or 0, args.height or 0)
 
 
 def _service(args: argparse.Namespace) -> Any:
@@ -240,17 +242,7 @@ def _train(args: argparse.Namespace) -> dict[str, Any] | None:
 def _models(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        if args.action == "verify":
-            checked = service.verify_models()
-            problems = [f"{name}: {problem}" for name, problem in checked.items() if problem]
-            if problems:
-                raise UserError(" ".join(problems))
-            return {"verified": list(checked)}
-        if args.action == "bundle":
-            return {"bundled": str(service.bundle_model(args.name or ""))}
-        return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters,
-                            "bytes": m.bytes, "source": m.source, "sha256": m.sha256, "problem": m.problem}
-                           for m in service.models()]}
+        return cli_models.run(args, service)
     finally:
         service.close()
 

@@ -48,3 +48,19 @@ def environment(device: torch.device) -> dict[str, str]:
 def held_bytes(device: torch.device) -> int:
     """Bytes that this process holds: of the GPU's memory, else of the machine's."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss
+
+
+def memory_bytes(device: torch.device) -> int:
+    """Memory of the device: of the GPU, else of the machine."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else psutil.virtual_memory().total
+
+
+def free_bytes(device: torch.device) -> int:
+    """What of it nobody holds."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+
+
+def give_back() -> None:
+    """Let the device have what was freed."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

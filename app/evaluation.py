@@ -36,6 +36,9 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     except OptionError as error:
         raise BadInput(str(error)) from None
     cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
+    if ask.adapter:
+        raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "
+                       "`launch.py train` made.")
     first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
     inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
 

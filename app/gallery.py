@@ -93,15 +93,16 @@ def _restorable(settings: dict[str, Any]) -> dict[str, Any]:
     """What `Ask` needs to draw a picture again."""
     return {"family": settings["family"], "model": settings["model_name"], "prompt": settings["prompt"],
             "negative_prompt": settings["negative_prompt"], "sampler": settings["sampler"],
-            "options": settings["options"], "guidance_scale": settings["guidance"], "seed": settings["seed"], "count": 1}
+            "options": settings["options"], "guidance_scale": settings["guidance"], "seed": settings["seed"], "count": 1,
+            "width": settings.get("width", 0), "height": settings.get("height", 0)}
 
 
 def picture(record: ImageRecord) -> Picture:
     """A record in words."""
     plain = {name: getattr(record, name) for name in ("family", "model_name", "prompt", "negative_prompt", "sampler",
-                                                      "options", "guidance", "seed")}
+                                                      "options", "guidance", "seed", "width", "height")}
     try:
-        spec = registry.face(record.family).samplers[record.sampler]
+        spec = registry.face(record.family).every[record.sampler]
         family, sampler = registry.face(record.family).title, spec.title
     except KeyError:
         family, sampler = record.family, record.sampler          # made by a family or sampler that is gone

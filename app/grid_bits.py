@@ -17,6 +17,8 @@ from pipelines import registry
 def bits_per_dim(bench_of: Callable[[Ask], Bench], settings: dict[str, Any], pixels: np.ndarray) -> dict[str, Any]:
     """{"bits": of each picture (B, H, W, 3) uint8, "of": "pixels" or "codes"}, or {"undefined": a sentence}."""
     face, family = face_of(settings["family"]), registry.family(settings["family"])
+    if settings.get("adapter"):
+        return {"undefined": "The likelihood of pictures under pretrained models is not measured here."}
     if not face.two_way and family.log_likelihood is None:
         return {"undefined": f"{face.title} defines no likelihood: it draws pictures and gives none of them a probability."}
     import torch

@@ -32,7 +32,7 @@ def lines_of(live: LiveGrid) -> list[tuple[int, str]]:
 
 
 def _sampler(settings: dict[str, Any]) -> str:
-    spec = registry.face(settings["family"]).samplers.get(settings["sampler"])
+    spec = registry.face(settings["family"]).every.get(settings["sampler"])
     return spec.title if spec else settings["sampler"]
 
 

@@ -83,14 +83,14 @@ def why_same(a: Request, b: Request) -> str:
               if getattr(a, name) != getattr(b, name)}
     own, other = asdict(a.options), asdict(b.options)
     differ |= {name for name in own.keys() | other.keys() if own.get(name) != other.get(name)}
-    title = face_of(a.family).samplers[a.sampler].title
+    title = face_of(a.family).every[a.sampler].title
     if not differ:
         return " (the same settings)"
     if differ == {"seed"} and a.sampler == "greedy":
         return f" ({title} draws one picture whatever the seed)"
     if differ == {"spacing"} and own.get("karras"):
         return " (Karras spacing replaces it)"
-    if differ <= {"t_start", "keep_rows", "mask"} and not own.get("source"):
+    if differ <= {"t_start", "strength", "keep_rows", "mask"} and not own.get("source"):
         return " (it only matters with a picture to start from)"
     if differ == {"sampler"} and {own.get("eta"), other.get("eta")} & {0.0}:
         return " (without noise these samplers are one)"

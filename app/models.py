@@ -3,107 +3,78 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.requests import face_of
+from app.requests import face_of, samplers_of
 from app.views import Ask, BadInput, ModelView, UserError
 from pipelines import registry
+from pipelines.hub.about import ADAPTERS
+from pipelines.options import options_of
 from weights import catalog
 from weights.catalog import Entry, entries, find
-from weights.verify import WeightsError, read_header, sha256
-
-if TYPE_CHECKING:
-    from torch import device as Device
-    from torch import nn
-
-    from pipelines.protocol import Net, NetKey
-
-RESIDENT = 4                       # networks that stay in memory
+from weights.pretrained import pretrained
+from weights.verify import WeightsError, sha256
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A network in memory."""
-    sha256: str
-    net: nn.Module
-    entry: Entry
-
-    @property
-    def size(self) -> int:
-        """Side of the pictures that the network knows."""
-        config: Any = self.net.config
-        return config.size
+def usual_of(entry: Entry) -> dict[str, Any]:
+    """What a model is used with where that is not what its family begins with: sampler, guidance_scale, options."""
+    meta = entry.metadata
+    if entry.adapter:
+        return meta["usual"]
+    return registry.face(meta["family"]).usual(meta["config"]) if meta.get("family") in registry.NAMES else {}
 
 
-class Residents:
-    """The few networks that are in memory; the one used longest ago makes room first."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Loaded] = {}
-        self._lock = threading.Lock()
-
-    def names(self) -> list[str]:
-        return list(self._loaded)
-
-    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: set[str]) -> tuple[Loaded, bool]:
-        """(the network of an entry, whether it was read just now); its methods are put into `nets`.
-
-        Networks that are `needed` by unfinished jobs stay. Raises WeightsError.
-        """
-        from pipelines.precision import keyed
-        from weights.load import load
-        with self._lock:
-            fresh = entry.name not in self._loaded
-            if fresh:
-                self._make_room(nets, needed)
-                digest, net = load(entry, device)
-                family = registry.family(entry.metadata["family"])
-                nets.update(keyed(digest, net, family.methods, device, family.memory(net)))
-                self._loaded[entry.name] = Loaded(digest, net, entry)
-            self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
-            return self._loaded[entry.name], fresh
-
-    def _make_room(self, nets: MutableMapping[NetKey, Net], needed: set[str]) -> None:
-        free = [name for name in self._loaded if name not in needed]
-        for name in free[:max(0, len(self._loaded) - RESIDENT + 1)]:
-            digest = self._loaded.pop(name).sha256
-            for key in [key for key in nets if key.weights == digest]:
-                del nets[key]
+def _traits(entry: Entry, meta: dict[str, Any]) -> dict[str, Any]:
+    """Of a `ModelView`, what differs from model to model within a family."""
+    if meta.get("family") not in registry.NAMES:
+        return {}
+    face = registry.face(meta["family"])
+    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0)}
+    if entry.adapter:
+        info = ADAPTERS[entry.adapter]
+        return found | {"reads": info.reads, "guided": info.guided}
+    return found | {"guided": face.guided}
 
 
 class Models:
     """Bundled weights and those of the user's own runs."""
 
-    def __init__(self, runs: Path) -> None:
-        self._runs = runs
+    def __init__(self, runs: Path, models: Path) -> None:
+        self._runs, self.folder = runs, models
+
+    def entries(self) -> list[Entry]:
+        """The bundled, those of runs, those of the Hub, the user's own folders and files."""
+        return [*entries(self._runs), *pretrained(self.folder)]
 
     def views(self, family: str | None = None) -> list[ModelView]:
         """The models of a family or all; a damaged file is listed with its problem."""
         found = []
-        for entry in entries(self._runs):
+        for entry in self.entries():
             try:
-                meta, count, problem = entry.metadata, entry.parameters, None
+                meta, count, size, card, problem = entry.metadata, entry.parameters, entry.bytes, entry.card, None
             except WeightsError as error:
-                meta, count, problem = {}, 0, str(error)
+                meta, count, size, card, problem = {}, 0, 0, "", str(error)
             if family is None or meta.get("family") == family:
-                size = entry.path.stat().st_size if entry.path.exists() else 0
-                usual = registry.face(meta["family"]).usual(meta["config"]) if meta.get("family") in registry.NAMES else {}
-                found.append(ModelView(entry.name, meta.get("family", ""), meta.get("title", entry.name), count,
-                                       entry.expected or "", entry.source, size, entry.card, usual, problem))
+                usual = usual_of(entry) if meta else {}
+                found.append(ModelView(entry.name, meta.get("family", ""), meta.get("title", entry.name), count, entry.expected or "",
+                                       entry.source, size, card, usual, problem, **_traits(entry, meta)))
         return found
 
     def resolved(self, ask: Ask) -> Ask:
         """The request with its model named, and with what is usual for that model where it says nothing. Raises UserError."""
         entry = self._entry(ask)
-        usual = registry.face(ask.family).usual(entry.metadata["config"])
-        options = ask.options
-        if "steps" in usual and ask.sampler in (None, usual["sampler"]):
-            options = {"steps": usual["steps"]} | options
-        return replace(ask, model=entry.name, options=options, sampler=ask.sampler or usual.get("sampler"),
+        usual, face = usual_of(entry), registry.face(ask.family)
+        sampler = ask.sampler or usual.get("sampler")
+        habits: dict[str, Any] = {}
+        if sampler in face.every and (sampler == usual.get("sampler") or entry.adapter):
+            own = {o.name for o in options_of(face.every[str(sampler)].options)}
+            habits = {name: value for name, value in usual.items() if name in own}
+        size = entry.metadata["config"].get("size", 0)
+        if not entry.adapter and not {str(ask.width), str(ask.height)} <= {"0", "None", str(size)}:
+            raise BadInput(f"The model {entry.name} draws pictures of {size} by {size} pixels; leave width and height at 0.")
+        return replace(ask, model=entry.name, options=habits | ask.options, sampler=sampler, adapter=entry.adapter,
                        guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
 
     def _entry(self, ask: Ask) -> Entry:
@@ -111,12 +82,12 @@ class Models:
         face_of(ask.family)
         try:
             if ask.model:
-                entry = find(ask.model, self._runs)
+                entry = self.find(ask.model)
                 if entry.metadata["family"] != ask.family:
                     raise BadInput(f"The model {entry.name} belongs to the family {entry.metadata['family']}; choose "
                                    f"one of {ask.family}.")
                 return entry
-            for entry in entries(self._runs):
+            for entry in self.entries():
                 if entry.metadata["family"] == ask.family:
                     return entry
         except WeightsError as error:
@@ -125,7 +96,7 @@ class Models:
 
     def find(self, name: str) -> Entry:
         """An entry by name. Raises WeightsError."""
-        return find(name, self._runs)
+        return find(name, self.entries())
 
     def first(self) -> str:
         """The name of the first model, which a new page shows."""
@@ -134,13 +105,10 @@ class Models:
     def verify(self) -> dict[str, str | None]:
         """Check header and checksum of every file: name -> problem, None where it is sound."""
         found: dict[str, str | None] = {}
-        for entry in entries(self._runs):
+        for entry in self.entries():
             try:
-                read_header(entry.path)
-                sound = entry.expected in (None, sha256(entry.path))
-                found[entry.name] = None if sound else (
-                    f"The weights of {entry.name} do not match their checksum; restore them with `git checkout "
-                    "weights/bundled`.")
+                entry.check()
+                found[entry.name] = None
             except WeightsError as error:
                 found[entry.name] = str(error)
         return found

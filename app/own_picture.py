@@ -15,11 +15,10 @@ from app.pictures import data_url, encode_png
 from app.requests import face_of, make_request
 from app.runners import finished
 from app.views import Ask, BadInput, Examined, UserError
-from pipelines import registry
 from storage import Shelf, StorageError
 
 if TYPE_CHECKING:
-    from app.models import Loaded
+    from app.residents import Loaded
     from pipelines.request import Request
     from pipelines.transport import Transport
 
@@ -38,10 +37,10 @@ class Bench:
     @property
     def transport(self) -> Transport:
         """The ODE of the request's family. Raises UserError if it has none."""
-        made = registry.family(self.request.family).transport
+        made = self.loaded.drawing.transport
         if made is None:
-            raise UserError(f"{face_of(self.request.family).title} has no ODE that leads from pictures to noise; use the SDE or "
-                            "the flow tab.")
+            raise UserError(f"{self.loaded.entry.metadata['title']} has no ODE that leads from pictures to noise; use a model of the "
+                            "SDE or the flow tab that this project trained.")
         return made(self.request.options)
 
 
@@ -50,13 +49,13 @@ def request(ask: Ask) -> Request:
     return replace(make_request(replace(ask, prompt=ask.prompt.strip() or "-", count=1)), prompt=ask.prompt.strip())
 
 
-def prepare(picture: Image.Image | None, size: int) -> np.ndarray:
-    """The middle square of a picture, (size, size, 3) uint8. Raises BadInput."""
+def prepare(picture: Image.Image | None, size: int, height: int | None = None) -> np.ndarray:
+    """The middle of a picture, (height, size, 3) uint8; a square without height. Raises BadInput."""
     if picture is None:
         raise BadInput("There is no picture yet; drop one here or take one from the gallery.")
     if picture.width * picture.height > MAX_PIXELS:
         raise BadInput(f"The picture has {picture.width:,} by {picture.height:,} pixels; at most {MAX_PIXELS:,} in all are accepted.")
-    return np.array(ImageOps.fit(_colours(picture), (size, size), Image.Resampling.LANCZOS))
+    return np.array(ImageOps.fit(_colours(picture), (size, height or size), Image.Resampling.LANCZOS))
 
 
 def _colours(picture: Image.Image) -> Image.Image:
@@ -94,22 +93,22 @@ def examine(bench: Bench, picture: Image.Image | None) -> Examined:
 def keep(bench: Bench, picture: Image.Image | None, sources: Shelf) -> str:
     """Store a picture as the model sees it, to start from; returns the checksum that the option `source` names."""
     if not hasattr(bench.request.options, "source"):
-        raise UserError(f"{face_of(bench.request.family).title} cannot start from a picture; use the SDE or the flow tab.")
+        raise UserError(f"{face_of(bench.request.family).title} cannot start from a picture; use the diffusion, the SDE or the flow tab.")
     pixels = prepare(picture, bench.loaded.size)
     name = hashlib.sha256(pixels.tobytes()).hexdigest()
     sources.put(name, encode_png(pixels))
     return name
 
 
-def source_of(request: Request, sources: Shelf, size: int, device: Any) -> dict[str, Any]:
-    """What `Family.start` takes besides the rest: the picture (3, H, W) that a request starts from, if there is one."""
+def source_of(request: Request, sources: Shelf, size: tuple[int, int], device: Any) -> dict[str, Any]:
+    """What `Drawing.start` takes besides the rest: the picture (3, H, W) that a request starts from, if there is one; size: W, H."""
     from pipelines.data.dataset import to_tensor
     name = getattr(request.options, "source", "")
     if not name:
         return {}
     try:
         with Image.open(io.BytesIO(sources.get(name))) as picture:
-            return {"source": to_tensor(prepare(picture, size)).to(device)}
+            return {"source": to_tensor(prepare(picture, *size)).to(device)}
     except StorageError as error:
         raise UserError(f"The picture that this request starts from is not here ({name[:12]}…); choose it anew in the Picture "
                         "panel.") from error

@@ -19,6 +19,10 @@ class Paths:
         return self.data / "runs"
 
     @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
     def tables(self) -> Path:
         return self.data / "tables"
 

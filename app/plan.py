@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Protocol
 
-from app.axes import BUDGETS, NONE, Axis, families_of, parse_axis
+from app.axes import BUDGETS, NONE, Axis, families_of, models_of, parse_axis
 from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, steps_of
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
 from pipelines.options import build, options_of
@@ -62,7 +62,7 @@ def converges(request: Request) -> bool:
 
 def adaptive(request: Request) -> bool:
     """Whether the sampler chooses its steps itself, so that their number is only a limit."""
-    return face_of(request.family).samplers[request.sampler].adaptive
+    return face_of(request.family).every[request.sampler].adaptive
 
 
 def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Plan:
@@ -72,7 +72,8 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
     """
     texts, models = (asked.x, asked.y, asked.z), catalog.views()
     families = families_of(texts, asked.ask.family, models)
-    axes = [parse_axis(text, families, models) for text in texts]
+    drawn = models_of(texts, asked.ask.model, models)
+    axes = [parse_axis(text, families, models, drawn) for text in texts]
     names = [axis.name for axis in axes if axis.name]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled or sum(name in ("steps", *BUDGETS) for name in names) > 1:
@@ -112,7 +113,7 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     if "training" in said:
         ask = replace(ask, model=f"{str(catalog.resolved(ask).model).partition('@')[0]}@{said['training']}")
     ask, face = catalog.resolved(ask), face_of(ask.family)
-    spec = face.samplers.get(ask.sampler or next(iter(face.samplers)))
+    spec = face.every.get(ask.sampler or next(iter(face.samplers)))
     if spec is None:
         raise BadInput(f"{face.title} has no sampler {ask.sampler!r}.")
     own = {o.name: o for o in options_of(spec.options)}

@@ -121,7 +121,7 @@ class Recordings:
                 raise UserError("The recording of that run is no longer kept; run it again to look inside.") from error
         with job.lock:
             steps = tuple(job.kept)
-        return Recording(steps, registry.face(job.family).samplers[job.settings["sampler"]].formula)
+        return Recording(steps, registry.face(job.family).every[job.settings["sampler"]].formula)
 
     def keep(self, job_id: str) -> int:
         """Store a finished job's recording beside its pictures; returns with how many."""

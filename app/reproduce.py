@@ -104,7 +104,7 @@ class Reproduction:
     def _request(self, record: ImageRecord) -> Request:
         """What drew a picture. Raises UserError if its weights are no longer there."""
         ask = Ask(record.family, record.prompt, record.negative_prompt, record.model_name, record.sampler, record.options,
-                  record.guidance, record.seed, 1)
+                  record.guidance, record.seed, 1, record.width, record.height)
         request = make_request(self._models.resolved(ask))
         if self._drawing.digest(record.model_name) != record.model_sha256:
             raise UserError(f"The weights {record.model_name} are not those that drew this picture ({record.model_sha256[:12]}); "

@@ -7,6 +7,7 @@ from typing import Any
 from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
 from pipelines.data.vocabulary import unknown_words
+from pipelines.hub.about import ADAPTERS, AdapterInfo
 from pipelines.options import Option, OptionError, build, options_of
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
@@ -24,7 +25,7 @@ def family_info(name: str) -> FamilyInfo:
     """What the page is made from."""
     face = face_of(name)
     samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
-                     for s in face.samplers.values())
+                     for s in face.every.values())
     return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way,
                       face.field, face.estimate, face.tangent, face.state, face.unit, face.guided, axis_of(face), face.columns)
 
@@ -34,24 +35,43 @@ def axis_of(face: Face) -> Option:
     return next(o for spec in face.samplers.values() for o in options_of(spec.options) if o.name == face.axis)
 
 
+def samplers_of(face: Face, adapter: str = "") -> tuple[str, ...]:
+    """The samplers that work with a family's own models, or with those of an adapter; the first is the default."""
+    return ADAPTERS[adapter].samplers if adapter else tuple(face.samplers)
+
+
 def make_request(ask: Ask) -> Request:
     """The checked request, for the model that is named in it. Raises BadInput with a sentence for the first thing that is wrong."""
-    face = face_of(ask.family)
-    sampler = ask.sampler or next(iter(face.samplers))
-    if sampler not in face.samplers:
-        raise BadInput(f"There is no sampler {sampler!r} in {face.title}; there are {', '.join(face.samplers)}.")
-    given = {"guidance_scale": ask.guidance_scale, "seed": ask.seed, "count": ask.count}
+    face, info = face_of(ask.family), ADAPTERS.get(ask.adapter)
+    known = samplers_of(face, ask.adapter)
+    sampler = ask.sampler or known[0]
+    if sampler not in known:
+        raise BadInput(f"There is no sampler {sampler!r} in {info.title if info else face.title}; there are {', '.join(known)}.")
+    given = {"guidance_scale": ask.guidance_scale, "seed": ask.seed, "count": ask.count, "width": ask.width, "height": ask.height}
     try:
         plain = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given[o.name] is not None}
-        if not face.guided and plain.setdefault("guidance_scale", 1.0) != 1:
-            raise OptionError(f"{face.title} has no guidance, since it never answers without its caption; leave it at 1.")
-        face.reads(ask.prompt)
+        guided = info.guided if info else face.guided
+        if not guided and plain.setdefault("guidance_scale", 1.0) != 1:
+            raise OptionError(f"{info.title if info else face.title} has no guidance, since it never answers without its caption; "
+                              "leave it at 1.")
+        if info is None:
+            face.reads(ask.prompt)
         return Request(
-            family=ask.family, model=ask.model or "", sampler=sampler, options=build(face.samplers[sampler].options, ask.options),
-            prompt=check_prompt(ask.prompt), negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False),
-            **plain)
+            family=ask.family, model=ask.model or "", sampler=sampler, options=_options(face, sampler, info, ask.options),
+            prompt=check_prompt(ask.prompt, required=info is None or info.reads != "nothing"),
+            negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False), adapter=ask.adapter, **plain)
     except OptionError as error:
         raise BadInput(str(error)) from None
+
+
+def _options(face: Face, sampler: str, info: AdapterInfo | None, given: dict[str, Any]) -> Any:
+    """The sampler's options; those that have one value with a pretrained model have it. Raises OptionError."""
+    kind = face.every[sampler].options
+    fixed = {o.name: (o, info.fixed[o.name]) for o in options_of(kind) if o.name in info.fixed} if info else {}
+    for name, (option, value) in fixed.items():
+        if name in given and option.parse(given[name]) != value:
+            raise OptionError(f"{option.label} is always {value} with {info.title if info else ''}; leave it.")
+    return build(kind, {name: value for name, (_, value) in fixed.items()} | given)
 
 
 def settings_of(request: Request) -> dict[str, Any]:
@@ -61,26 +81,27 @@ def settings_of(request: Request) -> dict[str, Any]:
 
 
 def guidance_calls(request: Request) -> int:
-    """Guidance evaluates with and without the caption."""
-    return 1 if request.guidance_scale in (0.0, 1.0) else 2
+    """Guidance evaluates with and without the caption, unless the network is told its scale."""
+    told = bool(request.adapter) and ADAPTERS[request.adapter].told
+    return 1 if told or request.guidance_scale in (0.0, 1.0) else 2
 
 
 def nfe_of(request: Request) -> int:
     """Network evaluations for one image; for adaptive samplers the most that it may take."""
-    return face_of(request.family).samplers[request.sampler].nfe(request.options) * guidance_calls(request)
+    return steps_of(request, calls=True) * guidance_calls(request)
 
 
 def title_of(request: Request) -> str:
-    spec = face_of(request.family).samplers[request.sampler]
+    spec = face_of(request.family).every[request.sampler]
     prompt = request.prompt if len(request.prompt) <= 60 else request.prompt[:57] + "..."
     start = " · from a picture" if getattr(request.options, "source", "") else ""
     return f"{prompt}{start} · {spec.title} · {amount(request.family, steps_of(request))}"
 
 
-def steps_of(request: Request) -> int:
-    """Steps, tokens or calls that a picture takes, whatever the family counts."""
-    spec = face_of(request.family).samplers[request.sampler]
-    return getattr(request.options, "steps", None) or spec.nfe(request.options)
+def steps_of(request: Request, calls: bool = False) -> int:
+    """Steps, tokens or calls that a picture takes, whatever the family counts; calls: what they cost without guidance."""
+    spec, tokens = face_of(request.family).every[request.sampler], ADAPTERS[request.adapter].tokens if request.adapter else 0
+    return tokens or (not calls and getattr(request.options, "steps", None)) or spec.nfe(request.options)
 
 
 def amount(family: str, steps: int) -> str:
@@ -91,6 +112,9 @@ def amount(family: str, steps: int) -> str:
 
 def notes_of(request: Request) -> list[str]:
     """Sentences about words that the model cannot know."""
+    if request.adapter:
+        unread = ADAPTERS[request.adapter].reads == "nothing" and request.prompt
+        return ["This model draws without a caption; the prompt was not used."] if unread else []
     reading = face_of(request.family).reads(request.prompt)
     notes = [reading] if reading else []
     for place, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
@@ -105,5 +129,7 @@ def notes_of(request: Request) -> list[str]:
 def cut_of(request: Request) -> list[str]:
     """A sentence if the prompt is longer than the model reads; needs the tokenizer, and so torch."""
     from pipelines.data.tokenizer import tokenizer
+    if request.adapter:
+        return []
     cut = tokenizer().encode(request.prompt).cut
     return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []

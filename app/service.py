@@ -21,14 +21,17 @@ from app.grid_reading import GridReading
 from app.grids import Grids
 from app.jobs import RUNNING, JobState, JobTable
 from app.lab import Lab
-from app.models import Loaded, Models, Residents
+from app.machine import Machine
+from app.models import Models
 from app.paths import Paths
 from app.plan import evaluations
 from app.recording import Recordings
 from app.reproduce import Reproduction
 from app.requests import cut_of, face_of, family_info, make_request, nfe_of, notes_of, settings_of, steps_of, title_of
+from app.residents import Loaded
 from app.seeds import Seeds
-from app.views import Ask, Check, FamilyInfo, JobView, ModelView, Shot, UserError
+from app.shelf import Shelf
+from app.views import Ask, BadInput, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
@@ -37,7 +40,7 @@ from weights.verify import WeightsError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from pipelines.engine import Engine, Job
+    from pipelines.engine import Job
 
 log = logging.getLogger(__name__)
 AT_ONCE = 8                        # jobs that run together in the engine; more wait
@@ -55,22 +58,21 @@ class Service:
             raise UserError(str(error)) from error
         self.gallery = Gallery(self._storage)
         self.lab = Lab()
-        self._models = Models(paths.runs)
+        self._models = Models(paths.runs, paths.models)
         self._jobs = JobTable()
+        self.machine = Machine(self._models, self._needed, self._remember)
         self.recordings = Recordings(self._jobs, self._storage)
         self.codes, self.seeds = Codes(self.bench, self._jobs), Seeds(self.bench)
         self.side_by_side = SideBySide(self, self.bench, self._models, paths.tables)
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = threading.Semaphore(AT_ONCE)
-        self._residents = Residents()
-        self._starting = threading.Lock()
-        self._engine: Engine | None = None
         self._rates: dict[str, float] = {}                         # rows per second of a model's last run
         self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
         self.grids = Grids(self._storage, self._models, self)
         self.reading = GridReading(self.grids, self._storage, paths.exports, self.bench)
         self.reproduction = Reproduction(self._storage, self._models, self.grids, self)
+        self.shelf = Shelf(self._models, self.machine)
 
     # What there is
 
@@ -88,6 +90,11 @@ class Service:
     def bundle_model(self, run: str) -> Path:
         """Make the weights of a run part of the project; returns their new file."""
         return self._models.bundle(run)
+
+    def publish_model(self, run: str, repo: str, private: bool = True) -> str:
+        """Upload the weights of a run to the Hub with samples; the address of the commit."""
+        from app.publishing import publish
+        return publish(self, self._models, run, repo, private)
 
     def surprise(self, family: str) -> str:
         """A random caption of the kind the family's models know."""
@@ -122,7 +129,7 @@ class Service:
             raise UserError(str(error)) from error
 
         def ready() -> None:
-            if request.model not in self._residents.names():
+            if request.model not in self.machine.residents.names():
                 job.change(status="loading", note=f"Loading {request.model}…")
             self._load(request.model)
             job.change(note=" ".join([*notes_of(request), *cut_of(request)]))
@@ -183,7 +190,7 @@ class Service:
         """Measure a model on the fixed captions of a split; nothing is kept in the gallery."""
         ask = self._models.resolved(ask)
         loaded = self._load(str(ask.model))
-        return evaluate(self, ask, split, progress) | registry.family(ask.family).figures(loaded.net) | {
+        return evaluate(self, ask, split, progress) | loaded.drawing.figures(loaded.net) | {
             "model_sha256": loaded.sha256, "environment": self.environment()}
 
     def examine(self, ask: Ask, picture: Image | None) -> views.Examined:
@@ -196,26 +203,29 @@ class Service:
 
     def keep_source(self, ask: Ask, picture: Image | None) -> str:
         """Store a picture for generations to start from; returns what their option `source` is to be."""
-        return own_picture.keep(self.bench(ask), picture, self._storage.sources)
+        return own_picture.keep(self.bench(ask, pretrained=True), picture, self._storage.sources)
 
-    def bench(self, ask: Ask) -> own_picture.Bench:
-        """What is needed to look at pictures with a model."""
-        request = own_picture.request(self._models.resolved(ask))
-        loaded, engine = self._load(request.model), self.engine()
+    def bench(self, ask: Ask, pretrained: bool = False) -> own_picture.Bench:
+        """What is needed to look at pictures with a model; pretrained: whether one of those will do."""
+        ask = self._models.resolved(ask)
+        if ask.adapter and not pretrained:
+            raise BadInput(f"{ask.model} is a pretrained model, which can be drawn with but not looked into; choose one of this project's.")
+        request = own_picture.request(ask)
+        loaded, engine = self._load(request.model), self.machine.engine
         return own_picture.Bench(request, loaded, engine.device, lambda sampler: engine.submit(sampler, priority=1))
 
     # What the runners need (runners.Backend)
 
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
                exact: int | None = None) -> Job:
-        loaded, family, device = self._load(request.model), registry.family(request.family), self.engine().device
-        more = own_picture.source_of(request, self._storage.sources, loaded.size, device) | ({"look": look} if family.looks else {})
-        sampler = family.start(request, loaded.sha256, loaded.net, device, **more)
-        return self.engine().submit(sampler, priority=priority, listener=listener, exact=exact)
+        loaded, device = self._load(request.model), self.machine.engine.device
+        side = request.width or loaded.size, request.height or loaded.size
+        more = own_picture.source_of(request, self._storage.sources, side, device) | ({"look": look} if loaded.drawing.looks else {})
+        sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)
+        return self.machine.engine.submit(sampler, priority=priority, listener=listener, exact=exact)
 
     def cancel(self, engine_job: Job) -> None:
-        if self._engine is not None:
-            self._engine.cancel(engine_job)
+        self.machine.engine.cancel(engine_job)
 
     def save(self, request: Request, k: int, drawn: runners.Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot:
@@ -250,43 +260,39 @@ class Service:
         return self._paces[request.model]
 
     def reference(self, request: Request) -> Request:
-        return registry.family(request.family).reference(request)
+        return registry.drawing(request.family, request.adapter).reference(request)
 
     def digest(self, model: str) -> str:
         """SHA-256 of the weights of a name."""
         return self._load(model).sha256
 
     def loaded(self) -> list[str]:
-        return self._residents.names()
+        return self.machine.residents.names()
 
     def held_bytes(self) -> int:
-        """What the networks' device holds for this process: memory of the GPU, else of the process."""
-        from app.device import held_bytes
-        return held_bytes(self.engine().device)
+        return self.machine.held_bytes()
+
+    def environment(self) -> dict[str, str]:
+        """Device and versions, stored with every picture."""
+        return self.machine.environment()
 
     # Models and device
 
     def _load(self, name: str) -> Loaded:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
-        engine = self.engine()
-        needed = {model for job in self._jobs.all() if job.status in RUNNING for model in job.models}
         try:
-            loaded, fresh = self._residents.load(self._models.find(name), engine.nets, engine.device, needed)
-            if fresh:
-                self._storage.remember_model(loaded.sha256, family=loaded.entry.metadata["family"], name=name,
-                                             source=loaded.entry.source, parameters=loaded.entry.parameters)
-            return loaded
+            return self.machine.load(name)
         except (WeightsError, StorageError) as error:
             raise UserError(str(error)) from error
 
-    def engine(self) -> Engine:
-        """The engine, started at the first need of it."""
-        with self._starting:
-            if self._engine is None:
-                from app.device import choose_device, threads
-                from pipelines.engine import Engine
-                self._engine = Engine({}, choose_device(), cores=threads())
-            return self._engine
+    def _remember(self, name: str, loaded: Loaded) -> None:
+        entry = loaded.entry
+        self._storage.remember_model(loaded.sha256, family=entry.metadata["family"], name=name, source=entry.source,
+                                     parameters=entry.parameters)
+
+    def _needed(self) -> set[str]:
+        """Models of unfinished jobs."""
+        return {model for job in self._jobs.all() if job.status in RUNNING for model in job.models}
 
     def warm(self) -> None:
         """Import torch and load the first model, so that the first click does not wait for it."""
@@ -295,21 +301,12 @@ class Service:
         except (UserError, WeightsError, StorageError):
             log.exception("the first model could not be loaded")
 
-    def environment(self) -> dict[str, str]:
-        """Device and versions, stored with every picture."""
-        from app.device import environment
-        return environment(self.engine().device)
-
     def chips(self) -> dict[str, Any]:
         """Device, memory and queue for the head of the page."""
         import psutil
         running, waiting = self._jobs.count()
-        device = "starting"
-        if self._engine is not None:
-            from app.device import describe
-            device = describe(self._engine.device)
         memory = psutil.Process().memory_info().rss / 2**30
-        return {"device": device, "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
+        return {"device": self.machine.described(), "memory": f"{memory:.1f} GiB", "running": running, "waiting": waiting}
 
     def close(self) -> None:
         """Stop all jobs, which are then interrupted, and close engine and database."""
@@ -317,8 +314,8 @@ class Service:
         for state in self._jobs.all():
             self._jobs.stop(state.id)
         self.lab.close()
+        self.shelf.close()
         for thread in list(self._threads):
             thread.join(timeout=5)
-        if self._engine is not None:
-            self._engine.close()
+        self.machine.close()
         self._storage.close()

@@ -151,11 +151,12 @@ def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> 
         return []
     import torch
 
+    from weights.catalog import entries as there
     from weights.catalog import find
     from weights.load import load
     from weights.verify import WeightsError
     try:
-        entries = [find(name, paths.runs) for name in args.origin.split(",")]
+        entries = [find(name, there(paths.runs)) for name in args.origin.split(",")]
         found = [(entry.metadata["family"], load(entry, torch.device("cpu"))[1]) for entry in entries]
     except WeightsError as error:
         raise BadInput(str(error)) from error

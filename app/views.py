@@ -27,6 +27,9 @@ class Ask:
     guidance_scale: Any = None
     seed: Any = 0
     count: Any = 4
+    width: Any = 0                           # pixels; 0: the model's own
+    height: Any = 0
+    adapter: str = ""                        # of a pretrained model; the catalog of models fills it in
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,13 @@ class ModelView:
     source: str                              # bundled, run
     bytes: int
     card: str                                # Markdown
-    usual: dict[str, Any]                    # sampler, steps, guidance_scale, where they are not the family's defaults
+    usual: dict[str, Any]                    # sampler, guidance_scale and options, where they are not the family's defaults
     problem: str | None = None               # why it cannot be used
+    adapter: str = ""                        # of a pretrained model
+    samplers: tuple[str, ...] = ()           # that work with it
+    reads: str = "caption"                   # what it is told: caption, text, label, nothing
+    guided: bool = True
+    size: int = 0                            # side of its own pictures
 
 
 @dataclass(frozen=True)

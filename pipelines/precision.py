@@ -27,12 +27,15 @@ def fast(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
 
 
 def keyed(weights: str, net: nn.Module, methods: Iterable[str], device: torch.device,
-          memory: Mapping[str, MemoryShape] | None = None) -> dict[NetKey, Net]:
-    """A network's methods under the keys that calls name them by, each in both precisions; memory: of those that remember."""
+          memory: Mapping[str, MemoryShape] | None = None, own_dtype: bool = False) -> dict[NetKey, Net]:
+    """A network's methods under the keys that calls name them by, each in both precisions; memory: of those that remember.
+
+    own_dtype: the network calculates in that of its weights, whatever the key says.
+    """
     found: dict[NetKey, Net] = {}
     for method in methods:
         plain = getattr(net, method)
-        for precise, call in ((False, fast(plain, device)), (True, plain)):
+        for precise, call in ((False, plain if own_dtype else fast(plain, device)), (True, plain)):
             shape = (memory or {}).get(method)
             found[NetKey(weights, method, precise)] = Remembering(call, shape) if shape else call
     return found

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,12 @@ class Face:
     unit: str = "step"                       # what a picture takes several of
     axis: str = "steps"                      # the option that a comparison varies from column to column
     columns: str = "5, 10, 20"               # and the values that it begins with
+    pretrained: Mapping[str, SamplerSpec] = dataclass_field(default_factory=dict)      # further samplers, for models of the Hub alone
+
+    @property
+    def every(self) -> dict[str, SamplerSpec]:
+        """All samplers, of our own models and of others."""
+        return {**self.samplers, **self.pretrained}
 
 
 @dataclass(frozen=True)
@@ -93,22 +100,16 @@ class OwnData:
     data: Callable[..., Any]                 # (folder, seed, size, pairs) -> what `training.train` learns from
 
 
-@dataclass(frozen=True)
-class Family:
-    """What the rest of the program knows of a family's mathematics."""
-    build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
-    fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
-    loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How a model draws: what is needed of a network that has learnt, one of ours or a pretrained one."""
     start: Callable[..., Sampler]            # (request, weights id, network, device); source=picture if the options have one
     reference: Callable[[Request], Request]  # the same picture by a converged solver, to measure distances from
-    plane: Plane                             # the same in two dimensions, for the laboratory
-    transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
-    stages: Mapping[str, Stage] = field(default_factory=dict)             # to be trained before `loss` is, by name
-    own_data: Callable[[Any], OwnData | None] = lambda options: None      # network options -> what is drawn for them first
     looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
-    figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
-    methods: tuple[str, ...] = field(default=("encode", "predict"))       # of the network, as the engine calls them
+    methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
+    transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
+    figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
     log_likelihood: Callable[[Request, Any, Any], Any] | None = None      # likewise: (request, net, pictures (B, 3, H, W) in [-1, 1]) ->
     #                                          exact log p of their codes in nats, (B,)
     prompt: Callable[[Request, Any], tuple[Any, tuple[str, ...]]] | None = None      # of a family that draws tokens: (request, net) ->
@@ -116,6 +117,17 @@ class Family:
     walk: Callable[..., Sampler] | None = None         # of a generator: (request, weights id, net, device, count) -> pictures from
     #                                          the seed to the second one;
     mixture: Callable[..., Sampler] | None = None      # likewise, layouts of count seeds by styles of count others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(Drawing):
+    """What the rest of the program knows of a family's mathematics."""
+    build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
+    fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
+    loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
+    plane: Plane                             # the same in two dimensions, for the laboratory
+    stages: Mapping[str, Stage] = dataclass_field(default_factory=dict)             # to be trained before `loss` is, by name
+    own_data: Callable[[Any], OwnData | None] = lambda options: None      # network options -> what is drawn for them first
     betas: tuple[float, float] = (0.9, 0.99)                              # of Adam in training
     fp32: bool = False                                                    # trained in fp32 also where bfloat16 products are faster
 
@@ -132,6 +144,14 @@ def _module(name: str, part: str) -> Any:
 def face(name: str) -> Face:
     """A family's face; does not import torch. Raises KeyError."""
     return _module(name, "about").FACE
+
+
+def drawing(family_name: str, adapter: str = "") -> Drawing:
+    """How a model of a family draws, one of ours or one that an adapter speaks for; imports torch. Raises KeyError."""
+    if not adapter:
+        return family(family_name)
+    from pipelines.hub.load import drawing
+    return drawing(adapter)
 
 
 def family(name: str) -> Family:

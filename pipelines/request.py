@@ -20,11 +20,16 @@ class Request:
     options: Any                   # the sampler's own options, an instance of its frozen dataclass
     prompt: str = ""
     negative_prompt: str = ""
+    adapter: str = ""              # of a pretrained model (pipelines/hub/about.py)
     guidance_scale: float = option(3.0, "Guidance", "How strongly the caption pulls: 1 follows the model, more "
                                    "exaggerates the caption, 0 ignores it.", symbol="w", low=0, high=20)
     seed: int = option(0, "Seed", "Number of the random stream; the same seed gives the same picture again.",
                        low=0, high=MAX_SEED)
     count: int = option(4, "Images", "How many pictures; picture k has the seed plus k.", low=1, high=MAX_COUNT)
+
+    width: int = option(0, "Width", "Of a picture in pixels; 0 is the model's own. Only models of the Hub have a choice.", low=0, high=2048)
+    height: int = option(0, "Height", "Of a picture in pixels; 0 is the model's own. Only models of the Hub have a choice.", low=0,
+                         high=2048)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -47,15 +47,17 @@ def allowed(path: str, module: str) -> bool:
         if target[0] == "tests":
             return path == "app/cli.py" and module.startswith("tests.bench")
         if parts[1] == "ui":
-            return not ours or target[0] == "app" or module.startswith(("pipelines.options", "pipelines.registry")) \
-                or module == "pipelines"
+            return not ours or target[0] == "app" or module.startswith(("pipelines.options", "pipelines.registry", "pipelines.hub.about")) \
+                or module in ("pipelines", "pipelines.hub")
         if path == "app/service.py":
             return True
-        one_of_them = {"app/models.py": "weights", "app/trainer.py": "weights"} | {f"app/{name}.py": "storage" for name in (
-            "gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export",
-            "grid_reading", "reproduce")}
-        one_of_them = one_of_them.get(path)
-        return not any(found for name, found in joins.items() if name != one_of_them)
+        with_weights = ("models", "trainer", "residents", "shelf", "publishing")
+        with_storage = ("gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export", "grid_reading",
+                        "reproduce")
+        one_of_them = {"app/machine.py": "engine"} | {f"app/{name}.py": "weights" for name in with_weights} | {
+            f"app/{name}.py": "storage" for name in with_storage}
+        one = one_of_them.get(path)
+        return not any(found for name, found in joins.items() if name != one)
     return True
 
 

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from weights.verify import WeightsError, read_header
+from weights.verify import WeightsError, read_header, sha256
 
 BUNDLED = Path(__file__).parent / "bundled"
 
@@ -20,6 +20,8 @@ class Entry:
     path: Path
     source: str                    # "bundled" or "run"
     expected: str | None           # SHA-256 that the file must have; None: as found
+
+    adapter = ""                   # of a pretrained model
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
@@ -34,6 +36,17 @@ class Entry:
     def parameters(self) -> int:
         """How many numbers the file holds, from its header alone."""
         return _header(self.path)[0]
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def check(self) -> None:
+        """Read header and checksum again. Raises WeightsError."""
+        read_header(self.path)
+        if self.expected not in (None, sha256(self.path)):
+            raise WeightsError(f"The weights of {self.name} do not match their checksum; restore them with `git checkout "
+                               "weights/bundled`.")
 
     @property
     def card(self) -> str:
@@ -67,9 +80,8 @@ def entries(runs: Path | None = None) -> list[Entry]:
     return found
 
 
-def find(name: str, runs: Path | None = None) -> Entry:
+def find(name: str, known: list[Entry]) -> Entry:
     """An entry by name. Raises WeightsError with the names that exist."""
-    known = entries(runs)
     for entry in known:
         if entry.name == name:
             return entry

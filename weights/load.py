@@ -13,11 +13,14 @@ from torch import Tensor, nn
 
 from pipelines import registry
 from weights.catalog import Entry
-from weights.verify import WeightsError, sha256
+from weights.pretrained import Pretrained, WithLora, companion
+from weights.verify import WeightsError, read_header, sha256
 
 
 def load(entry: Entry, device: torch.device) -> tuple[str, nn.Module]:
     """(SHA-256, network in evaluation mode on the device). Raises WeightsError with a sentence."""
+    if isinstance(entry, Pretrained):
+        return _pretrained(entry, device)
     metadata = entry.metadata
     digest = sha256(entry.path)
     if entry.expected is not None and digest != entry.expected:
@@ -30,6 +33,34 @@ def load(entry: Entry, device: torch.device) -> tuple[str, nn.Module]:
         raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({error}); use "
                            "weights that `launch.py train` wrote.") from error
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]
+
+
+def _pretrained(entry: Pretrained, device: torch.device) -> tuple[str, nn.Module]:
+    """A model that an adapter speaks for: in half precision on a GPU, in fp32 elsewhere."""
+    dtype = (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16) if device.type == "cuda" else torch.float32
+    try:
+        return entry.digest, _networks(entry, device, dtype)
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        raise WeightsError(f"{entry.name} could not be loaded ({_first_line(error)}); check it with `launch.py models verify`, or remove "
+                           "it and download it again.") from error
+
+
+def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Checks headers and classes before anything is read."""
+    from pipelines.hub import load as hub
+    from pipelines.hub.lora import with_lora
+    plan = entry.plan
+    if isinstance(entry, WithLora):
+        read_header(entry.path)
+        base: Any = _networks(entry.changed, device, dtype)
+        return with_lora(base, entry.path, entry.scale)
+    if entry.path.is_file():
+        return hub.single_file(plan.adapter, entry.path, companion(entry), device, dtype)
+    return hub.load(plan.adapter, entry.path, device, dtype)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def save(path: Path, weights: dict[str, Tensor], metadata: dict[str, Any]) -> str:

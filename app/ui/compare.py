@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import gradio as gr
 from app.axes import ALL, choices
 from app.grids import GridCheck
 from app.service import Service
-from app.ui.components import drawn, sentence
+from app.ui.components import drawn, sentence, still
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
 from pipelines.options import Option
 
@@ -20,11 +21,27 @@ NOTHING = "nothing"
 PARTS = 4                          # components of an axis
 
 
+@dataclass(frozen=True)
+class Known(Mapping[str, list[ModelView]]):
+    """The models of each family, as they are at the moment of asking."""
+    service: Service
+    families: tuple[str, ...]
+
+    def __getitem__(self, family: str) -> list[ModelView]:
+        return self.service.models(family)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.families)
+
+    def __len__(self) -> int:
+        return len(self.families)
+
+
 @dataclass
 class CompareTab:
     """The controls that other tabs fill."""
     families: dict[str, FamilyInfo]
-    known: dict[str, list[ModelView]]
+    known: Mapping[str, list[ModelView]]
     family: gr.Dropdown
     model: gr.Dropdown
     prompt: gr.Textbox
@@ -61,9 +78,31 @@ class CompareTab:
 
     def belonging(self, family: str, model: str | None = None, sampler: str | None = None) -> tuple[Any, Any]:
         """The choices of model and sampler of a family; its first of each if none is named."""
-        info, models = self.families[family], self.known[family]
-        return (gr.Dropdown([(m.title, m.name) for m in models], value=model or (models[0].name if models else None)),
-                gr.Dropdown([(s.title, s.name) for s in info.samplers], value=sampler or info.samplers[0].name))
+        models = self.known[family]
+        chosen = model or (models[0].name if models else None)
+        return gr.Dropdown([(m.title, m.name) for m in models], value=chosen), self.samplers(family, chosen, sampler)
+
+    def samplers(self, family: str, model: str | None, sampler: str | None = None) -> Any:
+        """The choices of sampler that work with a model; what is usual for it if none is named."""
+        info, view = self.families[family], next((m for m in self.known[family] if m.name == model), None)
+        usual = view.usual.get("sampler", view.samplers[0]) if view else info.samplers[0].name
+        return gr.Dropdown([(s.title, s.name) for s in info.samplers if view is None or s.name in view.samplers], value=sampler or usual)
+
+    def seen(self) -> list[Any]:
+        """What `refreshed` has to be told."""
+        return [self.family, self.model, *(a for k in range(3) for a in (self.axes[PARTS * k + 3], self.axes[PARTS * k + 2]))]
+
+    def lists(self) -> list[Any]:
+        """The lists of models."""
+        return [self.model, *(self.axes[PARTS * k + 2] for k in range(3))]
+
+    def refreshed(self, family: str, model: str, *axes: Any) -> list[Any]:
+        """Updates for `lists()`: the models that there are now."""
+        there = names_of(self.families, self.known, family, "model")
+        names = {name for _, name in there}
+        return [still(self.known[family], model),
+                *(gr.update(choices=there, value=[v for v in values or [] if v in names]) if axis == "model" else gr.skip()
+                  for axis, values in zip(axes[::2], axes[1::2], strict=True))]
 
     def beginning(self, family: str) -> list[Any]:
         """The axes that a comparison of a family begins with."""
@@ -77,14 +116,15 @@ def offered(family: str) -> list[tuple[str, str]]:
     return [("nothing", NOTHING), *((o[0].label, name) for name, o in choices((family,)).items())]
 
 
-def names_of(families: dict[str, FamilyInfo], known: dict[str, list[ModelView]], family: str, axis: str) -> list[tuple[str, str]]:
+def names_of(families: dict[str, FamilyInfo], known: Mapping[str, list[ModelView]], family: str, axis: str) -> list[tuple[str, str]]:
     """The values of an axis that has names, as (title, name); none for one that is written."""
     if axis == "family":
         return [(info.title, info.name) for info in families.values()]
     if axis == "model":
         return [(m.title, m.name) for models in known.values() for m in models if m.problem is None]
     if axis == "sampler":
-        return [(s.title, s.name) for s in families[family].samplers]
+        working = {name for m in known[family] for name in m.samplers}
+        return [(s.title, s.name) for s in families[family].samplers if s.name in working]
     options: list[Option] = choices((family,)).get(axis, [])
     if options and options[0].type is bool:
         return [("yes", "true"), ("no", "false")]
@@ -147,8 +187,7 @@ def compare_tab(service: Service) -> CompareTab:
     infos = service.families()
     families, first = {f.name: f for f in infos}, infos[0]
     request = {o.name: o for o in first.request}
-    known = {f.name: service.models(f.name) for f in infos}
-    usual = {m.name: m.usual for models in known.values() for m in models}
+    known = Known(service, tuple(families))
     with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
         with gr.Row(elem_classes="sx-line"):
             family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
@@ -227,17 +266,19 @@ def compare_tab(service: Service) -> CompareTab:
             raise gr.Error(str(error), print_exception=False) from None
         return tab.loaded(made)
 
-    def change_model(name: str) -> float:
-        return usual.get(name, {}).get("guidance_scale", request["guidance_scale"].default)
+    def change_model(family: str, name: str) -> tuple[Any, float]:
+        usual = next((m.usual for m in known[family] if m.name == name), {})
+        return tab.samplers(family, name), usual.get("guidance_scale", request["guidance_scale"].default)
 
     def change_axis(family: str, axis: str, before: str) -> list[Any]:
         # Gradio says "input" too when the box is left as it was; what was written meanwhile must stay.
         return axis_updates(tab, family, axis) if axis != before else [gr.skip()] * PARTS
 
     def change_family(name: str) -> tuple[Any, ...]:
-        return *tab.belonging(name), change_model(known[name][0].name if known[name] else ""), *tab.beginning(name)
+        models = known[name]
+        return tab.belonging(name)[0], *change_model(name, models[0].name if models else ""), *tab.beginning(name)
 
-    model.input(change_model, model, guidance, **quick)
+    model.input(change_model, [family, model], [sampler, guidance], **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
     family.input(change_family, family, [model, sampler, guidance, *axes], preprocess=False, **quick)
     for k in range(3):

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
+from app.views import ModelView
 from pipelines.options import Option
 
 
@@ -51,3 +52,10 @@ def upload(label: str, elem_id: str, min_width: int) -> gr.Image:
 def sentence(elem_id: str) -> gr.HTML:
     """The quiet line by the button, for notes and errors; drawn as text, never as HTML."""
     return drawn("sentence", elem_id=elem_id)
+
+
+def still(models: list[ModelView], chosen: Any, choose: bool = False) -> Any:
+    """An update for a list of models: those there are now; what is chosen stays, unless it is gone."""
+    names = [m.name for m in models]
+    kept = {"value": chosen} if choose else {} if chosen in names else {"value": names[0] if names else None}
+    return gr.update(choices=[(m.title, m.name) for m in models], **kept)

@@ -15,7 +15,7 @@ from app.ui.codes import CodesPanel, codes_panel
 from app.ui.components import control, drawn, sentence
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
-from app.views import Ask, FamilyInfo, SamplerInfo, UserError
+from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
@@ -36,38 +36,74 @@ class FamilyTab:
     guidance: Any
     seed: gr.Number
     count: Any
+    sides: tuple[gr.Number, gr.Number]       # width and height, of models that have a choice
     lock: gr.Checkbox
     summary: gr.Markdown
     formula: gr.Markdown
     canvas: gr.HTML
     message: gr.HTML
+    models: Callable[[], list[ModelView]]    # those there are now
 
     def inputs(self) -> list[Any]:
-        return [self.model, self.prompt, self.negative, self.sampler, self.guidance, self.seed, self.count,
+        return [self.model, self.prompt, self.negative, self.sampler, self.guidance, self.seed, self.count, *self.sides,
                 *self.options.values()]
 
-    def ask(self, model: str, prompt: str, negative: str, sampler: str, guidance: Any, seed: Any, count: Any,
+    def ask(self, model: str, prompt: str, negative: str, sampler: str, guidance: Any, seed: Any, count: Any, width: Any, height: Any,
             *options: Any) -> Ask:
         """What the controls say; only the chosen sampler's options."""
         info = self.sampler_info(sampler)
         names = {o.name for o in info.options} if info else set()
         chosen = {name: value for name, value in zip(self.options, options, strict=True) if name in names}
-        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count)
+        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count, width or 0, height or 0)
+
+    def model_view(self, name: str) -> ModelView | None:
+        return next((m for m in self.models() if m.name == name), None)
+
+    def choices(self, view: ModelView | None) -> list[tuple[str, str]]:
+        """The samplers that work with a model."""
+        return [(s.title, s.name) for s in self.info.samplers if view is None or not view.samplers or s.name in view.samplers]
 
     def sampler_info(self, name: str) -> SamplerInfo | None:
         return next((s for s in self.info.samplers if s.name == name), None)
+
+    def shown(self, sampler: str) -> list[dict[str, Any]]:
+        """Updates for the options' controls: only the sampler's own are there."""
+        info = self.sampler_info(sampler)
+        own = {o.name for o in info.options} if info else set()
+        return [gr.update(visible=option in own) for option in self.options]
+
+    def using(self, view: ModelView | None) -> list[Any]:
+        """Updates for `used()`: what is usual for a model, and the family's own beginning where only others have habits."""
+        own, first = view.usual if view else {}, self.info.samplers[0]
+        sampler = own.get("sampler", first.name)
+        info = self.sampler_info(sampler) or first
+        begin = {o.name: o.default for s in (*reversed(self.info.samplers), info) for o in s.options}
+        habits = {"steps", *(name for model in self.models() for name in model.usual)} & set(self.options)
+        shown = self.shown(sampler)
+        for update, name in zip(shown, self.options, strict=True):
+            if name in habits:
+                update["value"] = own.get(name, begin[name])
+        weight = next(o.default for o in self.info.request if o.name == "guidance_scale")
+        return [gr.update(choices=self.choices(view), value=sampler),
+                gr.update(value=own.get("guidance_scale", weight), visible=view.guided if view else self.info.guided),
+                *(gr.update(value=0, visible=bool(view and view.adapter)) for _ in self.sides), *describe(info), *shown]
+
+    def used(self) -> list[Any]:
+        return [self.sampler, self.guidance, *self.sides, self.summary, self.formula, *self.options.values()]
 
     def restore(self, settings: dict[str, Any] | None) -> list[Any]:
         """Updates for `restored()`: every control as the settings say; none of them if settings is None."""
         if settings is None:
             return [gr.skip() for _ in self.restored()]
         options = settings["options"]
-        info = self.sampler_info(settings["sampler"])
-        shown = {o.name for o in info.options} if info else set()
-        return [settings["model"], settings["prompt"], settings["negative_prompt"], settings["sampler"],
-                settings["guidance_scale"], settings["seed"], settings["count"],
-                *(gr.update(value=options.get(name, gr.skip()) if name in options else None, visible=name in shown)
-                  if name in options else gr.update(visible=name in shown) for name in self.options),
+        info, view = self.sampler_info(settings["sampler"]), self.model_view(settings["model"])
+        sides = (settings.get("width", 0), settings.get("height", 0)) if view and view.adapter else (0, 0)
+        return [settings["model"], settings["prompt"], settings["negative_prompt"],
+                gr.update(choices=self.choices(view), value=settings["sampler"]),
+                gr.update(value=settings["guidance_scale"], visible=view.guided if view else self.info.guided),
+                settings["seed"], settings["count"], *(gr.update(value=side, visible=bool(view and view.adapter)) for side in sides),
+                *(update | ({"value": options[name]} if name in options else {})
+                  for update, name in zip(self.shown(settings["sampler"]), self.options, strict=True)),
                 True, *describe(info)]
 
     def restored(self) -> list[Any]:
@@ -104,7 +140,8 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 card = gr.Markdown(known[0].card if known else "", elem_classes="sx-about")
             prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
             chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
-            sampler = gr.Dropdown([(s.title, s.name) for s in info.samplers], value=first.name, label="Sampler",
+            own = known[0].samplers if known else ()
+            sampler = gr.Dropdown([(s.title, s.name) for s in info.samplers if s.name in own], value=first.name, label="Sampler",
                                   elem_id=f"{name}-sampler", filterable=False)
             summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
             with gr.Row(elem_classes="sx-pair"):
@@ -124,6 +161,8 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             with gr.Accordion("More", open=False, elem_id=f"{name}-more"):
                 negative = gr.Textbox("", label="Negative prompt", lines=1, elem_id=f"{name}-negative",
                                       info="What to lean away from; takes the place of the empty caption in guidance.")
+                sides = tuple(gr.Number(0, label=request[side].label, info=request[side].help, precision=0, visible=False,
+                                        elem_id=f"{name}-{side}") for side in ("width", "height"))
                 for option in union.values():
                     if option.name not in options:
                         options[option.name] = control(option, f"{name}-{option.name}", option.name in first_options)
@@ -142,7 +181,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
             with gr.Tab("2-D", elem_id=f"{name}-plane"):
                 drawn("lab", bench=bench(name), elem_id=f"{name}-lab")
-            own = picture_panel(info)
+            panel = picture_panel(info)
             codes = codes_panel(info) if info.unit == "token" else None
             seeds = seeds_panel(info) if info.unit == "call" else None
             with gr.Tab("How it works"):
@@ -150,16 +189,20 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                 gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n{source_link(term.file)}"
                                         for term in (about.network, about.objective, about.sampling, *about.more)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
-    tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, lock, summary, formula,
-                    canvas, message)
-    _wire(service, tab, chips, dice, generate, (own, codes, seeds), {m.name: m.usual for m in known})
-    model.change(lambda chosen: next((m.card for m in known if m.name == chosen), ""), model, card, queue=False,
-                 show_progress="hidden", api_visibility="private")
+    tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, (sides[0], sides[1]), lock, summary,
+                    formula, canvas, message, lambda: service.models(name))
+    _wire(service, tab, chips, dice, generate, (panel, codes, seeds))
+
+    def card_of(chosen: str) -> str:
+        view = tab.model_view(chosen)
+        return view.card if view else ""
+
+    model.change(card_of, model, card, queue=False, show_progress="hidden", api_visibility="private")
     return tab
 
 
 def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button,
-          panels: tuple[PicturePanel | None, CodesPanel | None, SeedsPanel | None], usual: dict[str, dict[str, Any]]) -> None:
+          panels: tuple[PicturePanel | None, CodesPanel | None, SeedsPanel | None]) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -168,29 +211,16 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     own_steps = f"(name, steps) => {{ const own = {json.dumps(steps_of)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
 
     def change_sampler(name: str) -> list[Any]:
-        info = tab.sampler_info(name)
-        own = {o.name for o in info.options} if info else set()
-        return [*describe(info), *(gr.update(visible=option in own) for option in tab.options)]
-
-    def change_model(name: str) -> list[Any]:
-        """What is usual for the model; what the family's others begin with where it says nothing."""
-        own, first = usual.get(name, {}), tab.info.samplers[0].name
-        sampler = own.get("sampler", first)
-        weight = next(o.default for o in tab.info.request if o.name == "guidance_scale")
-        described, described_formula, *shown = change_sampler(sampler)
-        if "steps" in tab.options:
-            shown[list(tab.options).index("steps")] = gr.update(value=own.get("steps", steps_of[sampler]))
-        return [sampler, own.get("guidance_scale", weight), described, described_formula, *shown]
+        return [*describe(tab.sampler_info(name)), *tab.shown(name)]
 
     def choose_prompt(event: gr.EventData) -> str:
         text = str(event._data.get("text", ""))
         return text or service.surprise(tab.info.name)
 
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
-        model, prompt, negative, sampler, guidance, _, count, *options = values
-        used = seed if keep else random.randrange(2**32)
+        used, index = seed if keep else random.randrange(2**32), tab.inputs().index(tab.seed)
         try:
-            job = service.generate(change(tab.ask(model, prompt, negative, sampler, guidance, used, count, *options)))
+            job = service.generate(change(tab.ask(*values[:index], used, *values[index + 1:])))
         except UserError as error:
             return gr.skip(), gr.skip(), json.dumps({"error": str(error)})
         return used, json.dumps({"job": job}), json.dumps({})
@@ -217,9 +247,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     if steps_of:
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
-    if any(usual.values()):
-        tab.model.input(change_model, tab.model, [tab.sampler, tab.guidance, tab.summary, tab.formula, *tab.options.values()],
-                        **quick)
+    tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **quick)
     chips.select(choose_prompt, None, tab.prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
@@ -233,7 +261,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     if seeds is not None:
         seeds.wire(service, tab.ask, tab.inputs())
     if own is not None:
-        own.edit.click(edit("t_start"), [own.first, own.start, *controls], shown, **quick)
+        own.edit.click(edit(own.option), [own.first, own.start, *controls], shown, **quick)
+    if own is not None and own.both is not None:
         kind = next(name for name in KINDS if name in tab.options)
 
         def ask(model: str, chosen: str) -> Ask:

@@ -1,4 +1,4 @@
-"""The page: head, a tab per family, Families, Compare, Gallery. Layout only; what tabs do is in their own files."""
+"""The page: head, a tab per family, Families, Compare, Gallery, Models. Layout only; what tabs do is in their own files."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,6 +12,7 @@ from app.ui.components import drawn
 from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
+from app.ui.models import models_tab, wire_models
 from pipelines import registry
 
 
@@ -27,7 +28,9 @@ def build_page(service: Service) -> gr.Blocks:
             cards = families_tab(service)
             compare = compare_tab(service)
             gallery = gallery_tab()
+            models = models_tab(service)
         wire_sending(service, tabs, families, compare, gallery, cards)
+        wire_models(service, page, tabs, families, compare, models)
     return page
 
 

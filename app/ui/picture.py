@@ -12,20 +12,32 @@ from app.service import Service
 from app.ui.components import drawn, upload
 from app.views import Ask, FamilyInfo, UserError
 
+STAYS = ("t_start", "strength")    # the option that says how much of a picture stays
+
 
 @dataclass
-class PicturePanel:
-    first: gr.Image
+class Both:
+    """Controls for what only an ODE can do that leads from pictures to noise."""
     second: gr.Image
     caption: gr.Textbox
     measure: gr.Button
     morph: gr.Button
-    start: gr.Slider
-    edit: gr.Button
     shown: gr.HTML
 
+
+@dataclass
+class PicturePanel:
+    first: gr.Image
+    option: str                    # one of STAYS
+    start: gr.Slider
+    edit: gr.Button
+    both: Both | None
+
     def wire(self, service: Service, ask: Callable[..., Ask], controls: list[Any]) -> None:
-        """`ask` makes a request of the tab from the values of `controls`."""
+        """Measuring and the way between two pictures; `ask` makes a request of the tab from the values of `controls`."""
+        assert self.both is not None
+        both = self.both
+
         def measure(picture: Any, caption: str, *values: Any) -> str:
             try:
                 return json.dumps({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
@@ -39,25 +51,28 @@ class PicturePanel:
                 return json.dumps({"error": str(error)})
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
-        self.measure.click(measure, [self.first, self.caption, *controls], self.shown, **quiet)
-        self.morph.click(morph, [self.first, self.second, self.caption, *controls], self.shown, **quiet)
+        both.measure.click(measure, [self.first, both.caption, *controls], both.shown, **quiet)
+        both.morph.click(morph, [self.first, both.second, both.caption, *controls], both.shown, **quiet)
 
 
 def picture_panel(info: FamilyInfo) -> PicturePanel | None:
-    """Build the panel; None for a family whose pictures have no way back to noise."""
-    if not info.two_way:
+    """Build the panel; None for a family that starts from no pictures but codes, or from none."""
+    option = next((o for s in info.samplers for o in s.options if o.name in STAYS), None)
+    if option is None:
         return None
-    name = info.name
+    name, both = info.name, None
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():
-            first, second = (upload(label, f"{name}-own-{k}", 120) for k, label in enumerate(("Picture", "Another")))
-        caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
-        with gr.Row():
-            measure = gr.Button("Measure", size="sm", elem_id=f"{name}-own-measure")
-            morph = gr.Button("Way between both", size="sm", elem_id=f"{name}-own-morph")
-        option = next(o for s in info.samplers for o in s.options if o.name == "t_start")
+            first = upload("Picture", f"{name}-own-0", 120)
+            second = upload("Another", f"{name}-own-1", 120) if info.two_way else None
+        if second is not None:
+            caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
+            with gr.Row():
+                measure = gr.Button("Measure", size="sm", elem_id=f"{name}-own-measure")
+                morph = gr.Button("Way between both", size="sm", elem_id=f"{name}-own-morph")
         start = gr.Slider(option.low or 0, option.high or 1, value=round((option.low or 0) + (option.high or 1), 1) / 2, step=0.05,
-                          label=f"Start time  {option.symbol}", info=option.help, elem_id=f"{name}-own-start")
+                          label=f"{option.label}  {option.symbol}", info=option.help, elem_id=f"{name}-own-start")
         edit = gr.Button("Draw from the picture", size="sm", elem_id=f"{name}-own-edit")
-        shown = drawn("examined", elem_id=f"{name}-own-shown", family=name)
-    return PicturePanel(first, second, caption, measure, morph, start, edit, shown)
+        if second is not None:
+            both = Both(second, caption, measure, morph, drawn("examined", elem_id=f"{name}-own-shown", family=name))
+    return PicturePanel(first, option.name, start, edit, both)

@@ -44,11 +44,11 @@ _HERE, _LIBRARY = "pipelines/diffusion/sampler.py", "pipelines/diffusion/solvers
 
 
 def _one(options: DiffusionOptions) -> int:
-    return options.steps
+    return options.steps - options.skipped
 
 
 def _two(options: DiffusionOptions) -> int:
-    return 2 * options.steps - 1
+    return 2 * (options.steps - options.skipped) - 1
 
 
 _SPECS = (

@@ -23,7 +23,7 @@ from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.protocol import NetKey, Sampler
+from pipelines.protocol import NetKey, Sampler, asked
 from pipelines.registry import Family, Stage
 from pipelines.request import Request
 
@@ -70,9 +70,11 @@ def figures(net: nn.Module) -> dict[str, float]:
         return {"psnr": autoencoder.psnr(net.autoencoder, batch.x0)}
 
 
-def start(request: Request, weights: str, net: nn.Module, device: torch.device, look: bool = True) -> Sampler:
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None,
+          look: bool = True) -> Sampler:
     """The sampler of a request: reads the captions, draws x_T, then hands over to the chosen algorithm.
 
+    source: a picture (3, H, W) in [-1, 1] to start from in place of noise, as far as the strength says (SDEdit, Meng et al. 2022).
     look: whether anyone looks at the estimates on the way, which a latent model has to decode.
     """
     assert isinstance(net, DiffusionNet)
@@ -81,15 +83,17 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if request.options.clip:
         eps_theta = clipped(eps_theta, schedule, 1.0 if net.autoencoder is None else LATENT_RANGE)
     noise = RowNoise(request.seeds, net.config.shape, device)
-    sampler = RUN[request.sampler](eps_theta, noise.normal(), noise, schedule, request.options)
+    x0 = None if source is None else (yield from asked(NetKey(weights, "embed"), source[None]))[0]
+    sampler = RUN[request.sampler](eps_theta, noise.normal(), noise, schedule, request.options, x0)
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 
 def reference(request: Request) -> Request:
     """The same picture by 200 steps of DPM++ 2M: where the deterministic solvers converge to."""
-    return replace(request, sampler="dpmpp_2m", options=SolverOptions(steps=200, clip=request.options.clip))
+    o = request.options
+    return replace(request, sampler="dpmpp_2m", options=SolverOptions(steps=200, clip=o.clip, strength=o.strength, source=o.source))
 
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
-                methods=("encode", "predict", "decode"), figures=figures, looks=True,
+                methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

@@ -57,6 +57,10 @@ class DiffusionNet(nn.Module):
         assert self.autoencoder is not None
         return self.autoencoder.decode(z)
 
+    def embed(self, x: Tensor, cond: Cond | None = None) -> Tensor:
+        """Pictures (B, 3, H, W) in [-1, 1] as what noise is added to."""
+        return x if self.autoencoder is None else self.autoencoder.encode(x)
+
     def encode(self, tokens: Tensor, cond: Cond | None = None) -> dict[str, Tensor]:
         """The condition c: token ids (B, L) int64 -> states, mask and pooled vector of the caption.
 

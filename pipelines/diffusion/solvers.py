@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pipelines.diffusion.options import DiffusionOptions
-from pipelines.numerics.library import SCHEDULERS, exact_lms, own_noise, stepped
+from pipelines.numerics.library import SCHEDULERS, exact_lms, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, per_row
 from pipelines.protocol import Predict, Preview, Sampler
@@ -32,15 +32,18 @@ def make_scheduler(name: str, schedule: NoiseSchedule, options: DiffusionOptions
 
 
 def solver(name: str, eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule,
-           options: DiffusionOptions) -> Sampler:
-    """Run a scheduler of the library from white noise x (B, C, H, W); its stochastic steps draw from the rows' own streams."""
-    scheduler = make_scheduler(name, schedule, options)
-    total = len(scheduler.timesteps)
+           options: DiffusionOptions, source: Tensor | None = None) -> Sampler:
+    """Run a scheduler of the library from white noise x (B, C, H, W), or from a noised picture source (C, H, W); its stochastic
+    steps draw from the rows' own streams."""
+    scheduler, begin = make_scheduler(name, schedule, options), None
+    if source is not None:
+        x, begin = noised(scheduler, source, x, options.skipped)
+    total = len(scheduler.timesteps) - (begin or 0)
 
     def look(x_t: Tensor, eps: Tensor, t: Tensor, i: int) -> Preview:
         signal, sigma = schedule.at(t)
         x0 = (x_t - per_row(sigma, x_t) * eps) / per_row(signal, x_t)
         level = float(sigma[0] / signal[0])
         numbers = {"t": float(t[0]), r"\sigma_t": level, r"\bar\alpha_t": float(signal[0]) ** 2, r"\lambda": -math.log(level)}
-        return Preview(x_t, x0, i + 1, total, float(t[0]), level, numbers, eps)
-    return (yield from stepped(scheduler, eps_theta, x, look, own_noise(name, scheduler, noise)))
+        return Preview(x_t, x0, i + 1 - (begin or 0), total, float(t[0]), level, numbers, eps)
+    return (yield from stepped(scheduler, eps_theta, x, look, own_noise(name, scheduler, noise), begin))

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 
 import torch
 
 from pipelines.protocol import MemoryShape
 
+ROOM = 256 * 2**20                 # bytes that it takes at first, if one row needs no more
 FIRST = 64                         # slots that a slab begins with
 
 
@@ -18,8 +20,9 @@ class Slab:
 
     def __init__(self, shape: MemoryShape, device: torch.device) -> None:
         layers, kinds, *rest = shape
-        self.memory = torch.zeros(layers, kinds, FIRST, *rest, device=device)
-        self._free = list(range(FIRST))
+        first = max(1, min(FIRST, ROOM // (4 * math.prod(shape))))
+        self.memory = torch.zeros(layers, kinds, first, *rest, device=device)
+        self._free = list(range(first))
 
     @property
     def used(self) -> int:

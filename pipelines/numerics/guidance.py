@@ -7,7 +7,7 @@ from pipelines.numerics.schedules import NoiseSchedule, per_row
 from pipelines.protocol import Call, Cond, NetKey, Predict, Steps
 
 
-def guided(net: NetKey, cond: Cond, null: Cond, scale: float) -> Predict:
+def guided(net: NetKey, cond: Cond, null: Cond, scale: float, renormed: bool = False) -> Predict:
     """A predictor that asks for conditional and null answers together: null + scale (conditional - null), eq. 6.
 
     At scale 1 (the plain conditional model) and 0 (the unconditional one) a single call per step is enough.
@@ -18,7 +18,8 @@ def guided(net: NetKey, cond: Cond, null: Cond, scale: float) -> Predict:
             (answer,) = yield (Call(net, x, t, given if scale else nothing),)
             return answer
         with_caption, without = yield (Call(net, x, t, given), Call(net, x, t, nothing))
-        return without + scale * (with_caption - without)
+        answer = without + scale * (with_caption - without)
+        return answer * (with_caption.norm(dim=-1, keepdim=True) / answer.norm(dim=-1, keepdim=True)) if renormed else answer
     return predict
 
 

@@ -48,6 +48,14 @@ def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Call
     return x
 
 
+def noised(scheduler: Any, x0: Tensor, noise: Tensor, skipped: int) -> tuple[Tensor, int]:
+    """(x0 (C, H, W) noised (B, C, H, W) to the level at which the scheduler stands after so many of its steps, which timestep that is)."""
+    begin = skipped * scheduler.order
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
+    return scheduler.add_noise(x0.expand_as(noise), noise, scheduler.timesteps[begin:begin + 1].repeat(len(noise))), begin
+
+
 def exact_lms(scheduler: Any) -> None:
     """Give an LMS scheduler the exact weights of its past slopes, which the library integrates numerically at each step (a fifth of
     all time outside the networks in a grid): they are integrals of polynomials of degree 3, for which two Gauss points are enough."""

@@ -11,13 +11,13 @@ from pipelines.data.dataset import Batch
 from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v, mixed
 from pipelines.numerics.rng import RowNoise
-from pipelines.protocol import Sampler
+from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
 from pipelines.sde import objective
 from pipelines.sde.options import NetworkOptions, ODEOptions, SDEOptions
 from pipelines.sde.plane import PLANE
-from pipelines.sde.processes import PROCESSES
+from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import SAMPLERS, score_of
 from pipelines.transport import Transport
 
@@ -39,11 +39,17 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     v_theta = yield from predictor(request, weights, device)
     if request.options.clip:
         v_theta = clipped_v(v_theta)
-    process, noise = PROCESSES[request.options.process], RowNoise(request.seeds, net.config.shape, device)
-    first = request.options.start_seed
-    z = noise.normal() if first < 0 else RowNoise((first,) * request.count, net.config.shape, device).normal()
+    process = PROCESSES[request.options.process]
+    return (yield from solved(score_of(v_theta, process), process, request, net.config.shape, device, source))
+
+
+def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[int, ...], device: torch.device,
+           source: Tensor | None) -> Sampler:
+    """The chosen algorithm on a score, from a draw of the prior or from the noised source; pictures are `shape`."""
+    noise, first = RowNoise(request.seeds, shape, device), request.options.start_seed
+    z = noise.normal() if first < 0 else RowNoise((first,) * request.count, shape, device).normal()
     x = process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
-    return (yield from SAMPLERS[request.sampler](score_of(v_theta, process), x, noise, process, request.options))
+    return (yield from SAMPLERS[request.sampler](s_theta, x, noise, process, request.options))
 
 
 def reference(request: Request) -> Request:

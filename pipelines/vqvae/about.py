@@ -1,10 +1,10 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.registry import About, Face, Term
+from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
 from pipelines.tokens import TOKENS, Ancestral, Greedy, TopK, TopP, specs
 from pipelines.vqvae.labels import named
-from pipelines.vqvae.options import NetworkOptions
+from pipelines.vqvae.options import MaskedOptions, NetworkOptions
 
 ABOUT = About(
     network=Term(
@@ -40,8 +40,14 @@ ABOUT = About(
     ),
 )
 
+MASKED = SamplerSpec(
+    "masked", "Masked", "Guesses all hidden codes at once, keeps the surest, and again: a dozen calls and not one for each code.",
+    "Chang et al. 2022, arXiv:2202.04200", r"z_i \sim p(z_i \mid z_{known}), \quad \text{hide the } "
+    r"\lfloor L \cos(\tfrac{\pi n}{2N}) \rfloor \text{ least } \log p(z_i) + \tau_n g_i",
+    "pipelines/hub/masked.py", MaskedOptions, calls_a_step(1))
+
 FACE = Face("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
             specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
             usual=lambda config: {"guidance_scale": 2.5}, reads=named, label_only=True, unit="token", axis="temperature",
-            columns="0.5, 0.8, 1, 1.3")
+            columns="0.5, 0.8, 1, 1.3", pretrained={"masked": MASKED})

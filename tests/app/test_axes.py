@@ -20,7 +20,7 @@ from pipelines.request import Request
 from tests.tiny import tiny_diffusion
 from weights.load import save
 
-MODELS = Models(Path("no-runs"))
+MODELS = Models(Path("no-runs"), Path("no-models"))
 ASK = Ask("diffusion", "a red star", seed=7, count=1, guidance_scale=3)
 
 
@@ -171,9 +171,9 @@ def test_training_steps_are_the_models_that_a_run_kept(tmp_path: Path) -> None:
     (tmp_path / "mine" / "steps").mkdir(parents=True)
     for path in (tmp_path / "mine" / "model.safetensors", *(tmp_path / "mine" / "steps" / f"{n}.safetensors" for n in (5, 10, 200))):
         save(path, net.state_dict(), {"family": "diffusion", "title": "mine", "config": net.config.to_dict()})
-    found = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=all"), Models(tmp_path))
+    found = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=all"), Models(tmp_path, tmp_path / "models"))
     assert [request(s).model for s in found.spots] == ["mine@5", "mine@10", "mine@200"] and found.x.labels[2] == "training step 200"
     with pytest.raises(BadInput, match="No run has kept weights"):
         plan("training=all")
-    some = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=5,7"), Models(tmp_path))
+    some = make_plan(GridAsk(Ask(**{**ASK.__dict__, "model": "mine"}), "training=5,7"), Models(tmp_path, tmp_path / "models"))
     assert some.spots[1].request is None and "mine@7" in str(some.spots[1].reason)

@@ -151,7 +151,7 @@ def test_a_picture_of_ones_own(run: Run, tmp_path: Path) -> None:
     code, result, _ = run(*common, "--picture", str(own), "--t-start", "0.8")
     assert code == 0 and len(result["images"][0]["options"]["source"]) == 64
     assert "could not be read as a picture" in run(*common, "--picture", str(text), "--t-start", "0.8")[2]
-    assert "cannot start from a picture" in run("sample", "diffusion", "--prompt", "a", "--picture", str(own))[2]
+    assert "cannot start from a picture" in run("sample", "gan", "--prompt", "a", "--picture", str(own))[2]
     code, found, _ = run("examine", "flow", str(own))
     assert code == 0 and math.isfinite(found["bits_per_dim"]) and found["noise_std"] > 0 and found["difference"] <= 16
     assert "no ODE that leads" in run("examine", "diffusion", str(own))[2]

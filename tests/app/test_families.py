@@ -97,7 +97,7 @@ def bench(data: Path, evaluate: Callable[[Ask, str, Any], dict[str, Any]]) -> Si
     """Side by side with made-up measurements."""
     loaded = SimpleNamespace(sha256="ab" * 32, size=32)
     return SideBySide(SimpleNamespace(evaluate=evaluate), lambda ask: SimpleNamespace(loaded=loaded),             # type: ignore[arg-type]
-                      Models(data / "runs"), data / "tables")
+                      Models(data / "runs", data / "models"), data / "tables")
 
 
 def test_a_killed_table_goes_on_where_it_stopped(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def run() -> dict[str, Any]:
 
 def draw(service: Service, asked: GridAsk) -> dict[str, float]:
     """One grid, watched as a page watches it."""
-    stats = service.engine().stats
+    stats = service.machine.engine.stats
     busy, network, begin = stats.busy, stats.network, time.perf_counter()
     grid, seen = service.grids.start(asked), -1
     while (view := service.grids.view(grid, seen, range(72)))["status"] in RUNNING:

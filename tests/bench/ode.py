@@ -33,7 +33,7 @@ def run() -> dict[str, Any]:
     from weights.load import load
 
     with tempfile.TemporaryDirectory() as folder:
-        device = Service(Paths(Path(folder))).engine().device
+        device = Service(Paths(Path(folder))).machine.device
     net: Any = load(find("shapes-flow"), device)[1]
     path, key = PATHS["ot"], NetKey("bench", "predict")
     noise = RowNoise(tuple(range(ROWS)), (3, 32, 32), device).normal()

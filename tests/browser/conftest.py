@@ -1,6 +1,7 @@
 """A real server in its own process and a real Chromium, shared by all browser tests."""
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,10 +21,10 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 
 @contextmanager
-def serving(data: Path, port: int) -> Iterator[str]:
-    """The address of a playground that runs with a data folder."""
+def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
+    """The address of a playground that runs with a data folder, and with more in its environment."""
     command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | environment) as server:
         assert server.stderr is not None
         for line in server.stderr:
             found = re.search(r"http://\S+", line)

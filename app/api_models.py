@@ -1,0 +1,65 @@
+"""What the models page's script asks for. JSON in, JSON out; names and addresses are checked by the service."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Body
+
+from app.service import Service
+
+
+def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIRouter:
+    """answer: turns what a person can mend into a sentence."""
+    router, shelf = APIRouter(prefix="/api/models"), service.shelf
+
+    def done(work: Callable[..., None], *arguments: str) -> dict[str, Any]:
+        work(*arguments)
+        return {}
+
+    @router.get("")
+    def listing() -> Any:
+        return answer(lambda: {"models": shelf.listing()})
+
+    @router.get("/search")
+    def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "") -> Any:
+        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence)})
+
+    @router.get("/look")
+    def look(repo: str, revision: str = "") -> Any:
+        return answer(lambda: shelf.look(repo[:300], revision[:100]))
+
+    @router.get("/newer")
+    def newer(name: str) -> Any:
+        return answer(lambda: {"commit": shelf.newer(name)})
+
+    @router.get("/downloads")
+    def downloads() -> Any:
+        return answer(lambda: {"downloads": shelf.in_progress()})
+
+    @router.post("/download")
+    def download(repo: str = Body(), revision: str = Body("")) -> Any:
+        return answer(lambda: {"id": shelf.download(repo[:300], revision[:100])})
+
+    @router.post("/downloads/{download_id}/{what}")
+    def steer(download_id: str, what: str) -> Any:
+        return answer(partial(done, shelf.steer, download_id, what))
+
+    @router.post("/add")
+    def add(path: str = Body(), base: str = Body(""), scale: float = Body(1.0)) -> Any:
+        return answer(lambda: {"name": shelf.add(path[:4096], base[:300], scale)})
+
+    @router.post("/remove")
+    def remove(name: str = Body(embed=True)) -> Any:
+        return answer(lambda: {"bytes": shelf.remove(name)})
+
+    @router.post("/unload")
+    def unload(name: str = Body(embed=True)) -> Any:
+        return answer(lambda: {"bytes": shelf.unload(name)})
+
+    @router.post("/verify")
+    def verify(name: str = Body(embed=True)) -> Any:
+        return answer(partial(done, shelf.verify, name))
+
+    return router

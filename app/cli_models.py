@@ -1,0 +1,88 @@
+"""Models from the command line: those that are here, and those of the Hub."""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from app.shelf import SORTED
+from app.terminal import bar
+from app.views import BadInput, UserError
+from pipelines import registry
+
+ACTIONS = {
+    "list": "what is here", "verify": "headers and checksums, of one or all", "bundle": "make a run part of the project",
+    "search": "models of the Hub", "look": "a model of the Hub before it is downloaded", "download": "get it; goes on where it was stopped",
+    "update": "whether the Hub has a newer commit", "add": "use a folder, a .safetensors file or a LoRA (--base) of your own where it lies",
+    "remove": "delete a downloaded model, or forget one of your own", "push": "publish a run on the Hub (--repo)"}
+
+
+def add_flags(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="ACTION",
+                     help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
+    sub.add_argument("name", nargs="?", help="of a model or run, a path, or what to search for")
+    sub.add_argument("--family", default="", choices=("", *registry.NAMES), metavar="FAMILY", help="search: of one family")
+    sub.add_argument("--sort", default=SORTED[0], choices=SORTED, help="search: the largest first")
+    sub.add_argument("--licence", default="", help="search: with this licence, as the Hub writes it: apache-2.0, mit, ...")
+    sub.add_argument("--revision", default="", help="look, download: a branch, tag or commit")
+    sub.add_argument("--base", default="", help="add: the model that a LoRA file changes")
+    sub.add_argument("--scale", default=1.0, help="add: how strongly it does (default 1)")
+    sub.add_argument("--repo", help="push: owner/name on the Hub")
+    sub.add_argument("--public", action="store_true", help="push: for everybody to see")
+
+
+def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
+    """Raises UserError."""
+    shelf = service.shelf
+    if args.action == "list":
+        return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters, "bytes": m.bytes,
+                            "source": m.source, "sha256": m.sha256, "problem": m.problem} for m in service.models()]}
+    if args.action == "verify" and not args.name:
+        checked = service.verify_models()
+        problems = [f"{name}: {problem}" for name, problem in checked.items() if problem]
+        if problems:
+            raise UserError(" ".join(problems))
+        return {"verified": list(checked)}
+    if args.action == "search":
+        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence)}
+    if not args.name:
+        raise BadInput(f"Name what to {args.action}: models {args.action} NAME.")
+    if args.action == "verify":
+        shelf.verify(args.name)
+        return {"verified": [args.name]}
+    if args.action == "bundle":
+        return {"bundled": str(service.bundle_model(args.name))}
+    if args.action == "look":
+        return shelf.look(args.name, args.revision)
+    if args.action == "download":
+        return _downloaded(shelf, args.name, args.revision)
+    if args.action == "update":
+        return {"newer": shelf.newer(args.name)}
+    if args.action == "add":
+        return {"added": shelf.add(args.name, args.base, args.scale)}
+    if args.action == "remove":
+        return {"freed_bytes": shelf.remove(args.name)}
+    if not args.repo:
+        raise BadInput("Name the repository to publish to with --repo owner/name.")
+    return {"published": service.publish_model(args.name, args.repo, not args.public)}
+
+
+def _downloaded(shelf: Any, repo: str, revision: str) -> dict[str, Any]:
+    """Follow a download to its end; Ctrl-C pauses it. Raises UserError."""
+    started = shelf.download(repo, revision)
+    try:
+        while True:
+            view = next(view for view in shelf.in_progress() if view["id"] == started)
+            left = "" if view["seconds_left"] is None else f", {view['seconds_left']:.0f} s left"
+            bar(view["done"] >> 10, view["bytes"] >> 10, f"KiB  {view['speed'] / 1e6:.1f} MB/s{left}  ")
+            if view["status"] not in ("waiting", "running", "checking"):
+                break
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        shelf.steer(started, "pause")
+        print("\nPaused; the same command goes on.", file=sys.stderr)
+        raise
+    if view["status"] != "done":
+        raise UserError(view["error"] or f"The download was {view['status']}; the same command goes on.")
+    return {"downloaded": view["repo"], "commit": view["commit"], "bytes": view["bytes"]}

@@ -1,0 +1,78 @@
+"""The device that networks run on: its engine, and what it has in memory."""
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app.models import Models
+from app.residents import SHARE, Loaded, Residents
+
+if TYPE_CHECKING:
+    from torch import device as Device
+
+    from pipelines.engine import Engine
+
+
+class Machine:
+    """Made without torch; the engine starts at the first need of it.
+
+    needed: the models of unfinished jobs, which stay in memory; loaded: is told of a network that was read just now.
+    """
+
+    def __init__(self, models: Models, needed: Callable[[], set[str]], loaded: Callable[[str, Loaded], None]) -> None:
+        self._models, self._needed, self._loaded = models, needed, loaded
+        self._starting = threading.Lock()
+        self._engine: Engine | None = None
+        self.residents = Residents()
+
+    @property
+    def engine(self) -> Engine:
+        with self._starting:
+            if self._engine is None:
+                from app.device import choose_device, threads
+                from pipelines.engine import Engine
+                self._engine = Engine({}, choose_device(), cores=threads())
+            return self._engine
+
+    @property
+    def device(self) -> Device:
+        return self.engine.device
+
+    def load(self, name: str) -> Loaded:
+        """The network of a name, loaded and known to the engine. Raises WeightsError and UserError."""
+        entry = self._models.find(name)
+        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed())
+        if fresh:
+            self._loaded(name, found)
+        return found
+
+    def unload(self, name: str) -> int:
+        """Take a model out of memory; the bytes that its weights held."""
+        return self.residents.unload(name, self.engine.nets, self._needed())
+
+    def room(self) -> tuple[str, int, int]:
+        """(kind of device, bytes of memory that networks may hold, bytes that nobody holds now)."""
+        from app.device import free_bytes, memory_bytes
+        return self.device.type, int(SHARE * memory_bytes(self.device)), free_bytes(self.device)
+
+    def held_bytes(self) -> int:
+        """What the device holds for this process: memory of the GPU, else of the process."""
+        from app.device import held_bytes
+        return held_bytes(self.device)
+
+    def environment(self) -> dict[str, str]:
+        """Device and versions, stored with every picture."""
+        from app.device import environment
+        return environment(self.device)
+
+    def described(self) -> str:
+        """The device for people, which is not waited for."""
+        if self._engine is None:
+            return "starting"
+        from app.device import describe
+        return describe(self._engine.device)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()

@@ -1,0 +1,50 @@
+"""The Models tab: what is here, the user's own files, the Hub, downloads; and how the other tabs get to know new models."""
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.service import Service
+from app.shelf import SORTED
+from app.ui.compare import CompareTab
+from app.ui.components import drawn, still
+from app.ui.family import FamilyTab
+from app.views import ModelView, UserError
+from pipelines.hub.about import ADAPTERS
+
+LICENCES = ("apache-2.0", "mit", "openrail", "openrail++", "creativeml-openrail-m", "cc-by-4.0", "cc-by-nc-4.0")
+
+
+def models_tab(service: Service) -> gr.HTML:
+    """Build the tab, which assets/models.js draws from the JSON routes."""
+    kinds = [{"title": info.title, "family": info.family, "example": info.example} for info in ADAPTERS.values() if info.example]
+    with gr.Tab("Models", id="models", elem_id="models-tab"):
+        return drawn("models", elem_id="models-view", licences=list(LICENCES), sorts=list(SORTED), kinds=kinds,
+                     families={info.name: info.title for info in service.families()})
+
+
+def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab, models: gr.HTML) -> None:
+    """Let the page draw with a model, and let its lists follow what is installed and removed while it is open."""
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    lists, chosen = [tab.model for tab in families], len(families)
+
+    def refresh(*values: Any) -> list[Any]:
+        updates = [still(tab.models(), value) for tab, value in zip(families, values[:chosen], strict=True)]
+        return [*updates, *compare.refreshed(*values[chosen:])]
+
+    def draw(event: gr.EventData) -> list[Any]:
+        try:
+            view = service.shelf.drawable(str(event._data.get("name")))
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return [gr.Tabs(selected=view.family), *(u for tab in families for u in updates(tab, view))]
+
+    def updates(tab: FamilyTab, view: ModelView) -> list[Any]:
+        if view.family != tab.info.name:
+            return [gr.skip()] * (1 + len(tab.used()))
+        return [still(tab.models(), view.name, choose=True), *tab.using(view)]
+
+    # Unchecked by Gradio: a list may still hold a model that was removed.
+    gr.on([page.load, tabs.select], refresh, [*lists, *compare.seen()], [*lists, *compare.lists()], preprocess=False, **quick)
+    models.select(draw, None, [tabs, *(control for tab in families for control in (tab.model, *tab.used()))], **quick)

@@ -1,0 +1,134 @@
+"""Which pretrained models there are adapters for, and what their files may hold. Does not import torch.
+
+This table is the class list: a model is loaded only if its pipeline or architecture stands here and each of its parts is of a
+class that its adapter names. Nothing else of a repository is ever imported or run.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms")
+VELOCITY = ("euler", "midpoint", "heun", "rk4", "rk45")
+SCORE = ("predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun", "ode_euler", "ode_rk4",
+         "ode_rk45")
+DRAWS = ("ancestral", "top_k", "top_p", "greedy")
+WHOLE = {"candidates": 1, "keep_rows": 0, "mask": "", "source": ""}       # options of completing a picture, which need a model of ours
+
+CLIP = ("transformers.CLIPTextModel", "transformers.CLIPTextModelWithProjection")
+CLIP_WORDS = ("transformers.CLIPTokenizer", "transformers.CLIPTokenizerFast")
+T5 = ("transformers.T5EncoderModel", "transformers.UMT5EncoderModel")
+T5_WORDS = ("transformers.T5Tokenizer", "transformers.T5TokenizerFast")
+GEMMA_WORDS = ("transformers.GemmaTokenizer", "transformers.GemmaTokenizerFast")
+WORDS = ("transformers.PreTrainedTokenizerFast",)        # tokenizer.json as it is, whatever class made it
+KL = ("diffusers.AutoencoderKL",)
+NOISE_SCHEDULERS = tuple(f"diffusers.{name}Scheduler" for name in (
+    "DDPM", "DDIM", "PNDM", "LMSDiscrete", "EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "KDPM2Discrete",
+    "KDPM2AncestralDiscrete", "DPMSolverMultistep", "DPMSolverSinglestep", "DPMSolverSDE", "DEISMultistep", "UniPCMultistep", "LCM",
+    "TCD"))
+FLOW_SCHEDULERS = tuple(f"diffusers.{name}Scheduler" for name in (
+    "FlowMatchEulerDiscrete", "FlowMatchHeunDiscrete", "DPMSolverMultistep", "UniPCMultistep"))
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """One kind of pretrained model.
+
+    `made_by` is what names it: `_class_name` of a model_index.json, or else the architecture (transformers: `architectures[0]`,
+    diffusers: `_class_name`) of a config.json in the root. `parts` are the folders of a pipeline and the classes that each may
+    have; those in `spare` may be missing or null, and those in `ignored` are never read, whatever they are.
+    """
+    name: str
+    title: str
+    family: str
+    made_by: tuple[str, ...]
+    samplers: tuple[str, ...]                # of the family's, the first is the default
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spare: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    usual: Mapping[str, Any] = field(default_factory=dict)     # steps, guidance_scale, and sampler options under their names
+    fixed: Mapping[str, Any] = field(default_factory=dict)     # sampler options that have one value here
+    reads: str = "text"                      # what tells the model what to draw: text, label, nothing
+    guided: bool = True
+    told: bool = False                       # the network is told the guidance scale; it takes no second call
+    lora: bool = False                       # files of low-rank changes can be put into it
+    tokens: int = 0                          # that a picture of the example takes, of models that draw one after the other
+    example: str = ""                        # a repository
+
+
+_SAFETY = ("safety_checker", "feature_extractor", "image_encoder")
+
+ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
+    AdapterInfo("ddpm", "DDPM in pixels", "diffusion", ("DDPMPipeline", "DDIMPipeline", "UNet2DModel"),
+                ("ddpm", *(s for s in EPS if s != "ddpm")),
+                {"unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS}, spare=("scheduler",),
+                usual={"steps": 100, "guidance_scale": 1.0}, reads="nothing", guided=False,
+                example="google/ddpm-cifar10-32"),
+    AdapterInfo("ldm", "Latent diffusion, unconditional", "diffusion", ("LDMPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
+                {"vqvae": ("diffusers.VQModel", *KL), "unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS},
+                usual={"steps": 50, "guidance_scale": 1.0, "clip": False}, reads="nothing", guided=False,
+                example="CompVis/ldm-celebahq-256"),
+    AdapterInfo("sd", "Stable Diffusion 1.x and 2.x", "diffusion", ("StableDiffusionPipeline",), EPS,
+                {"vae": KL, "text_encoder": CLIP, "tokenizer": CLIP_WORDS, "unet": ("diffusers.UNet2DConditionModel",),
+                 "scheduler": NOISE_SCHEDULERS}, ignored=_SAFETY,
+                usual={"steps": 25, "guidance_scale": 7.5, "clip": False}, lora=True,
+                example="stable-diffusion-v1-5/stable-diffusion-v1-5"),
+    AdapterInfo("sdxl", "Stable Diffusion XL", "diffusion", ("StableDiffusionXLPipeline",), EPS,
+                {"vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP, "tokenizer": CLIP_WORDS, "tokenizer_2": CLIP_WORDS,
+                 "unet": ("diffusers.UNet2DConditionModel",), "scheduler": NOISE_SCHEDULERS}, ignored=_SAFETY,
+                usual={"steps": 30, "guidance_scale": 5.0, "clip": False}, lora=True, example="stabilityai/stable-diffusion-xl-base-1.0"),
+    AdapterInfo("dit", "DiT, class labels", "diffusion", ("DiTPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
+                {"transformer": ("diffusers.DiTTransformer2DModel", "diffusers.Transformer2DModel"), "vae": KL,
+                 "scheduler": NOISE_SCHEDULERS}, ignored=("id2label",),
+                usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", example="facebook/DiT-XL-2-256"),
+    AdapterInfo("ncsnpp", "Score SDE, NCSN++", "sde", ("ScoreSdeVePipeline",), SCORE,
+                {"unet": ("diffusers.UNet2DModel",), "scheduler": ("diffusers.ScoreSdeVeScheduler",)},
+                usual={"steps": 200, "guidance_scale": 1.0}, fixed={"process": "ve"}, reads="nothing", guided=False,
+                example="google/ncsnpp-church-256"),
+    AdapterInfo("sd3", "Stable Diffusion 3", "flow", ("StableDiffusion3Pipeline",), VELOCITY,
+                {"transformer": ("diffusers.SD3Transformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP,
+                 "text_encoder_3": T5, "tokenizer": CLIP_WORDS, "tokenizer_2": CLIP_WORDS, "tokenizer_3": T5_WORDS,
+                 "scheduler": FLOW_SCHEDULERS}, spare=("text_encoder_3", "tokenizer_3"), ignored=("feature_extractor", "image_encoder"),
+                usual={"steps": 28, "guidance_scale": 4.5, "clip": False}, fixed={"path": "ot", "clip": False},
+                example="stabilityai/stable-diffusion-3.5-medium"),
+    AdapterInfo("flux", "FLUX.1", "flow", ("FluxPipeline",), VELOCITY,
+                {"transformer": ("diffusers.FluxTransformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": T5,
+                 "tokenizer": CLIP_WORDS, "tokenizer_2": T5_WORDS, "scheduler": FLOW_SCHEDULERS},
+                ignored=("feature_extractor", "image_encoder"),
+                usual={"steps": 4, "guidance_scale": 3.5, "clip": False}, fixed={"path": "ot", "clip": False}, told=True,
+                lora=True, example="black-forest-labs/FLUX.1-schnell"),
+    AdapterInfo("zimage", "Z-Image", "flow", ("ZImagePipeline",), VELOCITY,
+                {"transformer": ("diffusers.ZImageTransformer2DModel",), "vae": KL, "text_encoder": ("transformers.Qwen3Model",),
+                 "tokenizer": ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast"), "scheduler": FLOW_SCHEDULERS},
+                usual={"steps": 9, "guidance_scale": 1.0, "clip": False}, fixed={"path": "ot", "clip": False},
+                example="Tongyi-MAI/Z-Image-Turbo"),
+    AdapterInfo("sana", "Sana", "flow", ("SanaPipeline",), VELOCITY,
+                {"transformer": ("diffusers.SanaTransformer2DModel",), "vae": ("diffusers.AutoencoderDC",),
+                 "text_encoder": ("transformers.Gemma2Model",), "tokenizer": GEMMA_WORDS, "scheduler": FLOW_SCHEDULERS},
+                usual={"steps": 20, "guidance_scale": 4.5, "clip": False}, fixed={"path": "ot", "clip": False},
+                example="Efficient-Large-Model/Sana_600M_512px_diffusers"),
+    AdapterInfo("auraflow", "AuraFlow", "flow", ("AuraFlowPipeline",), VELOCITY,
+                {"transformer": ("diffusers.AuraFlowTransformer2DModel",), "vae": KL, "text_encoder": T5,
+                 "tokenizer": (*T5_WORDS, "transformers.LlamaTokenizer", "transformers.LlamaTokenizerFast"), "scheduler": FLOW_SCHEDULERS},
+                usual={"steps": 50, "guidance_scale": 3.5, "clip": False}, fixed={"path": "ot", "clip": False},
+                example="fal/AuraFlow-v0.3"),
+    AdapterInfo("lumina2", "Lumina Image 2.0", "flow", ("Lumina2Pipeline", "Lumina2Text2ImgPipeline"), VELOCITY,
+                {"transformer": ("diffusers.Lumina2Transformer2DModel",), "vae": KL, "text_encoder": ("transformers.Gemma2Model",),
+                 "tokenizer": GEMMA_WORDS, "scheduler": FLOW_SCHEDULERS},
+                usual={"steps": 30, "guidance_scale": 4.0, "clip": False}, fixed={"path": "ot", "clip": False},
+                example="Alpha-VLLM/Lumina-Image-2.0"),
+    AdapterInfo("amused", "aMUSEd", "vqvae", ("AmusedPipeline",), ("masked",),
+                {"vqvae": ("diffusers.VQModel",), "tokenizer": CLIP_WORDS, "text_encoder": CLIP,
+                 "transformer": ("diffusers.UVit2DModel",), "scheduler": ("diffusers.AmusedScheduler",)},
+                usual={"steps": 12, "guidance_scale": 10.0}, example="amused/amused-256"),
+    AdapterInfo("imagegpt", "ImageGPT", "dalle", ("ImageGPTForCausalImageModeling",), DRAWS,
+                {"model": ("transformers.ImageGPTForCausalImageModeling",), "processor": ("transformers.ImageGPTImageProcessorPil",)},
+                usual={"guidance_scale": 1.0}, fixed=WHOLE, reads="nothing", guided=False, tokens=1024, example="openai/imagegpt-small"),
+    AdapterInfo("janus", "Janus", "dalle", ("JanusForConditionalGeneration",), DRAWS,
+                {"model": ("transformers.JanusForConditionalGeneration",), "tokenizer": WORDS},
+                usual={"guidance_scale": 5.0}, fixed=WHOLE, tokens=576, example="deepseek-community/Janus-Pro-1B"),
+    AdapterInfo("emu3", "Emu3", "dalle", ("Emu3ForConditionalGeneration",), DRAWS,
+                {"model": ("transformers.Emu3ForConditionalGeneration",), "tokenizer": WORDS},
+                usual={"guidance_scale": 3.0}, fixed=WHOLE, tokens=8100, example="BAAI/Emu3-Gen-hf"),
+)}

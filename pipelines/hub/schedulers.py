@@ -1,0 +1,63 @@
+"""A sampler of the page for a pretrained model: a scheduler of the library on the model's own noise schedule."""
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.numerics.library import SCHEDULERS
+from pipelines.numerics.schedules import NoiseSchedule
+
+OWN: dict[str, tuple[str, dict[str, Any]]] = {"ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), **SCHEDULERS}
+VARIANCES = {"posterior": "fixed_small", "beta": "fixed_large"}
+
+
+def scheduler_for(saved: Any, name: str, options: Any) -> Any:
+    """A fresh scheduler, its timesteps set: the saved one's noise schedule and conventions, with the algorithm and its options."""
+    import diffusers
+    class_name, settings = OWN[name]
+    kind = getattr(diffusers, class_name)
+    config = {key: value for key, value in saved.config.items() if key != "_use_default_values"}      # else they are dropped
+    settings = settings | {"timestep_spacing": options.spacing}
+    if name in ("ddim", "ddpm"):
+        settings |= {"clip_sample": options.clip}
+    if hasattr(options, "karras"):
+        settings |= {"use_karras_sigmas": options.karras}
+    if hasattr(options, "variance"):
+        settings |= {"variance_type": VARIANCES[options.variance]}
+    changed = {key: value for key, value in settings.items() if saved.config.get(key, value) != value or key not in saved.config}
+    scheduler = copy.deepcopy(saved) if type(saved) is kind and not changed else kind.from_config(config, **settings)
+    scheduler.set_timesteps(options.steps)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)                     # neighbouring noise levels can round to the same time
+    return scheduler
+
+
+class GivenSchedule(NoiseSchedule):
+    """The noise schedule that a scheduler of the library was saved with."""
+
+    def __init__(self, scheduler: Any) -> None:
+        object.__setattr__(self, "given", scheduler.betas.double())
+        super().__init__(T=len(scheduler.betas))
+
+    @property
+    def betas(self) -> Tensor:                                               # type: ignore[override]
+        return self.given                                                    # type: ignore[attr-defined]
+
+
+def estimate(kind: str, x: Tensor, answer: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
+    """x0 from x_t = signal x0 + sigma eps and the network's answer, which is eps, v or x0 itself (`prediction_type`)."""
+    if kind == "epsilon":
+        return (x - sigma * answer) / signal
+    return signal * x - sigma * answer if kind == "v_prediction" else answer
+
+
+def colours(z: Tensor) -> Tensor:
+    """Latents (B, C, h, w) as colours (B, 3, h, w) to look at: a fixed map of the channels, their own where there are three."""
+    channels = z.shape[1]
+    if channels == 3:
+        return z
+    mix = torch.randn(channels, 3, generator=torch.Generator().manual_seed(5)) * (0.5 / channels**0.5)
+    return torch.einsum("bchw,cd->bdhw", z.float(), mix.to(z.device))

@@ -1,0 +1,159 @@
+"""The models page's back: what is here, from the Hub, the user's own; memory; publishing; all of it in sentences."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app import residents
+from app.paths import Paths
+from app.service import Service
+from app.views import Ask, GridAsk, UserError
+from tests.hub.server import HubServer
+from tests.weights import tiny_models
+
+
+@pytest.fixture
+def service(tmp_path: Path):
+    made = Service(Paths(tmp_path / "data"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sd(tmp_path: Path) -> Path:
+    tiny_models.sd(tmp_path / "tiny-sd")
+    return tmp_path / "tiny-sd"
+
+
+def drawn(service: Service, ask: Ask):
+    view = service.wait(service.generate(ask), 60)
+    assert view.status == "done", view.error
+    return view
+
+
+def test_a_folder_of_ones_own_draws_compares_and_is_forgotten(service: Service, sd: Path) -> None:
+    name = service.shelf.add(str(sd))
+    row = next(row for row in service.shelf.listing() if row["name"] == name)
+    assert (row["source"], row["family"], row["size"], row["problem"], row["resident"]) == ("local", "diffusion", 32, None, 0)
+    ask = Ask("diffusion", "a red star", model=name, options={"steps": 3}, count=2)
+    assert service.check(ask).calls == 6 == drawn(service, ask).calls                        # guidance doubles them
+    picture = service.gallery.page(family="diffusion").items[0]
+    assert picture.model == name and service.reproduction.picture(picture.id)["verdict"] in ("bit-exact", "within tolerance")
+    grid = service.grids.start(GridAsk(Ask("diffusion", "a red star", count=1), f"model={name},shapes-diffusion", "sampler=ddim,euler",
+                                       distance=False))
+    while service.grids.view(grid)["status"] in ("waiting", "loading", "running"):
+        pass
+    assert [cell["status"] for cell in service.grids.view(grid)["cells"]] == ["done"] * 4
+    assert service.shelf.unload(name) > 0 == service.shelf.unload(name)
+    assert service.shelf.remove(name) == 0 and sd.exists()
+    with pytest.raises(UserError, match="There is no model"):
+        service.generate(ask)
+
+
+def test_sizes_and_samplers_are_the_models_own(service: Service, sd: Path) -> None:
+    name = service.shelf.add(str(sd))
+    view = drawn(service, Ask("diffusion", "a red star", model=name, options={"steps": 2}, count=1, width=48, height=16))
+    assert service.gallery.picture(view.shots[0].id).facts["Size"] == "48 × 16 px"
+    for ask, sentence in ((Ask("diffusion", "a star", width=64), "draws pictures of 32 by 32 pixels"),
+                          (Ask("diffusion", "a star", model=name, sampler="rk4"), "There is no sampler 'rk4' in Stable Diffusion"),
+                          (Ask("flow", "a star", model=name), "belongs to the family diffusion")):
+        with pytest.raises(UserError, match=sentence):
+            service.check(ask)
+    failed = service.wait(service.generate(Ask("diffusion", "a star", model=name, width=49)), 60)
+    assert failed.status == "failed" and "multiple of" in str(failed.error)
+    with pytest.raises(UserError, match="does not know this project's captions"):
+        service.evaluate(Ask("diffusion", "", model=name, count=8), "test", lambda done, total: None)
+
+
+def test_memory_holds_what_fits_and_says_what_does_not(service: Service, sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [service.shelf.add(str(sd)), service.shelf.add(str(tiny_models_ddpm(sd.parent)))]
+    sizes = {}
+    for name in names:
+        drawn(service, Ask("diffusion", "a star", model=name, options={"steps": 1}, count=1))
+        sizes[name] = service.machine.residents.bytes()[name]
+    total = sum(sizes.values())
+    monkeypatch.setattr(residents, "SHARE", 0.99 * total / service.machine.room()[1] * residents.SHARE)
+    for name in names * 2:
+        service.shelf.unload(name)
+        drawn(service, Ask("diffusion", "a star", model=name, options={"steps": 1}, count=1))
+        assert sum(service.machine.residents.bytes().values()) < total
+    monkeypatch.setattr(residents, "SHARE", 1e-12)
+    service.shelf.unload(names[0])
+    view = service.wait(service.generate(Ask("diffusion", "a star", model=names[0], options={"steps": 1}, count=1)), 60)
+    assert view.status == "failed" and "GiB of memory for its weights" in str(view.error)
+
+
+def tiny_models_ddpm(folder: Path) -> Path:
+    tiny_models.ddpm(folder / "tiny-ddpm")
+    return folder / "tiny-ddpm"
+
+
+def test_a_lora_is_a_model_of_its_own(service: Service, sd: Path, tmp_path: Path) -> None:
+    """Beside the model that it changes, so that both stand in one grid."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from safetensors.torch import save_file
+    name = service.shelf.add(str(sd))
+    shapes = {key: z.shape for key, z in tensors(sd / "unet").items() if key.endswith(("attn2.to_q.weight", "attn2.to_v.weight"))}
+    low = {f"unet.{key.removesuffix('.weight')}.lora_{part}.weight": torch.randn(size, generator=torch.Generator().manual_seed(1))
+           for key, (rows, columns) in shapes.items() for part, size in (("A", (2, columns)), ("B", (rows, 2)))}
+    save_file(low, tmp_path / "fine.safetensors")
+    with pytest.raises(UserError, match="is a LoRA"):
+        service.shelf.add(str(tmp_path / "fine.safetensors"))
+    with pytest.raises(UserError, match="Scale must be"):
+        service.shelf.add(str(tmp_path / "fine.safetensors"), name, 99)
+    with pytest.raises(UserError, match="takes no LoRA"):
+        service.shelf.add(str(tmp_path / "fine.safetensors"), "shapes-diffusion")
+    changed = service.shelf.add(str(tmp_path / "fine.safetensors"), name, 0.5)
+    shots = [drawn(service, Ask("diffusion", "a red star", model=model, options={"steps": 3}, count=1)).shots[0]
+             for model in (name, changed)]
+    assert shots[0].settings["model_sha256"] != shots[1].settings["model_sha256"]
+    plain, other = (np.asarray(Image.open(shot.path), dtype=int) for shot in shots)
+    assert np.abs(plain - other).max() > 0
+    service.shelf.remove(name)
+    assert next(row for row in service.shelf.listing() if row["name"] == changed)["problem"]
+    assert service.shelf.listing()[0]["problem"] is None
+    with pytest.raises(UserError, match="no longer here"):
+        service.generate(Ask("diffusion", "a red star", model=changed))
+
+
+def tensors(folder: Path):
+    from safetensors.torch import load_file
+    return load_file(next(folder.glob("*.safetensors")))
+
+
+def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from weights import hub as weights_hub
+    files = {path.relative_to(sd).as_posix(): path.read_bytes() for path in sd.rglob("*") if path.is_file()}
+    with HubServer() as server:
+        server.add("someone/tiny-sd", files)
+        monkeypatch.setattr(weights_hub.HUB, "endpoint", server.endpoint)
+        assert [found["id"] for found in service.shelf.search("tiny")] == ["someone/tiny-sd"]
+        looked = service.shelf.look("someone/tiny-sd")
+        assert looked["problem"] is None and looked["adapter"] == "sd" and looked["fits"]
+        assert looked["bytes"] <= sum(map(len, files.values()))
+        job = service.shelf.download("someone/tiny-sd")
+        while (view := service.shelf.in_progress()[0])["status"] in ("waiting", "running", "checking"):
+            pass
+        assert view["id"] == job and view["status"] == "done", view["error"]
+        assert service.shelf.newer("someone/tiny-sd") is None
+    assert drawn(service, Ask("diffusion", "a star", model="someone/tiny-sd", options={"steps": 1}, count=1)).shots      # the Hub is gone
+    service.shelf.verify("someone/tiny-sd")
+    assert service.shelf.remove("someone/tiny-sd") > 0
+    assert all(row["name"] != "someone/tiny-sd" for row in service.shelf.listing())
+    monkeypatch.setattr(weights_hub.HUB, "endpoint", "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="cannot be reached"):
+        service.shelf.search("tiny")
+
+
+def test_twenty_models_leave_the_memory_of_three(service: Service, sd: Path) -> None:
+    """Loading and unloading in turn: what the process holds does not grow."""
+    import psutil
+    name, held = service.shelf.add(str(sd)), []
+    for _ in range(20):
+        drawn(service, Ask("diffusion", "a star", model=name, options={"steps": 1}, count=1))
+        service.shelf.unload(name)
+        held.append(psutil.Process().memory_info().rss)
+    assert held[-1] <= 1.02 * held[2]

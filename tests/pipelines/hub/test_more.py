@@ -1,0 +1,132 @@
+"""The flow models that came after FLUX: what the library's pipelines draw, and alone what they draw among others."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+
+from pipelines.engine import Engine
+from pipelines.hub.about import ADAPTERS
+from pipelines.hub.load import load
+from pipelines.options import OptionError
+from pipelines.protocol import Outcome
+from tests.pipelines.hub import tiny_more
+from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, library, loaded, nets_of, seeded
+
+KINDS = {"zimage": "ZImagePipeline", "sana": "SanaPipeline", "auraflow": "AuraFlowPipeline", "lumina2": "Lumina2Pipeline"}
+SIZES = {"zimage": (32, 32), "lumina2": (32, 32)}        # width and height, where the models' own are large
+WIDE = {"zimage": (48, 32), "sana": (64, 32), "auraflow": (48, 32), "lumina2": (64, 32)}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    found = {name: tmp_path_factory.mktemp(name) for name in KINDS}
+    for name, folder in found.items():
+        getattr(tiny_more, name)(folder)
+    return found
+
+
+def theirs(adapter: str, folder: Path, request: Any, prompt: str, negative: str) -> torch.Tensor:
+    """Pictures of the library's own pipeline, with Euler where the model comes with another solver."""
+    pipe = library(KINDS[adapter], folder)
+    if adapter == "sana":
+        pipe.scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=pipe.scheduler.config.flow_shift)
+    scale = request.guidance_scale - (adapter == "zimage")                    # which counts it from 0
+    width, height = request.width or 32, request.height or 32
+    return pipe(prompt, negative_prompt=negative, guidance_scale=scale, num_inference_steps=request.options.steps, width=width,
+                height=height, **seeded(request)).images
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+@pytest.mark.parametrize(("guidance", "negative"), [(1.0, ""), (3.5, ""), (3.5, "a blue cat")])
+def test_euler_is_the_librarys(folders: dict[str, Path], adapter: str, guidance: float, negative: str) -> None:
+    """To the bit where each step is one call; with guidance the library joins both calls, which rounds otherwise."""
+    net = loaded(adapter, folders[adapter])
+    for size in (SIZES.get(adapter, (0, 0)), WIDE[adapter]):
+        request = ask(adapter, "euler", 4, guidance=guidance, negative=negative, size=size)
+        found = difference(drawn(request, net), theirs(adapter, folders[adapter], request, PROMPT, negative))
+        assert found <= (0 if guidance == 1 else 2e-5)
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_what_is_read_matters(folders: dict[str, Path], adapter: str) -> None:
+    """Else the comparison above would say nothing of prompts; a long one is cut where the library cuts it."""
+    net, size = loaded(adapter, folders[adapter]), SIZES.get(adapter, (0, 0))
+    pictures = [drawn(ask(adapter, "euler", 3, prompt=prompt, size=size, **more), net) for prompt, more in (
+        (PROMPT, {}), ("green", {}), (PROMPT, {"guidance": 4.0}), (PROMPT, {"guidance": 4.0, "negative": "square"}))]
+    for k, one in enumerate(pictures):
+        assert all(float((one - other).abs().max()) > 1e-3 for other in pictures[:k])
+    long = "a red circle, " * 60
+    request = ask(adapter, "euler", 2, prompt=long, size=size)
+    assert difference(drawn(request, net), theirs(adapter, folders[adapter], request, long, "")) == 0
+
+
+def test_lumina2_with_a_shift_that_depends_on_size(tmp_path: Path) -> None:
+    tiny_more.lumina2(tmp_path, dynamic=True)
+    request = ask("lumina2", "euler", 4, size=(32, 32))
+    assert difference(drawn(request, loaded("lumina2", tmp_path)), theirs("lumina2", tmp_path, request, PROMPT, "")) == 0
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_a_mixed_grid(folders: dict[str, Path], adapter: str) -> None:
+    net, size = loaded(adapter, folders[adapter]), SIZES.get(adapter, (0, 0))
+    grid = [ask(adapter, "euler", 6, guidance=4.5, size=size, count=2),
+            ask(adapter, "heun", 4, prompt="a cat", guidance=2.0, seed=9, size=size),
+            ask(adapter, "midpoint", 3, negative="blue", guidance=3.0, size=size), ask(adapter, "rk4", 2, size=WIDE[adapter])]
+    alone = [drawn(request, net) for request in grid]
+    engine = Engine(nets_of(net))
+    try:
+        together = [job.result() for job in [engine.submit(net.drawing.start(request, "w", net, CPU)) for request in grid]]
+    finally:
+        engine.close()
+    for one, other in zip(alone, together, strict=True):
+        assert float((one - (other.x if isinstance(other, Outcome) else other)).abs().max()) <= 1e-4
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_every_sampler(folders: dict[str, Path], adapter: str) -> None:
+    net = loaded(adapter, folders[adapter])
+    for sampler in ADAPTERS[adapter].samplers:
+        for steps in (1, 7):
+            assert drawn(ask(adapter, sampler, steps, guidance=2.0, size=SIZES.get(adapter, (0, 0))), net).isfinite().all()
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_in_half_precision(folders: dict[str, Path], adapter: str) -> None:
+    """Near what it draws in fp32: nothing overflows and no time is rounded where it must not be."""
+    net, request = load(adapter, folders[adapter], CPU, torch.bfloat16), ask(adapter, "euler", 4, size=SIZES.get(adapter, (0, 0)))
+    picture = drawn(request, net)
+    assert picture.dtype == torch.float32
+    assert float((picture - drawn(request, loaded(adapter, folders[adapter]))).abs().mean()) < 0.05
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_a_picture_to_start_from(folders: dict[str, Path], adapter: str) -> None:
+    """Latents of a picture are those of the library's encoder, scaled as its decoder scales them back."""
+    net: Any = loaded(adapter, folders[adapter])
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        latents = net.embed(picture, {})
+        encoded = net.vae.encode(picture)
+        z = encoded.latent if adapter == "sana" else encoded.latent_dist.mode()
+        again = net.vae.decode(z).sample
+        assert torch.allclose(net.decode(latents, {}), again, atol=1e-5)
+    if adapter != "lumina2":                             # whose tiny VAE does not shrink as much as the model takes for granted
+        assert latents.shape[1:] == net.latent((32, 32))
+
+
+@pytest.mark.parametrize("adapter", KINDS)
+def test_a_size_that_does_not_fit(folders: dict[str, Path], adapter: str) -> None:
+    with pytest.raises(OptionError, match="multiple of"):
+        drawn(ask(adapter, "euler", 1, size=(33, 32)), loaded(adapter, folders[adapter]))
+
+
+def test_sana_reads_instructions_before_a_prompt_only(folders: dict[str, Path]) -> None:
+    net = loaded("sana", folders["sana"])
+    ids, more = net.words(["A Cat ", "blue"])
+    said = net.tokenizer.decode(ids[0][more["mask"][0].bool()])
+    assert said.endswith("a cat") and "Enhanced" in said and "Enhanced" not in net.tokenizer.decode(ids[1])
+    assert more["places"].shape == (2, 300) and more["mask"][1].sum() < 8

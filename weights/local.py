@@ -1,0 +1,106 @@
+"""The user's own models, used where they lie: `links.json` in the models folder names folders and .safetensors files by path."""
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pipelines.hub.about import ADAPTERS
+from weights.preflight import Plan, inspected
+from weights.transfer import write_json
+from weights.verify import WeightsError, read_header
+
+_changing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A folder or file of the user's, and what it was when it was added."""
+    name: str
+    path: Path
+    adapter: str
+    family: str
+    title: str
+    bytes: int
+    base: str = ""                 # of a LoRA file: the model that it changes,
+    scale: float = 1.0             # and how strongly
+
+    @property
+    def present(self) -> bool:
+        return self.path.exists()
+
+
+def add(root: Path, path: Path) -> str:
+    """The name under which the model at `path` is used from now on; the same as before if it was added before.
+
+    The files stay where they are. Raises WeightsError if they are not a model that can be loaded.
+    """
+    plan = inspected(path)
+    path = path.resolve()
+    return _added(root, path.stem if path.is_file() else path.name, Link("", path, plan.adapter, plan.family, plan.title, plan.bytes))
+
+
+def add_lora(root: Path, path: Path, base: str, plan: Plan, scale: float) -> str:
+    """The name of a model that is another (`base`, loaded as its plan says) with the changes of a LoRA file, `scale` times.
+
+    Raises WeightsError if the file is none, or if nobody knows how to put one into such a model.
+    """
+    if not (plan.adapter in ADAPTERS and ADAPTERS[plan.adapter].lora):
+        kinds = ", ".join(info.title for info in ADAPTERS.values() if info.lora)
+        raise WeightsError(f"LoRA files are for models of the kinds {kinds}; {base} is none of them.")
+    tensors, _ = read_header(path)
+    if not any("lora" in name.lower() for name in tensors):
+        raise WeightsError(f"{path.name} holds no LoRA layers; add it without a model that it changes if it is a model itself.")
+    path = path.resolve()
+    link = Link("", path, plan.adapter, plan.family, f"{plan.title} with a LoRA", path.stat().st_size, base, scale)
+    return _added(root, f"{base.split('/')[-1]}-{path.stem}-{scale:g}", link)
+
+
+def _added(root: Path, wish: str, new: Link) -> str:
+    """The name of a link in the list, put there if it is not yet."""
+    with _changing:
+        links = linked(root)
+        for link in links:
+            if (link.path, link.base, link.scale) == (new.path, new.base, new.scale):
+                return link.name
+        name = _free(wish, {link.name for link in links})
+        _write(root, [*links, replace(new, name=name)])
+    return name
+
+
+def remove(root: Path, name: str) -> None:
+    """Forget a model; its files are not touched. Raises WeightsError with the names that there are."""
+    with _changing:
+        links = linked(root)
+        left = [link for link in links if link.name != name]
+        if len(left) == len(links):
+            there = ", ".join(link.name for link in links) or "none"
+            raise WeightsError(f"There is no local model {name!r}; those that were added by path are: {there}.")
+        _write(root, left)
+
+
+def linked(root: Path) -> list[Link]:
+    """The models that were added, oldest first, also those whose files are gone. Raises WeightsError for a damaged list."""
+    path = root / "links.json"
+    if not path.exists():
+        return []
+    try:
+        return [Link(**{**entry, "path": Path(entry["path"])}) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise WeightsError(f"The list of local models cannot be read; put {path} aside and add your models again.") from error
+
+
+def _free(wish: str, taken: set[str]) -> str:
+    """A short plain name that no other local model has."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).strip("-.")[:60] or "model"
+    return next(free for free in [name, *(f"{name}-{k}" for k in range(2, len(taken) + 3))] if free not in taken)
+
+
+def _write(root: Path, links: list[Link]) -> None:
+    try:
+        write_json(root / "links.json", [{**asdict(link), "path": str(link.path)} for link in links])
+    except OSError as error:
+        raise WeightsError(f"The list of local models could not be written ({error.strerror}); check that {root} is writable and the disk "
+                           "is not full.") from error

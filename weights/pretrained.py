@@ -1,0 +1,180 @@
+"""Models that this project did not make: from the Hub, or a folder or file of the user's own, as entries of the catalog."""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.hub.about import ADAPTERS
+from weights.catalog import Entry
+from weights.installed import ORIGIN, Installed, installed
+from weights.local import linked
+from weights.preflight import Plan, inspected
+from weights.verify import WeightsError, read_header, sha256
+
+OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
+
+
+@dataclass(frozen=True)
+class Pretrained(Entry):
+    """A folder with a pipeline's parts, or a single file; what it is is read from its configurations when it is asked for."""
+    beside: tuple[Pretrained, ...] = ()      # others that are here
+
+    @property
+    def plan(self) -> Plan:
+        """What of it would be loaded. Raises WeightsError."""
+        return _planned(self.path, _changed(self.path))
+
+    @property
+    def adapter(self) -> str:                                                # type: ignore[override]
+        return self.plan.adapter
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """family, title, config (size), usual. Raises WeightsError."""
+        plan, info = self.plan, ADAPTERS[self.plan.adapter]
+        saved = self._config("scheduler/scheduler_config.json")
+        usual = {"sampler": info.samplers[0], **info.usual}
+        if "timestep_spacing" in saved:
+            usual["spacing"] = saved["timestep_spacing"]
+        if "clip_sample" in saved:
+            usual["clip"] = saved["clip_sample"]
+        return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
+                "usual": usual | dict(info.fixed)}
+
+    @property
+    def parameters(self) -> int:
+        return self.plan.parameters or 0
+
+    @property
+    def bytes(self) -> int:
+        return self.plan.bytes
+
+    @property
+    def card(self) -> str:
+        path = self.path / "README.md"
+        return path.read_text(encoding="utf-8", errors="replace") if self.path.is_dir() and path.exists() else ""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the names and checksums of the files that are loaded: the identity of the model."""
+        if self.path.is_file():
+            return sha256(self.path)
+        known = json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))["files"] if self.source == "hub" else {}
+        sums = [f"{name} {known[name]['sha256'] if name in known else sha256(self.path / name)}" for name in sorted(self.plan.files)]
+        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Look at everything again, and hold the files from the Hub against the checksums they came with. Raises WeightsError."""
+        files = inspected(self.path).files
+        known = json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))["files"] if self.source == "hub" else {}
+        for name in files:
+            if name in known and sha256(self.path / name) != known[name]["sha256"]:
+                raise WeightsError(f"{name} of {self.name} has changed since it was downloaded; remove the model and download it again.")
+
+    def _size(self) -> int:
+        """Side of the model's own pictures in pixels, 0 if its configuration does not say."""
+        net = self._config("unet/config.json") or self._config("transformer/config.json") or self._config("config.json")
+        vae, side = self._config("vae/config.json") or self._config("vqvae/config.json"), net.get("sample_size") or 0
+        side = side if isinstance(side, int) else max(side)
+        return side * 2 ** (len(vae["block_out_channels"]) - 1) if "block_out_channels" in vae else side
+
+    def _config(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{name} of {self.name} could not be read ({error}); download the model again.") from error
+
+
+@dataclass(frozen=True)
+class WithLora(Pretrained):
+    """A model with the changes of a LoRA file; path is that of the file."""
+    base: Pretrained | None = None           # None: it is no longer here
+    scale: float = 1.0
+
+    @property
+    def changed(self) -> Pretrained:
+        """The model that it changes. Raises WeightsError."""
+        if self.base is None:
+            raise WeightsError(f"The model that {self.name} changes is no longer here; add it again, or remove {self.name}.")
+        return self.base
+
+    @property
+    def plan(self) -> Plan:
+        return self.changed.plan
+
+    @property
+    def card(self) -> str:
+        return self.changed.card
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        found = self.changed.metadata
+        return found | {"title": f"{found['title']} + {self.path.stem} × {self.scale:g}"}
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.changed.digest} {sha256(self.path)} {self.scale!r}".encode()).hexdigest()
+
+    def check(self) -> None:
+        self.changed.check()
+        read_header(self.path)
+
+
+def from_hub(root: Path) -> dict[str, Installed]:
+    """The downloaded models by the names that they go by here: the repository's, with the commit where there are two of it."""
+    here = installed(root)
+    return {one.repo if sum(other.repo == one.repo for other in here) == 1 else one.name: one for one in here}
+
+
+def pretrained(root: Path) -> list[Entry]:
+    """Those in the models folder: from the Hub, then the user's own folders, files and LoRA files."""
+    found: list[Entry] = []
+    for name, there in from_hub(root).items():
+        own = there.folder / "model.safetensors"
+        if not (there.folder / "model_index.json").exists() and OWN_TABLE in _text(there.folder / "config.json"):
+            found.append(Entry(name, own, "hub", None))
+        else:
+            found.append(Pretrained(name, there.folder, "hub", None))
+    for link in sorted(linked(root), key=lambda link: (bool(link.base), link.path.is_file())):       # what others need comes first
+        if link.base:
+            base = next((entry for entry in found if entry.name == link.base and isinstance(entry, Pretrained)), None)
+            found.append(WithLora(link.name, link.path, "local", None, base=base, scale=link.scale))
+        elif link.adapter == "own":
+            path = link.path / "model.safetensors" if link.path.is_dir() else link.path
+            found.append(Entry(link.name, path, "local", None))
+        else:
+            others = tuple(entry for entry in found if isinstance(entry, Pretrained))
+            found.append(Pretrained(link.name, link.path, "local", None, others))
+    return found
+
+
+def companion(entry: Pretrained) -> Path:
+    """A folder with what a single file lacks: another model of its kind, with tokenizers and configurations. Raises WeightsError."""
+    info = ADAPTERS[entry.plan.adapter]
+    for other in entry.beside:
+        if other.path.is_dir() and other.adapter == info.name:
+            return other.path
+    raise WeightsError(f"{entry.name} holds networks but no {' and no '.join(entry.plan.lacks[:3])}; download {info.example} or add a "
+                       f"folder of that kind ({info.title}) beside it, from which they are taken.")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() and path.stat().st_size < 2**20 else ""
+
+
+def _changed(path: Path) -> int:
+    """A number that changes when a folder's own files, or a file, do."""
+    try:
+        return max([path.stat().st_mtime_ns, *(p.stat().st_mtime_ns for p in path.glob("*"))]) if path.exists() else 0
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=64)
+def _planned(path: Path, changed: int) -> Plan:
+    return inspected(path)

@@ -1,0 +1,155 @@
+"""One download: what is to be fetched, what of it is here, and what a person sees of it."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weights.configs import MAX_JSON, check_name, short
+from weights.hub import Blob
+from weights.installed import COMMIT, folder_of, tidy
+from weights.verify import WeightsError
+
+if TYPE_CHECKING:
+    from weights.remote import Remote
+
+SAVED = ("id", "repo", "revision", "commit", "licence", "gated", "files")
+NOTES = re.compile(r"(README|LICEN[CS]E|NOTICE)[\w-]*(\.md|\.txt)?", re.IGNORECASE)
+WINDOW = 5.0                       # seconds over which the speed is measured
+
+
+@dataclass(frozen=True)
+class FileView:
+    """One file of a download."""
+    path: str
+    size: int
+    done: int
+
+
+@dataclass(frozen=True)
+class DownloadView:
+    """A download as people see it."""
+    id: str
+    repo: str
+    commit: str                    # "" until the Hub has been asked
+    status: str                    # waiting, running, paused, checking, done, failed, cancelled
+    files: tuple[FileView, ...]
+    bytes: int
+    done: int
+    speed: float                   # bytes per second
+    seconds_left: float | None     # None: not known
+    error: str
+
+
+@dataclass
+class Transfer:
+    """A download's state, and where it lies. Each run has its own `stop`, so that one that hangs cannot disturb the next."""
+    root: Path
+    id: str
+    repo: str
+    revision: str | None
+    commit: str = ""
+    licence: str = ""
+    gated: bool = False
+    files: dict[str, Blob] = field(default_factory=dict)
+    status: str = "paused"
+    error: str = ""
+    done: dict[str, int] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+    marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def left(self) -> int:
+        return sum(blob.size for blob in self.files.values()) - sum(self.done.values())
+
+    def moved(self, path: str, here: int) -> None:
+        """So many bytes of a file are here."""
+        self.done[path] = here
+        now = time.monotonic()
+        if not self.marks or now - self.marks[-1][0] > 0.05:
+            self.marks.append((now, sum(self.done.values())))
+        while now - self.marks[0][0] > WINDOW:
+            self.marks.popleft()
+
+    def view(self) -> DownloadView:
+        speed, first = 0.0, next(iter(self.marks), None)
+        if self.status == "running" and first:
+            speed = max(0, sum(self.done.values()) - first[1]) / max(time.monotonic() - first[0], 0.05)
+        files = tuple(FileView(path, blob.size, self.done[path]) for path, blob in self.files.items())
+        return DownloadView(self.id, self.repo, self.commit, self.status, files, sum(file.size for file in files),
+                            sum(file.done for file in files), speed, self.left / speed if speed else None, self.error)
+
+    @property
+    def folder(self) -> Path:
+        """Where the model will be."""
+        return folder_of(self.root, self.repo, self.commit)
+
+    @property
+    def part(self) -> Path:
+        """Where it grows."""
+        return self.folder.with_suffix(".part")
+
+    def choose(self, remote: Remote, files: Iterable[str]) -> None:
+        """Take what is to be loaded, and what its owner says about it. Raises WeightsError for files that there are not."""
+        notes = [path for path, blob in remote.listing.items() if NOTES.fullmatch(path) and blob.size < MAX_JSON]
+        wanted = list(dict.fromkeys([*files, *notes]))
+        for path in wanted:
+            check_name(path)
+            if path not in remote.listing:
+                raise WeightsError(f"{remote.id} names a file {short(path)} that it does not have; choose another revision or repository.")
+        self.repo, self.commit, self.licence, self.gated = remote.id, remote.commit, remote.licence, remote.gated
+        self.done = dict.fromkeys(wanted, 0)
+        self.files = {path: remote.listing[path] for path in wanted}
+        self.count()
+
+    def count(self) -> None:
+        """See what is on the disk."""
+        whole = self.folder.exists()
+        for path, blob in self.files.items():
+            here = self.part / "files" / path
+            self.done[path] = blob.size if whole else min(blob.size, here.stat().st_size) if here.exists() else 0
+
+    def save(self) -> None:
+        """Write down what is to be fetched."""
+        write_json(self.part / "plan.json", {name: getattr(self, name) for name in SAVED})
+
+    @classmethod
+    def saved(cls, part: Path) -> Transfer | None:
+        """What an earlier process left unfinished, None if it cannot be told what it is."""
+        try:
+            plan = json.loads((part / "plan.json").read_text(encoding="utf-8"))
+            files = {path: Blob(int(size), str(digest)) for path, (size, digest) in plan["files"].items()}
+            for path in files:
+                check_name(path)
+            transfer = cls(part.parents[1], **{**{name: plan[name] for name in SAVED}, "files": files})
+            if COMMIT.fullmatch(transfer.commit) and transfer.part == part:
+                transfer.count()
+                return transfer
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, WeightsError):
+            pass
+        return None
+
+    def clear(self) -> None:
+        """Throw away what is unfinished."""
+        shutil.rmtree(self.part, ignore_errors=True)
+        tidy(self.part.parent)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """A small file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".draft")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
