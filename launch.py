@@ -177,7 +177,8 @@ def main(arguments: list) -> int:
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             install_browser(python)
             os.chdir(str(ROOT))
-            return run([python, "-m", "pytest", *rest])
+            # All of them in several processes, a file in one: much of the time tests wait, for a browser or for one core.
+            return run([python, "-m", "pytest", *(rest or ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadfile"])])
         if command == "check":
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             os.chdir(str(ROOT))

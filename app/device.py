@@ -55,6 +55,11 @@ def memory_bytes(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else psutil.virtual_memory().total
 
 
+def machine_bytes() -> int:
+    """Memory of the machine beside its GPU."""
+    return psutil.virtual_memory().total
+
+
 def free_bytes(device: torch.device) -> int:
     """What of it nobody holds."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

@@ -39,10 +39,10 @@ class Machine:
     def device(self) -> Device:
         return self.engine.device
 
-    def load(self, name: str) -> Loaded:
-        """The network of a name, loaded and known to the engine. Raises WeightsError and UserError."""
+    def load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
+        """The network of a name, loaded and known to the engine. Raises WeightsError and UserError, also if it is to stop."""
         entry = self._models.find(name)
-        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed())
+        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed(), stop)
         if fresh:
             self._loaded(name, found)
         return found

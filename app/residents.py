@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Loaded:
     net: nn.Module
     entry: Entry
     bytes: int
+    note: str = ""                 # what a person should know of how it lies in memory
 
     @property
     def size(self) -> int:
@@ -60,23 +61,36 @@ class Residents:
         """What each network's weights hold."""
         return {name: loaded.bytes for name, loaded in list(self._loaded.items())}
 
-    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: set[str]) -> tuple[Loaded, bool]:
+    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: set[str],
+             stop: Callable[[], bool] = lambda: False) -> tuple[Loaded, bool]:
         """(the network of an entry, whether it was read just now); its methods are put into `nets`.
 
-        Networks that are `needed` by unfinished jobs stay. Raises WeightsError, and UserError where memory is too small.
+        Networks that are `needed` by unfinished jobs stay. Where a pretrained one does not fit a GPU as a whole, its parts take
+        turns there. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
         """
-        from app.device import memory_bytes
+        from app.device import machine_bytes, memory_bytes
+        from pipelines.hub.offload import NOTE, Turns, largest
         from pipelines.precision import keyed
         from weights.load import load
         with self._lock:
             fresh = entry.name not in self._loaded
             if fresh:
-                self._make_room(entry, nets, needed, int(SHARE * memory_bytes(device)), device.type)
-                digest, net = load(entry, device)
-                held = sum(z.nbytes for z in (*net.parameters(), *net.buffers()))
-                self._loaded[entry.name] = loaded = Loaded(digest, net, entry, held)
+                budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry, device.type)
+                turns = bool(entry.adapter) and device.type == "cuda" and wanted > budget
+                if turns:
+                    budget = int(SHARE * machine_bytes())
+                self._make_room(entry.name, wanted, budget, nets, needed, own=not entry.adapter)
+                digest, network = load(entry, device, stop, waiting=turns)
+                net: Any = network
+                held, note, called = sum(z.nbytes for z in (*net.parameters(), *net.buffers())), "", net
+                if turns:
+                    if largest(net) > SHARE * memory_bytes(device):
+                        raise UserError(f"{entry.name} does not fit: its largest part alone needs {largest(net) / 2**30:.1f} GiB of the "
+                                        "GPU's memory; choose a smaller model.")
+                    called, note = Turns(net, device), NOTE
+                self._loaded[entry.name] = loaded = Loaded(digest, net, entry, held, note)
                 methods, memory = loaded.drawing.methods, loaded.drawing.memory(net)
-                nets.update(keyed(digest, net, methods, device, memory, own_dtype=bool(entry.adapter)))
+                nets.update(keyed(digest, called, methods, device, memory, own_dtype=bool(entry.adapter)))
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh
 
@@ -89,16 +103,15 @@ class Residents:
                 raise UserError(f"{name} is drawing at this moment; stop that, or wait for it, then unload the model.")
             return self._drop(name, nets)
 
-    def _make_room(self, entry: Entry, nets: MutableMapping[NetKey, Net], needed: set[str], budget: int, device_type: str) -> None:
-        wanted = needed_bytes(entry, device_type)
+    def _make_room(self, name: str, wanted: int, budget: int, nets: MutableMapping[NetKey, Net], needed: set[str], own: bool) -> None:
         if wanted > budget:
-            raise UserError(f"{entry.name} needs {wanted / 2**30:.1f} GiB of memory for its weights, and {budget / 2**30:.1f} GiB are "
+            raise UserError(f"{name} needs {wanted / 2**30:.1f} GiB of memory for its weights, and {budget / 2**30:.1f} GiB are "
                             "there for networks on this device; choose a smaller model or a device with more memory.")
-        for name in [name for name in self._loaded if name not in needed]:
-            own = sum(not loaded.entry.adapter for loaded in self._loaded.values())
-            crowded = not entry.adapter and own >= RESIDENT and not self._loaded[name].entry.adapter
+        for other in [other for other in self._loaded if other not in needed]:
+            ours = sum(not loaded.entry.adapter for loaded in self._loaded.values())
+            crowded = own and ours >= RESIDENT and not self._loaded[other].entry.adapter
             if crowded or sum(self.bytes().values()) + wanted > budget:
-                self._drop(name, nets)
+                self._drop(other, nets)
 
     def _drop(self, name: str, nets: MutableMapping[NetKey, Net]) -> int:
         loaded = self._loaded.pop(name)

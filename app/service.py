@@ -131,8 +131,8 @@ class Service:
         def ready() -> None:
             if request.model not in self.machine.residents.names():
                 job.change(status="loading", note=f"Loading {request.model}…")
-            self._load(request.model)
-            job.change(note=" ".join([*notes_of(request), *cut_of(request)]))
+            note = self._load(request.model, lambda: job.stopped).note
+            job.change(note=" ".join(filter(None, [note, *notes_of(request), *cut_of(request)])))
             run()
         return self.launch(job, request, ready)
 
@@ -154,7 +154,10 @@ class Service:
                 else:
                     run()
             except (UserError, StorageError) as error:
-                job.change(status="failed", error=str(error))
+                if job.stopped and job.status == "loading":
+                    job.change(status="stopped", note="Stopped while the model was loaded.")
+                else:
+                    job.change(status="failed", error=str(error))
             except Exception as error:
                 log.exception("job %s failed", job.id)
                 job.change(status="failed", error=f"The job stopped because of an error inside the program ({error}); "
@@ -278,10 +281,10 @@ class Service:
 
     # Models and device
 
-    def _load(self, name: str) -> Loaded:
+    def _load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
         try:
-            return self.machine.load(name)
+            return self.machine.load(name, stop)
         except (WeightsError, StorageError) as error:
             raise UserError(str(error)) from error
 

@@ -54,7 +54,8 @@ class Shelf:
             origin = there.get(view.name) if view.source == "hub" else None
             found.append({"name": view.name, "title": view.title, "family": view.family, "family_title": family, "kind": kind,
                           "source": view.source, "parameters": view.parameters, "bytes": view.bytes, "problem": view.problem,
-                          "size": view.size, "lora": bool(view.adapter) and ADAPTERS[view.adapter].lora, "samplers": list(view.samplers), "resident": resident.get(view.name, 0),
+                          "size": view.size, "lora": bool(view.adapter) and ADAPTERS[view.adapter].lora,
+                          "samplers": list(view.samplers), "resident": resident.get(view.name, 0),
                           "repo": origin.repo if origin else "", "commit": origin.commit if origin else "",
                           "licence": origin.licence if origin else "", "path": links.get(view.name, "") if view.source == "local" else ""})
         return found

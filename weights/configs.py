@@ -10,7 +10,7 @@ from unicodedata import category
 from pipelines.hub.about import ADAPTERS
 from weights.verify import WeightsError
 
-MAX_JSON = 2**20                   # bytes of a configuration
+MAX_JSON = 8 * 2**20               # bytes of a configuration; the largest that is known names 184,000 tokens (Emu3)
 MAX_DEPTH = 24
 MAX_NAME = 255                     # bytes of one name in a path
 MAX_FOLDERS = 24

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from weights.pretrained import Pretrained, WithLora, companion
 from weights.verify import WeightsError, read_header, sha256
 
 
-def load(entry: Entry, device: torch.device) -> tuple[str, nn.Module]:
-    """(SHA-256, network in evaluation mode on the device). Raises WeightsError with a sentence."""
+def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: False, waiting: bool = False) -> tuple[str, nn.Module]:
+    """(SHA-256, network in evaluation mode on the device). Raises WeightsError with a sentence, also if it is to stop.
+
+    waiting: a pretrained network stays in the machine's memory, in the precision that the device wants.
+    """
     if isinstance(entry, Pretrained):
-        return _pretrained(entry, device)
+        return _pretrained(entry, device, stop, waiting)
     metadata = entry.metadata
     digest = sha256(entry.path)
     if entry.expected is not None and digest != entry.expected:
@@ -35,28 +39,28 @@ def load(entry: Entry, device: torch.device) -> tuple[str, nn.Module]:
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]
 
 
-def _pretrained(entry: Pretrained, device: torch.device) -> tuple[str, nn.Module]:
+def _pretrained(entry: Pretrained, device: torch.device, stop: Callable[[], bool], waiting: bool) -> tuple[str, nn.Module]:
     """A model that an adapter speaks for: in half precision on a GPU, in fp32 elsewhere."""
     dtype = (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16) if device.type == "cuda" else torch.float32
     try:
-        return entry.digest, _networks(entry, device, dtype)
+        return entry.digest, _networks(entry, torch.device("cpu") if waiting else device, dtype, stop)
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise WeightsError(f"{entry.name} could not be loaded ({_first_line(error)}); check it with `launch.py models verify`, or remove "
                            "it and download it again.") from error
 
 
-def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype) -> nn.Module:
+def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype, stop: Callable[[], bool]) -> nn.Module:
     """Checks headers and classes before anything is read."""
     from pipelines.hub import load as hub
     from pipelines.hub.lora import with_lora
     plan = entry.plan
     if isinstance(entry, WithLora):
         read_header(entry.path)
-        base: Any = _networks(entry.changed, device, dtype)
+        base: Any = _networks(entry.changed, device, dtype, stop)
         return with_lora(base, entry.path, entry.scale)
     if entry.path.is_file():
         return hub.single_file(plan.adapter, entry.path, companion(entry), device, dtype)
-    return hub.load(plan.adapter, entry.path, device, dtype)
+    return hub.load(plan.adapter, entry.path, device, dtype, stop)
 
 
 def _first_line(error: Exception) -> str:

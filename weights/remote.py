@@ -58,7 +58,7 @@ class Remote(RemoteModel):
         """A small file, checked against the listing. Raises HubError."""
         blob = self.listing.get(path)
         if blob is None or blob.size > MAX_JSON:
-            raise HubError(f"{path[:200]!r} of {self.id} is missing or larger than 1 MiB, so it cannot be a configuration; choose another "
+            raise HubError(f"{path[:200]!r} of {self.id} is missing or larger than 8 MiB, so it cannot be a configuration; choose another "
                            "repository.")
         with self.hub.ask(place(self.id, self.commit, path), self.id) as response:
             data = self.hub.body(response, self.id, MAX_JSON)

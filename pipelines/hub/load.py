@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,16 @@ def drawing(adapter: str) -> Drawing:
     return adapter_class(adapter).drawing
 
 
-def load(adapter: str, folder: Path, device: torch.device | str, dtype: torch.dtype) -> HubModel:
-    """The model of a repository that lies in `folder`, its networks in evaluation mode. Raises LoadError."""
+def load(adapter: str, folder: Path, device: torch.device | str, dtype: torch.dtype,
+         stop: Callable[[], bool] = lambda: False) -> HubModel:
+    """The model of a repository that lies in `folder`, its networks in evaluation mode. Raises LoadError, also if it is to stop."""
+    _quiet()
     info = ADAPTERS[adapter]
-    settings = _json(folder / "model_index.json")
-    parts: dict[str, Any] = {name: part(kind, _place(folder, name), dtype) for name, kind in _kinds(info, folder, settings)}
+    settings, parts = _json(folder / "model_index.json"), dict[str, Any]()
+    for name, kind in _kinds(info, folder, settings):
+        if stop():
+            raise LoadError("it was stopped")
+        parts[name] = part(kind, _place(folder, name), dtype)
     return _joined(adapter, parts, settings).to(device)
 
 
@@ -57,6 +62,7 @@ def single_file(adapter: str, file: Path, configs: Path, device: torch.device | 
         is_clip_model_in_single_file,
         load_single_file_checkpoint,
     )
+    _quiet()
     if file.suffix != ".safetensors":                    # the library goes by it, and would unpickle anything else
         raise LoadError(f"{file.name} is not a .safetensors file; convert it to safetensors first.")
     settings, checkpoint = _json(configs / "model_index.json"), load_single_file_checkpoint(str(file), local_files_only=True)
@@ -72,6 +78,15 @@ def single_file(adapter: str, file: Path, configs: Path, device: torch.device | 
         else:
             parts[name] = part(kind, _place(configs, name), dtype)
     return _joined(adapter, parts, settings).to(device)
+
+
+def _quiet() -> None:
+    """What the libraries tell a terminal (progress, optional packages) is for those who call them by hand."""
+    import diffusers
+    import transformers
+    for library in (diffusers.utils.logging, transformers.utils.logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 def part(kind: Any, folder: Path, dtype: torch.dtype) -> Any:

@@ -1,7 +1,10 @@
 """The models page's back: what is here, from the Hub, the user's own; memory; publishing; all of it in sentences."""
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +149,23 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
     monkeypatch.setattr(weights_hub.HUB, "endpoint", "http://127.0.0.1:9")
     with pytest.raises(UserError, match="cannot be reached"):
         service.shelf.search("tiny")
+
+
+def test_loading_stops_when_it_is_asked_to(service: Service, sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.hub import load
+    name, part, began = service.shelf.add(str(sd)), load.part, threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        began.set()
+        time.sleep(0.2)
+        return part(*arguments)
+
+    monkeypatch.setattr(load, "part", slow)
+    job = service.generate(Ask("diffusion", "a star", model=name, options={"steps": 1}, count=1))
+    assert began.wait(30)
+    service.stop(job)
+    view = service.wait(job, 30)
+    assert view.status == "stopped" and "while the model was loaded" in view.note and name not in service.machine.residents.names()
 
 
 def test_twenty_models_leave_the_memory_of_three(service: Service, sd: Path) -> None:

@@ -12,6 +12,7 @@ BENCHES = {
     "train": "images per second of our training loop against others: a UNet, the autoencoder of the VQ-VAE, the GAN",
     "preview": "a run that a page watches at 10 Hz against one that nobody watches",
     "decode": "64 token sequences that arrive at different times: the engine against `generate` of transformers",
+    "hub": "a pretrained Stable Diffusion, random weights: the engine against the library's pipeline, one image and a grid",
     "batch": "rows per second of the network by batch size: what joining calls can win at most on this device",
 }
 

@@ -149,7 +149,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "nested type": {"sub_config": {"model_type": "evil"}},
     "program": {"module": "evil.py"}}
 BROKEN: dict[str, Any] = {
-    "giant": b"{" + b" " * 2**20 + b"}", "deep": b'{"a":' * 5000, "nested": {"a": json.loads('{"a":' * 50 + "1" + "}" * 50)},
+    "giant": b"{" + b" " * 2**23 + b"}", "deep": b'{"a":' * 5000, "nested": {"a": json.loads('{"a":' * 50 + "1" + "}" * 50)},
     "pickled": lambda canary: canary.pickled, "zipped": zip_bomb(), "a list": b"[1]", "a long number": b'{"a": ' + b"9" * 5000 + b"}"}
 for kind, places in CONFIGS.items():
     for place in places:

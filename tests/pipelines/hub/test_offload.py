@@ -1,0 +1,48 @@
+"""A model whose parts take turns on a device: each call finds what it needs there, and nothing else is."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.hub.load import load
+from pipelines.hub.offload import NEEDS, Turns, largest, parts_of
+from pipelines.protocol import NetKey, run_alone
+from pipelines.registry import face
+from pipelines.request import Request
+from tests.weights import tiny_models
+
+
+def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_models.sd(tmp_path)
+    net = load("sd", tmp_path, "cpu", torch.float32)
+    options = face("diffusion").samplers["euler"].options(steps=3)
+    request = Request("diffusion", "m", "euler", options, "a red cat", adapter="sd", seed=3, count=1)
+
+    def drawn(methods: object) -> torch.Tensor:
+        nets = {NetKey("w", method): getattr(methods, method) for method in ("encode", "predict", "decode")}
+        with torch.inference_mode():
+            return run_alone(net.drawing.start(request, "w", net, torch.device("cpu")), nets)
+
+    expected, device = drawn(net), torch.device("cpu", 0)                     # a name of its own for the same place
+    there: dict[str, bool] = {}
+    for name, part in parts_of(net).items():
+        move = part.to
+        monkeypatch.setattr(part, "to", lambda where, name=name, move=move: (there.__setitem__(name, where == device), move("cpu"))[1])
+    turns, seen = Turns(net, device), []
+
+    def watched(method: str, needed: tuple[str, ...]) -> None:
+        called = getattr(net, method)
+
+        def call(*arguments: object) -> object:
+            seen.append((method, {name for name, here in there.items() if here} == {name for name in there if name.startswith(needed)}))
+            return called(*arguments)
+        monkeypatch.setattr(net, method, call)
+
+    for method, needed in NEEDS.items():
+        watched(method, needed)
+    assert torch.equal(drawn(turns), expected)
+    assert [method for method, _ in seen] == ["encode", *["predict"] * 6, "decode"] and all(right for _, right in seen)
+    whole = sum(z.nbytes for z in (*net.parameters(), *net.buffers()))
+    assert 0 < largest(net) < whole
