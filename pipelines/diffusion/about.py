@@ -93,6 +93,26 @@ _SPECS = (
                 "k-diffusion, Adams-Bashforth", rf"{_SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,"
                 r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one),
 )
+# For models of the Hub alone: what their makers save them with, and what distilled ones need.
+_PRETRAINED = (
+    SamplerSpec("pndm", "PNDM", "Linear multistep on the noise; what Stable Diffusion 1 was published with; one call more than steps.",
+                "Liu et al. 2022", r"x_s = \phi(x_t,\ \tfrac{1}{24}(55\hat\epsilon_t - 59\hat\epsilon_{t_1} + 37\hat\epsilon_{t_2} - "
+                r"9\hat\epsilon_{t_3}))", _LIBRARY, DiffusionOptions, lambda options: _one(options) + 1),
+    SamplerSpec("kdpm2", "DPM2", "Second order with a midpoint; two calls a step.", "Karras et al. 2022, Algorithm 2 without noise",
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon_{{mid}}", _LIBRARY, SolverOptions, _two),
+    SamplerSpec("kdpm2_a", "DPM2 ancestral", "The same with fresh noise at each step.", "k-diffusion, ancestral step",
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon_{{mid}} + \sigma_\uparrow z", _LIBRARY,
+                SolverOptions, _two),
+    SamplerSpec("dpmpp_2s", "DPM++ 2S", "Second order without memory between its pairs of steps; one call a step.",
+                "Lu et al. 2022b, Algorithm 1", r"x_s = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)\,\hat x_0^{\,mid}",
+                _LIBRARY, SolverOptions, _one),
+    SamplerSpec("lcm", "LCM", "For models distilled to a few steps (LCM, or its LoRA).", "Luo et al. 2023, Algorithm 1",
+                r"x_s = \sqrt{\bar\alpha_s}\,(c_{skip}\,x_t + c_{out}\,\hat x_0) + \sqrt{1-\bar\alpha_s}\;z", _LIBRARY, DiffusionOptions,
+                _one),
+    SamplerSpec("tcd", "TCD", "For models distilled to a few steps (TCD, or its LoRA); eta sets the noise of a step.", "Zheng et al. 2024",
+                r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z", _LIBRARY,
+                DDIMOptions, _one),
+)
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
             {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions, ("ddim", "dpmpp_2m", "heun"),
-            field="|ε̂| noise", stages=("autoencoder",))
+            field="|ε̂| noise", stages=("autoencoder",), pretrained={spec.name: spec for spec in _PRETRAINED})

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms")
+EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms", "dpmpp_2s", "pndm",
+       "kdpm2", "kdpm2_a", "lcm", "tcd")
 VELOCITY = ("euler", "midpoint", "heun", "rk4", "rk45")
 SCORE = ("predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun", "ode_euler", "ode_rk4",
          "ode_rk45")

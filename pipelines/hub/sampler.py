@@ -54,7 +54,7 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
     noise = RowNoise(request.seeds, net.latent(size), device)
     scheduler = scheduler_for(net.scheduler, request.sampler, request.options)
     extra = own_noise(request.sampler, scheduler, noise)
-    if request.sampler == "ddim":
+    if hasattr(request.options, "eta"):
         eta = {"eta": request.options.eta}
         own = extra
         extra = lambda i: own(i) | eta                                       # noqa: E731

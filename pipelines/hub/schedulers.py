@@ -10,7 +10,13 @@ from torch import Tensor
 from pipelines.numerics.library import SCHEDULERS
 from pipelines.numerics.schedules import NoiseSchedule
 
-OWN: dict[str, tuple[str, dict[str, Any]]] = {"ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), **SCHEDULERS}
+OWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), **SCHEDULERS,
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}), "kdpm2": ("KDPM2DiscreteScheduler", {}),
+    "kdpm2_a": ("KDPM2AncestralDiscreteScheduler", {}),
+    "dpmpp_2s": ("DPMSolverSinglestepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+    "lcm": ("LCMScheduler", {}), "tcd": ("TCDScheduler", {})}
+TIMES = 50                         # on which distilled models were taught, and from which their samplers choose
 VARIANCES = {"posterior": "fixed_small", "beta": "fixed_large"}
 
 
@@ -29,7 +35,9 @@ def scheduler_for(saved: Any, name: str, options: Any) -> Any:
         settings |= {"variance_type": VARIANCES[options.variance]}
     changed = {key: value for key, value in settings.items() if saved.config.get(key, value) != value or key not in saved.config}
     scheduler = copy.deepcopy(saved) if type(saved) is kind and not changed else kind.from_config(config, **settings)
-    scheduler.set_timesteps(options.steps)
+    apart = name == "lcm" or (name == "tcd" and options.steps > TIMES)
+    more = {"original_inference_steps": max(TIMES, options.steps)} if apart else {}
+    scheduler.set_timesteps(options.steps, **more)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)                     # neighbouring noise levels can round to the same time
     return scheduler

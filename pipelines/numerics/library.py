@@ -74,7 +74,7 @@ def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dic
 
     The SDE solvers draw from Brownian paths in log sigma, the ancestral ones from the rows' generators.
     """
-    if name in ("euler_a", "ddpm", "ddim"):
+    if name in ("euler_a", "ddpm", "ddim", "kdpm2_a", "lcm", "tcd"):
         return lambda i: {"generator": noise.generators}
     if name not in ("dpmpp_sde", "dpmpp_2m_sde"):
         return lambda i: {}
