@@ -115,8 +115,9 @@ class Residents:
 
     def _drop(self, name: str, nets: MutableMapping[NetKey, Net]) -> int:
         loaded = self._loaded.pop(name)
-        for key in [key for key in nets if key.weights == loaded.sha256]:
-            del nets[key]
+        if all(other.sha256 != loaded.sha256 for other in self._loaded.values()):      # the same weights may be here by two names
+            for key in [key for key in nets if key.weights == loaded.sha256]:
+                del nets[key]
         held = loaded.bytes
         del loaded
         gc.collect()                         # adapters refer to themselves in places, and a GPU's memory is not the collector's

@@ -1,8 +1,7 @@
 """Z-Image (Tongyi Lab 2025): a flow over latents; one transformer reads a caption's states and the picture as one sequence."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from pipelines.hub.about import ADAPTERS
 from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.flux import Flux
 from pipelines.hub.model import like
-from pipelines.hub.vae import LatentModel, shrink_of
+from pipelines.hub.vae import LatentModel
 from pipelines.hub.words import masked_ids
 from pipelines.protocol import Cond
 
@@ -25,15 +24,7 @@ class ZImage(LatentModel, FlowModel):
     Its makers count guidance from 0: what they call 4 is 5 here, and their 0 is 1.
     """
     info, drawing = ADAPTERS["zimage"], DRAWING
-    spacing = Flux.spacing
-
-    @classmethod
-    def side(cls, parts: Mapping[str, Any]) -> int:
-        return 128 * shrink_of(parts["vae"])             # no configuration says it
-
-    @property
-    def multiple(self) -> int:                                               # type: ignore[override]
-        return 2 * self.shrink
+    spacing, side, multiple = Flux.spacing, Flux.side, Flux.multiple
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return masked_ids(self.tokenizer, [SAID.format(prompt) for prompt in prompts], LENGTH)

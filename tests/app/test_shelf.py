@@ -177,3 +177,28 @@ def test_twenty_models_leave_the_memory_of_three(service: Service, sd: Path) -> 
         service.shelf.unload(name)
         held.append(psutil.Process().memory_info().rss)
     assert held[-1] <= 1.02 * held[2]
+
+
+def test_a_run_is_published_and_draws_again_by_its_id(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.tiny import tiny_diffusion
+    from weights import hub as weights_hub
+    from weights.load import save
+    net = tiny_diffusion()
+    file = service.paths.runs / "mine" / "model.safetensors"
+    file.parent.mkdir(parents=True)
+    save(file, net.state_dict(), {"family": "diffusion", "title": "mine", "config": net.config.to_dict()})
+    with HubServer() as server:
+        monkeypatch.setattr(weights_hub.HUB, "endpoint", server.endpoint)
+        monkeypatch.setenv("HF_TOKEN", server.token)
+        assert "me/mine" in service.publish_model("mine", "me/mine")
+        service.shelf.download("me/mine")
+        while (view := service.shelf.in_progress()[0])["status"] in ("waiting", "running", "checking"):
+            time.sleep(0.05)
+        assert view["status"] == "done", view["error"]
+    pictures = [drawn(service, Ask("diffusion", "a star", model=model, options={"steps": 2}, count=1)).shots[0]
+                for model in ("mine", "me/mine")]
+    assert pictures[0].settings["model_sha256"] == pictures[1].settings["model_sha256"]
+    service.shelf.unload("mine")                                              # the same weights stay for the other name
+    drawn(service, Ask("diffusion", "a star", model="me/mine", options={"steps": 1}, count=1))
+    with pytest.raises(UserError, match="is no run of your own"):
+        service.publish_model("shapes-gan", "me/mine")
