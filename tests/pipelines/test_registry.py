@@ -62,7 +62,7 @@ def test_every_option_at_its_bounds(family: str, name: str) -> None:
                 continue                                     # the upper bound is tested by what it costs, in test_samplers
             if (o.name, value) == ("keep_rows", 0):
                 continue                                     # which is the default, and with a picture refused
-            more = {"source": "ab"} if o.name in ("t_start", "keep_rows") else {}      # which then must be there
+            more = {"source": "ab"} if o.name in ("t_start", "strength", "keep_rows") else {}      # which then must be there
             result = draw(request(family, name, **{o.name: o.type(value)}, **more))
             assert result.shape == (1, 3, 32, 32) and torch.isfinite(result).all(), (o.name, value)
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.hub import HubServer
+from weights.configs import MAX_JSON
 from weights.hub import Hub
 from weights.preflight import Plan
 from weights.remote import HubError, listed, look, newer, search
@@ -152,7 +153,7 @@ def test_a_limit_that_the_hub_states(hub: HubServer) -> None:
 
 
 def test_large_configurations_are_not_read(hub: HubServer) -> None:
-    hub.add("me/gan", {**FILES, "config.json": b" " * (2**20 + 1)})
-    with pytest.raises(WeightsError, match="1 MiB"):
+    hub.add("me/gan", {**FILES, "config.json": b" " * (MAX_JSON + 1)})
+    with pytest.raises(WeightsError, match="8 MiB"):
         listed("me/gan", hub=asking(hub)).plan()
     assert hub.asked()["small"] == 0

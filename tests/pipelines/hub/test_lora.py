@@ -90,7 +90,7 @@ def test_kohya_s_layout_for_unet_and_text_encoder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("adapter,layers,told", [
     ("sd", {"other.lora_A.weight": torch.ones(2, 3)}, "does not fit"), ("sd", {"weights": torch.ones(3)}, "does not fit"),
-    ("ddpm", {}, "LoRA files are for models of")])
+    ("ddpm", {}, "takes no LoRA files")])
 def test_what_does_not_fit(adapter: str, layers: dict[str, Tensor], told: str, tmp_path: Path) -> None:
     net: HubModel = loaded(adapter, folder_of(adapter))
     save_file(layers, tmp_path / "layers.safetensors")
