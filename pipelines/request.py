@@ -27,9 +27,8 @@ class Request:
                        low=0, high=MAX_SEED)
     count: int = option(4, "Images", "How many pictures; picture k has the seed plus k.", low=1, high=MAX_COUNT)
 
-    width: int = option(0, "Width", "Of a picture in pixels; 0 is the model's own. Only models of the Hub have a choice.", low=0, high=2048)
-    height: int = option(0, "Height", "Of a picture in pixels; 0 is the model's own. Only models of the Hub have a choice.", low=0,
-                         high=2048)
+    width: int = option(0, "Width", "Of a picture, in pixels; 0 is the model's own. Models of the Hub have a choice.", low=0, high=2048)
+    height: int = option(0, "Height", "Of a picture, in pixels; 0 is the model's own. Models of the Hub have a choice.", low=0, high=2048)
 
     @property
     def seeds(self) -> tuple[int, ...]:

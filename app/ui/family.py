@@ -161,8 +161,9 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             with gr.Accordion("More", open=False, elem_id=f"{name}-more"):
                 negative = gr.Textbox("", label="Negative prompt", lines=1, elem_id=f"{name}-negative",
                                       info="What to lean away from; takes the place of the empty caption in guidance.")
-                sides = tuple(gr.Number(0, label=request[side].label, info=request[side].help, precision=0, visible=False,
-                                        elem_id=f"{name}-{side}") for side in ("width", "height"))
+                with gr.Row(elem_classes="sx-pair"):
+                    sides = tuple(gr.Number(0, label=request[side].label, precision=0, min_width=80, visible=False,
+                                            elem_id=f"{name}-{side}") for side in ("width", "height"))
                 for option in union.values():
                     if option.name not in options:
                         options[option.name] = control(option, f"{name}-{option.name}", option.name in first_options)
