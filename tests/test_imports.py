@@ -103,3 +103,14 @@ def test_the_page_is_built_without_torch() -> None:
             "print('torch' in sys.modules)")
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip().endswith("False"), found.stdout
+
+
+def test_networks_load_without_page_database_and_hub() -> None:
+    """As on a machine that only trains: models and weights need none of these libraries until a pretrained model is asked for."""
+    import subprocess
+    absent = ("gradio", "sqlalchemy", "fastapi", "diffusers", "transformers", "torchsde", "huggingface_hub", "httpx2", "filelock", "peft")
+    code = (f"import sys\nclass Absent:\n    def find_spec(self, name, path=None, target=None):\n"
+            f"        if name.split('.')[0] in {absent!r}: raise ModuleNotFoundError(name)\n"
+            "sys.meta_path.insert(0, Absent())\nimport weights.load, pipelines.registry, pipelines.hub.sampler\n"
+            "for name in pipelines.registry.NAMES: pipelines.registry.family(name)")
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

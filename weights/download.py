@@ -22,11 +22,11 @@ from filelock import FileLock, Timeout
 
 from weights.fetch import Fetch, Patience, Stopped, patiently
 from weights.hub import HUB, Hub, HubError
-from weights.installed import ORIGIN, forget
+from weights.installed import ORIGIN, forget, write_json
 from weights.installed import Installed as Installed
 from weights.installed import installed as installed
 from weights.remote import listed, named
-from weights.transfer import DownloadView, Transfer, write_json
+from weights.transfer import DownloadView, Transfer
 from weights.transfer import FileView as FileView
 from weights.verify import WeightsError
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weights.verify import WeightsError
 
@@ -68,3 +70,14 @@ def tidy(parent: Path) -> None:
     """Remove a repository's folder if it is empty."""
     if parent.is_dir() and not any(parent.iterdir()):
         parent.rmdir()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """A small file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".draft")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)

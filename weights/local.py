@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipelines.hub.about import ADAPTERS
+from weights.installed import write_json
 from weights.preflight import Plan, inspected
-from weights.transfer import write_json
 from weights.verify import WeightsError, read_header
 
 _changing = threading.Lock()

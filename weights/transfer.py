@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import threading
@@ -11,11 +10,11 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weights.configs import MAX_JSON, check_name, short
 from weights.hub import Blob
-from weights.installed import COMMIT, folder_of, tidy
+from weights.installed import COMMIT, folder_of, tidy, write_json
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:
@@ -142,14 +141,3 @@ class Transfer:
         """Throw away what is unfinished."""
         shutil.rmtree(self.part, ignore_errors=True)
         tidy(self.part.parent)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """A small file that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
