@@ -23,8 +23,8 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
         return answer(lambda: {"models": shelf.listing()})
 
     @router.get("/search")
-    def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "") -> Any:
-        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence)})
+    def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "", most: str = "0") -> Any:
+        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence, most)})
 
     @router.get("/look")
     def look(repo: str, revision: str = "") -> Any:

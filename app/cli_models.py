@@ -25,6 +25,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--family", default="", choices=("", *registry.NAMES), metavar="FAMILY", help="search: of one family")
     sub.add_argument("--sort", default=SORTED[0], choices=SORTED, help="search: the largest first")
     sub.add_argument("--licence", default="", help="search: with this licence, as the Hub writes it: apache-2.0, mit, ...")
+    sub.add_argument("--max-gb", default=0, help="search: gigabytes of all files at most")
     sub.add_argument("--revision", default="", help="look, download: a branch, tag or commit")
     sub.add_argument("--base", default="", help="add: the model that a LoRA file changes")
     sub.add_argument("--scale", default=1.0, help="add: how strongly it does (default 1)")
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
             raise UserError(" ".join(problems))
         return {"verified": list(checked)}
     if args.action == "search":
-        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence)}
+        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence, args.max_gb)}
     if not args.name:
         raise BadInput(f"Name what to {args.action}: models {args.action} NAME.")
     if args.action == "verify":

@@ -23,6 +23,7 @@ from weights.pretrained import Pretrained, from_hub
 from weights.verify import WeightsError
 
 SCALE = Option("scale", float, 1.0, "Scale", "How strongly a LoRA changes its model.", low=-4, high=4)
+MOST = Option("most_gb", float, 0, "Size", "Gigabytes of all files at most, 0 for any.", low=0, high=10_000)
 SORTED = ("downloads", "likes", "updated")
 
 
@@ -106,12 +107,15 @@ class Shelf:
 
     # The Hub
 
-    def search(self, text: str, family: str = "", sort: str = "downloads", licence: str = "", limit: int = 20) -> list[dict[str, Any]]:
-        """Models of the Hub whose names hold the text, those that an adapter is known for marked with it."""
+    def search(self, text: str, family: str = "", sort: str = "downloads", licence: str = "", most_gb: Any = 0,
+               limit: int = 20) -> list[dict[str, Any]]:
+        """Models of the Hub whose names hold the text, with the adapter that they are known for; most_gb: of all files, 0 for any."""
         if family and family not in registry.NAMES:
             raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.")
         with _said():
-            found = remote.search(text, family=family or None, sort=sort, licence=licence or None, limit=limit)
+            most = 1e9 * MOST.parse(most_gb)
+            found = remote.search(text, family=family or None, sort=sort, licence=licence or None, limit=100 if most else limit)
+        found = [model for model in found if not most or (model.storage or 0) <= most][:limit]
         here = {one.repo for one in installed(self._models.folder)}
         return [_facts(model) | {"here": model.id in here} for model in found]
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,7 @@ CLASSES = {"ddpm": ("ddpm", "Pixels"), "ldm": ("ldm", "LatentDiffusion"), "sd": 
            "lumina2": ("lumina2", "Lumina2")}
 # What a class of the list would obey although it leads out of its folder: other weights, other kernels, other libraries.
 REFUSED = ("quantization_config", "attn_implementation", "_attn_implementation", "compression_config")
+COMPILE = "SEXTANT_COMPILE"        # environment: 1 compiles the blocks that repeat in a network, which pays for long sessions on a GPU
 
 
 class LoadError(ValueError):
@@ -51,7 +53,7 @@ def load(adapter: str, folder: Path, device: torch.device | str, dtype: torch.dt
         if stop():
             raise LoadError("it was stopped")
         parts[name] = part(kind, _place(folder, name), dtype)
-    return _joined(adapter, parts, settings).to(device)
+    return _joined(adapter, parts, settings).to(device).tuned(torch.device(device), os.environ.get(COMPILE) == "1")
 
 
 def single_file(adapter: str, file: Path, configs: Path, device: torch.device | str, dtype: torch.dtype) -> HubModel:

@@ -53,6 +53,15 @@ class HubModel(nn.Module):
         """Side in pixels of the pictures that a model of these parts was made for."""
         raise NotImplementedError
 
+    def tuned(self, device: torch.device, regional: bool) -> HubModel:
+        """For speed on a GPU: convolutions in channels-last order; regional: the blocks that repeat are compiled at their first call."""
+        for part in self.children():
+            if device.type == "cuda" and any(isinstance(layer, nn.Conv2d) for layer in part.modules()):
+                part.to(memory_format=torch.channels_last)                   # type: ignore[call-overload]
+            if regional and getattr(part, "_repeated_blocks", None):
+                part.compile_repeated_blocks()                               # type: ignore[operator]
+        return self
+
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         """Token ids (B, L), and of further tokenizers by name; on the CPU. Raises OptionError for what it can not read."""
         return torch.zeros(len(prompts), 1, dtype=torch.long), {}

@@ -48,7 +48,7 @@ sx.kinds.compare = (root, props, trigger) => {
   const grid = sx.gridView({
     open: (i) => openPanel(i),
     second: (i) => { second = i; grid.second(i); openPanel(grid.active()); },
-    moved: (i) => { if (panel.open()) openPanel(i); },
+    moved: (i) => { if (panel.open()) openPanel(i); lens.refresh(); },
   });
   const panel = sx.gridPanel({
     cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i), bits: (pair) => bitsOf(pair),
@@ -101,8 +101,10 @@ sx.kinds.compare = (root, props, trigger) => {
     layers.hidden = labels.length < 2;
     layers.setAttribute("aria-label", `Layer: ${title}`);
     if (labels.length <= 8) {
+      const held = [...layers.children].indexOf(document.activeElement);
       const tabs = labels.map((label, k) => small(label, () => layerTo(k), {"aria-pressed": String(k === layer), title: "Keys [ and ]"}));
       layers.replaceChildren(sx.el("span", {class: "sx-quiet"}, title), ...tabs);
+      if (held > 0) layers.children[held]?.focus({preventScroll: true});
       return;
     }
     const range = layers.querySelector("input") || sx.el("input", {type: "range", min: 0, oninput: () => layerTo(Number(range.value))});

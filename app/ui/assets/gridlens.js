@@ -8,7 +8,7 @@ sx.gridLens = (area, on, label, other) => {
   };
   const here = face(), there = face();
   const node = sx.el("div", {class: "sx-lens", hidden: true, "aria-hidden": "true"}, here.node, there.node);
-  let last = null;
+  let last = null, held = false;                                                       // the pointer, and whether Alt is down
 
   const draw = (one, image, x, y, text) => {
     const pen = one.canvas.getContext("2d"), half = (ACROSS - 1) / 2;
@@ -19,30 +19,35 @@ sx.gridLens = (area, on, label, other) => {
     pen.strokeStyle = "#000"; pen.strokeRect(half * ZOOM - 1.5, half * ZOOM - 1.5, ZOOM + 3, ZOOM + 3);
     one.says.textContent = text;
   };
-  const show = (alt) => {
+  const show = () => {
     const image = last && document.elementFromPoint(last.x, last.y)?.closest?.(".sx-cell img");
-    node.hidden = !(alt || on()) || !image || !image.naturalWidth || !area.contains(image);
+    node.hidden = !(held || on()) || !image || !image.naturalWidth || !area.contains(image);
     if (node.hidden) return;
     const box = image.getBoundingClientRect(), cell = image.closest(".sx-cell"), i = Number(cell.dataset.i), k = Number(image.dataset.k);
     const snapshot = image.closest(".sx-half").previousElementSibling !== null;
-    const side = image.naturalWidth, down = image.naturalHeight / side;                // a snapshot's pictures are stacked
-    const x = Math.floor((last.x - box.left) / box.width * side), y = Math.floor((last.y - box.top) / box.height * side);
-    draw(here, image, x, y + (down > 1 ? k * side : 0), `${snapshot ? "snapshot of " : ""}${label(i)}  (${x}, ${y})`);
+    const high = image.naturalHeight / (snapshot ? image.parentElement.childElementCount : 1);            // its pictures are stacked
+    const along = (last.x - box.left) / box.width, down = (last.y - box.top) / box.height;
+    const x = Math.floor(along * image.naturalWidth), y = Math.floor(down * high);
+    draw(here, image, x, y + (snapshot ? k * high : 0), `${snapshot ? "snapshot of " : ""}${label(i)}  (${x}, ${y})`);
     const chosen = other(k);
     there.node.hidden = !chosen.image?.naturalWidth || chosen.image === image;
-    const scale = chosen.image?.naturalWidth / side;
-    if (!there.node.hidden) draw(there, chosen.image, Math.floor(x * scale), Math.floor(y * scale), chosen.label);
-    const wide = node.offsetWidth, high = node.offsetHeight;
+    if (!there.node.hidden) {
+      const {naturalWidth, naturalHeight} = chosen.image;
+      draw(there, chosen.image, Math.floor(along * naturalWidth), Math.floor(down * naturalHeight), chosen.label);
+    }
+    const wide = node.offsetWidth, tall = node.offsetHeight;
     node.style.left = `${Math.max(4, last.x + 24 + wide > innerWidth ? last.x - wide - 16 : last.x + 24)}px`;
-    node.style.top = `${Math.max(4, Math.min(last.y + 24, innerHeight - high - 4))}px`;
+    node.style.top = `${Math.max(4, Math.min(last.y + 24, innerHeight - tall - 4))}px`;
   };
-  area.addEventListener("pointermove", (event) => { last = {x: event.clientX, y: event.clientY}; show(event.altKey); });
-  area.addEventListener("pointerleave", () => { last = null; show(false); });
-  area.addEventListener("scroll", () => show(false));
+  area.addEventListener("pointermove", (event) => { last = {x: event.clientX, y: event.clientY}; held = event.altKey; show(); });
+  area.addEventListener("pointerleave", () => { last = null; held = false; show(); });
+  area.addEventListener("scroll", show);
+  area.addEventListener("load", show, true);                                           // another picture beneath a pointer that rests
   for (const kind of ["keydown", "keyup"]) document.addEventListener(kind, (event) => {
     if (event.key !== "Alt" || !last) return;
     event.preventDefault();                                                            // or the browser's menu opens
-    show(kind === "keydown");
+    held = kind === "keydown";
+    show();
   });
-  return {node, refresh: () => show(false)};
+  return {node, refresh: show};
 };

@@ -8,13 +8,14 @@ sx.modelSearch = (props, on) => {
                                autocomplete: "off", title: "With owner/name@revision: a branch, a tag, a commit, or refs/pr/1"});
   const family = select("models-family", [["", "all"], ...Object.entries(props.families)]);
   const licence = select("models-licence", [["", "any"], ...props.licences.map((name) => [name, name])]);
+  const most = select("models-most", [["0", "any"], ...["1", "5", "15", "40"].map((size) => [size, `≤ ${size} GB`])]);
   const sort = select("models-sort", props.sorts.map((name) => [name, name]));
   const told = sx.el("p", {class: "sx-model-told", role: "status"}), list = sx.el("div", {id: "models-found"});
   const known = sx.el("details", {open: true}, sx.el("summary", {}, "Kinds that can be loaded, each with a well-known example"));
   const node = sx.el("section", {"aria-label": "Models of the Hub", id: "models-hub"},
     sx.el("div", {class: "sx-row"}, sx.el("h3", {}, "From the Hub")),
     sx.el("form", {class: "sx-model-form", onsubmit: (event) => { event.preventDefault(); search(); }},
-      field("Search", text, "sx-grow"), field("Family", family), field("Licence", licence), field("Sort by", sort),
+      field("Search", text, "sx-grow"), field("Family", family), field("Licence", licence), field("Size", most), field("Sort by", sort),
       sx.el("button", {class: "sx-small", type: "submit", id: "models-search"}, "Search")),
     told, list, known);
 
@@ -56,7 +57,8 @@ sx.modelSearch = (props, on) => {
     list.replaceChildren(...alone.map((one) => rows([one])));
     told.classList.remove("sx-error");
     told.textContent = "Asking the Hub …";
-    const query = new URLSearchParams({text: named?.id ?? text.value, family: family.value, licence: licence.value, sort: sort.value});
+    const query = new URLSearchParams({text: named?.id ?? text.value, family: family.value, licence: licence.value, most: most.value,
+                                       sort: sort.value});
     try {
       const {found} = await sx.get(`/api/models/search?${query}`);
       if (mine !== turn) return;
@@ -70,7 +72,7 @@ sx.modelSearch = (props, on) => {
       told.classList.add("sx-error");
     }
   };
-  for (const one of [family, licence, sort]) one.onchange = () => { if (searched) search(); };
+  for (const one of [family, licence, most, sort]) one.onchange = () => { if (searched) search(); };
   known.append(rows(props.kinds.map(({title, family, example}) => row({id: example, family, title}, [example], []))));
   return {
     node,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.hub.load import load
+from pipelines.hub.load import COMPILE, load
 from pipelines.hub.offload import NEEDS, Turns, largest, parts_of
 from pipelines.protocol import NetKey, run_alone
 from pipelines.registry import face
@@ -46,3 +46,15 @@ def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatc
     assert [method for method, _ in seen] == ["encode", *["predict"] * 6, "decode"] and all(right for _, right in seen)
     whole = sum(z.nbytes for z in (*net.parameters(), *net.buffers()))
     assert 0 < largest(net) < whole
+
+
+def test_the_blocks_that_repeat_are_compiled_if_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else: the library's regional compilation, which this only asks for."""
+    tiny_models.sd(tmp_path)
+    compiled: list[str] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *a, **k: compiled.append(type(self).__name__))
+    load("sd", tmp_path, "cpu", torch.float32)
+    assert not compiled
+    monkeypatch.setenv(COMPILE, "1")
+    load("sd", tmp_path, "cpu", torch.float32)
+    assert set(compiled) == {"BasicTransformerBlock"}
