@@ -48,7 +48,7 @@ sx.kinds.compare = (root, props, trigger) => {
   const grid = sx.gridView({
     open: (i) => openPanel(i),
     second: (i) => { second = i; grid.second(i); openPanel(grid.active()); },
-    moved: (i) => { if (panel.open()) openPanel(i); lens.refresh(); },
+    moved: (i) => moved(i),
   });
   const panel = sx.gridPanel({
     cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i), bits: (pair) => bitsOf(pair),
@@ -63,6 +63,7 @@ sx.kinds.compare = (root, props, trigger) => {
   const openPanel = (i) => panel.show(i, second != null && second !== i ? second : grid.neighbour(i));
   const lens = sx.gridLens(grid.node, () => lensOn.input.checked, (i) => grid.label(i),
     (k) => ({label: `selected: ${grid.label(grid.active())}`, image: grid.image(grid.active(), k)}));
+  const moved = (i) => { if (panel.open()) openPanel(i); lens.refresh(); };
   const charts = sx.gridChart();
   const earlier = sx.gridList({open: (other) => attach(other), resume: (other) => go(other, false), removed: (item) => removed(item)});
 
@@ -78,7 +79,7 @@ sx.kinds.compare = (root, props, trigger) => {
     sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
   root.replaceChildren(about, trouble, undo, verdict, work, earlier.node);
 
-  const look = () => ({side: view.size * ZOOMS[zoom], count: view.count, distance: view.distance,
+  const look = () => ({layer, side: view.size * ZOOMS[zoom], count: view.count, distance: view.distance,
                        beside: beside.input.checked && !beside.input.disabled});
   const arrange = () => {
     if (!view) return;
@@ -94,7 +95,8 @@ sx.kinds.compare = (root, props, trigger) => {
     second = null;
     grid.second(null);
     drawLayers();
-    grid.layer(k);
+    arrange();
+    moved(grid.active());
   };
   const drawLayers = () => {
     const {labels, title} = view.z;

@@ -166,17 +166,16 @@ sx.gridView = (on) => {
     label,
     // A grid, perhaps another one; `all` are its cells by number.
     set(next, all, nextLook) {
-      const shape = (v, l) => v && JSON.stringify([v.id, v.x, v.y, v.z, l.count, l.distance, l.beside]);
+      const shape = (v, l) => v && JSON.stringify([v.id, v.x, v.y, v.z, l.layer, l.count, l.distance, l.beside]);
       const other = view?.id !== next.id, fresh = shape(view, look) !== shape(next, nextLook), sized = look.side !== nextLook.side;
       view = next; cells = all; look = nextLook;
-      if (other) { active = {row: 0, column: 0}; second = null; layer = 0; scroll.scrollTo(0, 0); }
+      if (other) { active = {row: 0, column: 0}; second = null; scroll.scrollTo(0, 0); }
       active = {row: Math.min(active.row, height() - 1), column: Math.min(active.column, width() - 1)};
-      layer = Math.min(layer, view.z.labels.length - 1);
+      layer = look.layer;
       if (fresh) rebuild(); else if (sized) resize();
     },
     changed(numbers) { for (const i of numbers) if (shown.has(i)) paint(i); },
     worst(value) { grid.style.setProperty("--worst", value || 1); },
-    layer(k) { layer = k; rebuild(); on.moved(index(active.row, active.column)); },
     active: () => index(active.row, active.column),
     image: (i, k) => shown.get(i)?.node.querySelectorAll(".sx-half:first-child img")[k],
     second(i) {
