@@ -25,6 +25,7 @@ from pipelines.engine.workers import Batch, Workers, use
 from pipelines.protocol import Answer, MemoryShape, Net, NetKey, Preview, Remembering, Sampler
 
 log = logging.getLogger(__name__)
+FEW = 24                           # tokens: one core reads fewer alone sooner than two together
 
 
 class Engine:
@@ -150,8 +151,11 @@ class Engine:
             if batch.threads == 1 < self.cores and not batch.memory:
                 self._workers.start(batch)
                 continue
-            use(batch.threads)
-            batch.evaluate()
+            if batch.memory and batch.threads > 1:
+                batch.evaluate(self._workers.apart)
+            else:
+                use(batch.threads)
+                batch.evaluate()
             self._land(batch)
             return
 
@@ -161,8 +165,12 @@ class Engine:
         reading = first.call.cache is not None
         pieces = group.take(waiting if first.job.exact or reading else -(-waiting // self._workers.free))
         size = group.bucket(sum(piece.rows for piece in pieces))
-        lone = waiting == 1 and self._workers.free == self.cores and not (first.job.exact or reading)
-        batch = Batch(self.nets.get(first.call.net), group, pieces, size, self.cores if lone else 1)
+        alone = self._workers.free == self.cores
+        if reading:
+            everyone = alone and size * first.call.x[0].numel() >= FEW
+        else:
+            everyone = alone and waiting == 1 and not first.job.exact
+        batch = Batch(self.nets.get(first.call.net), group, pieces, size, self.cores if everyone else 1)
         if reading and batch.net is not None:
             batch.memory = self._remember(pieces, size)
         return batch
