@@ -46,7 +46,8 @@ class Keeper:
         with said():
             self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
 
-    def snapshot(self, cell: str) -> np.ndarray:
+    def snapshot(self, cell: str, height: int) -> np.ndarray:
+        """Pictures (B, height, W, 3) uint8."""
         with said(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
             tall = np.asarray(image.convert("RGB"))
-        return tall.reshape(-1, tall.shape[1], tall.shape[1], 3)
+        return tall.reshape(-1, height, tall.shape[1], 3)

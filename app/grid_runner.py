@@ -29,7 +29,7 @@ class Keeper(Protocol):
     def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None: ...
     def pixels(self, image_id: str) -> np.ndarray: ...
     def save_snapshot(self, cell: str, pixels: np.ndarray) -> None: ...
-    def snapshot(self, cell: str) -> np.ndarray: ...
+    def snapshot(self, cell: str, height: int) -> np.ndarray: ...
 
 
 class GridBackend(Backend, Protocol):
@@ -199,7 +199,7 @@ class GridRun:
     def _apart(self, cell: CellState) -> dict[str, float]:
         """How far a finished cell is from its snapshot."""
         own = np.stack([self.keeper.pixels(image) for image in cell.images])
-        return {"distance": float(distances(own, self.keeper.snapshot(str(cell.id))).mean())}
+        return {"distance": float(distances(own, self.keeper.snapshot(str(cell.id), own.shape[1])).mean())}
 
     def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
         request, live, cell = self.request(i), self.live, self.live.cells[i].id

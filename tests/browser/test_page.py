@@ -128,8 +128,8 @@ def test_gallery_search_restore_settings_delete_and_undo(open_page: Opener) -> N
     choose(page, "diffusion-sampler", "Euler")
     prepare(page, 3, 1, "a tiny purple square on black")
     page.locator("#diffusion-more button").first.click()
+    page.locator("#diffusion-karras input").check()                           # first, so that what was just opened is all there
     fill(page, "diffusion-negative", "a ring")
-    page.locator("#diffusion-karras input").check()
     page.click("#diffusion-generate")
     finished(page, 6)
     seed = page.locator("#diffusion-seed input").input_value()
