@@ -41,6 +41,9 @@ class Machine:
 
     def load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
         """The network of a name, loaded and known to the engine. Raises WeightsError and UserError, also if it is to stop."""
+        there = self.residents.get(name)
+        if there is not None:
+            return there
         entry = self._models.find(name)
         found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed(), stop)
         if fresh:

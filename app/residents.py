@@ -29,22 +29,15 @@ class Loaded:
     net: nn.Module
     entry: Entry
     bytes: int
+    drawing: Drawing
+    size: int                      # side of the pictures that the network knows
+    own: bool                      # of this project, and not a pretrained one
     note: str = ""                 # what a person should know of how it lies in memory
 
-    @property
-    def size(self) -> int:
-        """Side of the pictures that the network knows."""
-        net: Any = self.net
-        return net.size if self.entry.adapter else net.config.size
 
-    @property
-    def drawing(self) -> Drawing:
-        return registry.drawing(self.entry.metadata["family"], self.entry.adapter)
-
-
-def needed_bytes(entry: Entry, device_type: str) -> int:
+def needed_bytes(parameters: int, own: bool, device_type: str) -> int:
     """What a network's weights will hold: two bytes a number on a GPU for a pretrained one, else four."""
-    return entry.parameters * (2 if entry.adapter and device_type == "cuda" else 4)
+    return parameters * (2 if not own and device_type == "cuda" else 4)
 
 
 class Residents:
@@ -56,6 +49,13 @@ class Residents:
 
     def names(self) -> list[str]:
         return list(self._loaded)
+
+    def get(self, name: str) -> Loaded | None:
+        """A network that is in memory, which then counts as the latest; nothing is asked of the disk."""
+        with self._lock:
+            if name in self._loaded:
+                self._loaded[name] = self._loaded.pop(name)
+            return self._loaded.get(name)
 
     def bytes(self) -> dict[str, int]:
         """What each network's weights hold."""
@@ -75,11 +75,12 @@ class Residents:
         with self._lock:
             fresh = entry.name not in self._loaded
             if fresh:
-                budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry, device.type)
-                turns = bool(entry.adapter) and device.type == "cuda" and wanted > budget
+                own = not entry.adapter
+                budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry.parameters, own, device.type)
+                turns = not own and device.type == "cuda" and wanted > budget
                 if turns:
                     budget = int(SHARE * machine_bytes())
-                self._make_room(entry.name, wanted, budget, nets, needed, own=not entry.adapter)
+                self._make_room(entry.name, wanted, budget, nets, needed, own)
                 digest, network = load(entry, device, stop, waiting=turns)
                 net: Any = network
                 held, note, called = sum(z.nbytes for z in (*net.parameters(), *net.buffers())), "", net
@@ -88,9 +89,9 @@ class Residents:
                         raise UserError(f"{entry.name} does not fit: its largest part alone needs {largest(net) / 2**30:.1f} GiB of the "
                                         "GPU's memory; choose a smaller model.")
                     called, note = Turns(net, device), NOTE
-                self._loaded[entry.name] = loaded = Loaded(digest, net, entry, held, note)
-                methods, memory = loaded.drawing.methods, loaded.drawing.memory(net)
-                nets.update(keyed(digest, called, methods, device, memory, own_dtype=bool(entry.adapter)))
+                drawing = registry.drawing(entry.metadata["family"], entry.adapter)
+                self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
+                nets.update(keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own))
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh
 
@@ -108,8 +109,8 @@ class Residents:
             raise UserError(f"{name} needs {wanted / 2**30:.1f} GiB of memory for its weights, and {budget / 2**30:.1f} GiB are "
                             "there for networks on this device; choose a smaller model or a device with more memory.")
         for other in [other for other in self._loaded if other not in needed]:
-            ours = sum(not loaded.entry.adapter for loaded in self._loaded.values())
-            crowded = own and ours >= RESIDENT and not self._loaded[other].entry.adapter
+            ours = sum(loaded.own for loaded in self._loaded.values())
+            crowded = own and ours >= RESIDENT and self._loaded[other].own
             if crowded or sum(self.bytes().values()) + wanted > budget:
                 self._drop(other, nets)
 

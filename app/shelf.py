@@ -10,6 +10,7 @@ from typing import Any
 
 from app.machine import Machine
 from app.models import Models
+from app.residents import needed_bytes
 from app.views import BadInput, ModelView, UserError
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
@@ -135,8 +136,7 @@ class Shelf:
     def _planned(self, plan: Plan, sizes: dict[str, int]) -> dict[str, Any]:
         """What would be loaded, and whether the device has room for it."""
         device, whole, free = self._machine.room()
-        numbers = plan.parameters or plan.weights_bytes // 2
-        needs = numbers * (2 if device == "cuda" else 4)
+        needs = needed_bytes(plan.parameters or plan.weights_bytes // 2, plan.adapter == "own", device)
         return {"adapter": plan.adapter, "kind": plan.title, "family": plan.family, "family_title": registry.face(plan.family).title,
                 "bytes": plan.bytes, "dtype": plan.dtype, "parameters": plan.parameters, "needs": needs, "memory": whole, "free": free,
                 "fits": needs <= whole, "disk": self._free_disk(),

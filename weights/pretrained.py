@@ -63,17 +63,20 @@ class Pretrained(Entry):
         """SHA-256 of the names and checksums of the files that are loaded: the identity of the model."""
         if self.path.is_file():
             return sha256(self.path)
-        known = json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))["files"] if self.source == "hub" else {}
+        known = self._origin()
         sums = [f"{name} {known[name]['sha256'] if name in known else sha256(self.path / name)}" for name in sorted(self.plan.files)]
         return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
     def check(self) -> None:
         """Look at everything again, and hold the files from the Hub against the checksums they came with. Raises WeightsError."""
-        files = inspected(self.path).files
-        known = json.loads((self.path / ORIGIN).read_text(encoding="utf-8"))["files"] if self.source == "hub" else {}
+        files, known = inspected(self.path).files, self._origin()
         for name in files:
             if name in known and sha256(self.path / name) != known[name]["sha256"]:
                 raise WeightsError(f"{name} of {self.name} has changed since it was downloaded; remove the model and download it again.")
+
+    def _origin(self) -> dict[str, Any]:
+        """What came from the Hub: size and SHA-256 of files by name."""
+        return self._config(ORIGIN)["files"] if self.source == "hub" else {}
 
     def _size(self) -> int:
         """Side of the model's own pictures in pixels, 0 if its configuration does not say."""
