@@ -133,11 +133,12 @@ def _star(points: int, outer: float, inner: float) -> np.ndarray:
     return corners
 
 
+REACH = 1.05                       # how far a shape of radius 1 reaches along an axis: the star's tip
 _ARM = 0.34
 POLYGONS = {  # corners in the unit box, in drawing order
     "square": 0.84 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]),
     "triangle": np.array([[0, -1], [1, 0.8], [-1, 0.8]]),
-    "star": _star(5, 1.05, 0.5),
+    "star": _star(5, REACH, 0.5),
     "cross": np.array([[-_ARM, -1], [_ARM, -1], [_ARM, -_ARM], [1, -_ARM], [1, _ARM], [_ARM, _ARM],
                        [_ARM, 1], [-_ARM, 1], [-_ARM, _ARM], [-1, _ARM], [-1, -_ARM], [-_ARM, -_ARM]]),
 }
@@ -163,9 +164,11 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def coverage(shape: str, radius: float, x: float, y: float, size: int) -> np.ndarray:
     """Antialiased mask (size, size) in [0, 1] of a shape; radius and centre as shares of the side."""
-    pixels = (np.arange(size) + 0.5) / size
-    u, v = np.meshgrid((pixels - x) / radius, (pixels - y) / radius)
-    return np.clip(0.5 - signed_distance(shape, u, v) * radius * size, 0.0, 1.0)
+    pixels, mask = (np.arange(size) + 0.5) / size, np.zeros((size, size))
+    columns, rows = (np.flatnonzero(np.abs(pixels - centre) <= REACH * radius + 1 / size) for centre in (x, y))
+    u, v = np.meshgrid((pixels[columns] - x) / radius, (pixels[rows] - y) / radius)
+    mask[np.ix_(rows, columns)] = np.clip(0.5 - signed_distance(shape, u, v) * radius * size, 0.0, 1.0)
+    return mask
 
 
 def render(scene: Scene, size: int = 32) -> np.ndarray:

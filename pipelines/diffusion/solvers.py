@@ -9,7 +9,7 @@ from torch import Tensor
 from pipelines.diffusion.options import DiffusionOptions
 from pipelines.numerics.library import SCHEDULERS, exact_lms, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Predict, Preview, Sampler
 
 
@@ -40,10 +40,9 @@ def solver(name: str, eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: 
         x, begin = noised(scheduler, source, x, options.skipped)
     total = len(scheduler.timesteps) - (begin or 0)
 
-    def look(x_t: Tensor, eps: Tensor, t: Tensor, i: int) -> Preview:
-        signal, sigma = schedule.at(t)
-        x0 = (x_t - per_row(sigma, x_t) * eps) / per_row(signal, x_t)
-        level = float(sigma[0] / signal[0])
-        numbers = {"t": float(t[0]), r"\sigma_t": level, r"\bar\alpha_t": float(signal[0]) ** 2, r"\lambda": -math.log(level)}
-        return Preview(x_t, x0, i + 1 - (begin or 0), total, float(t[0]), level, numbers, eps)
+    def look(x_t: Tensor, eps: Tensor, t: float, i: int) -> Preview:
+        signal, spread = schedule.levels(t)
+        sigma = spread / signal
+        numbers = {"t": t, r"\sigma_t": sigma, r"\bar\alpha_t": signal**2, r"\lambda": -math.log(sigma)}
+        return Preview(x_t, (x_t - spread * eps) / signal, i + 1 - (begin or 0), total, t, sigma, numbers, eps)
     return (yield from stepped(scheduler, eps_theta, x, look, own_noise(name, scheduler, noise), begin))

@@ -51,6 +51,11 @@ class Group:
     seen: set[int] = field(default_factory=set)                  # buckets that are warmed up
     batches: int = 0
 
+    @property
+    def rows(self) -> int:
+        """How many wait."""
+        return sum(piece.rows for piece in self.waiting)
+
     def limit(self) -> int:
         """The largest batch worth forming: one bucket more than was measured, until rows per second no longer rise.
 
@@ -66,13 +71,14 @@ class Group:
         found = min(b for b, rate in self.rate.items() if rate >= 0.97 * best)
         return next((b for b in self.buckets if b > found), found) if self.batches % RETRY == 0 else found
 
-    def measured(self, bucket: int, seconds: float) -> None:
+    def measured(self, rows: int, seconds: float) -> None:
         """Note a batch's time; the first of a size is not counted, since it includes the warm-up."""
         self.batches += 1
+        bucket = self.bucket(rows)
         if bucket not in self.seen:
             self.seen.add(bucket)
             return
-        rate = bucket / max(seconds, 1e-9)
+        rate = rows / max(seconds, 1e-9)
         self.rate[bucket] = 0.8 * self.rate.get(bucket, rate) + 0.2 * rate
 
     def take(self, share: int) -> list[Piece]:

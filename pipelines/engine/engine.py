@@ -1,7 +1,8 @@
 """The engine: continuous batching of denoising steps.
 
 Its thread goes round: take new and cancelled jobs in; advance every job that has its answers until it wishes for calls
-again; give free workers batches of the next groups. A finished or cancelled job's generator is closed, and nothing of it is left.
+again; give free workers batches of the next groups, and evaluate itself what is not for them. A finished or cancelled job's
+generator is closed, and nothing of it is left.
 """
 from __future__ import annotations
 
@@ -81,10 +82,14 @@ class Engine:
             self._end(job, Event("cancelled"))
 
     def _turn(self) -> bool:
-        """Start batches if nothing has arrived, else handle what has; waits where nothing can be started. False: closed."""
+        """Evaluate a batch here if nothing has arrived, else handle what has; waits where there is neither. False: closed."""
         begin, busy, going_on = time.perf_counter(), bool(self._jobs), True
-        if self._inbox.empty() and self._can_start():
-            self._start_batches()
+        self._give_work()
+        if self._inbox.empty() and (group := self._next(here=True)):
+            batch = self._formed(group)
+            use(batch.threads)
+            batch.evaluate()
+            self._land(batch)
         else:
             going_on = self._handle(*self._inbox.get())
         if busy:
@@ -101,10 +106,9 @@ class Engine:
             self._end(item, Event("cancelled"))
         elif what == "landed":
             self._workers.free += 1
-            if 2 * sum(piece.rows for group in self._groups.values() for piece in group.waiting) >= item.rows:
-                self._start_batches()                    # the cores have work while these rows go on to their next calls
+            if 2 * sum(group.rows for group in self._groups.values()) >= item.rows:
+                self._give_work()                        # the cores have work while these rows go on to their next calls
             self._land(item)
-            self._start_batches()
         return what != "close"
 
     def _advance(self, job: Job, answer: tuple | None) -> None:
@@ -136,40 +140,35 @@ class Engine:
             group = self._groups.setdefault((*group_key(call), job.exact), Group(buckets))
             group.waiting.append(Piece(job, call, slot, 0, call.rows))
 
-    def _can_start(self) -> bool:
-        return self._workers.free > 0 and any(group.waiting for group in self._groups.values())
+    def _give_work(self) -> None:
+        """Batches for the workers that are free, of the groups in turn, so that none holds up another."""
+        while self._workers.free and (group := self._next(here=False)):
+            self._workers.start(self._formed(group))
 
-    def _start_batches(self) -> None:
-        """Give free workers batches of the groups in turn, so that none holds up another; what no worker should have, evaluate here."""
-        while self._workers.free:
-            found = next(((key, group) for key, group in self._groups.items() if group.waiting), None)
-            if found is None:
-                return
-            key, group = found
-            self._groups.move_to_end(key)
-            batch = self._formed(group)
-            if batch.threads == 1 < self.cores and not batch.memory:
-                self._workers.start(batch)
-                continue
-            if batch.memory and batch.threads > 1:
-                batch.evaluate(self._workers.apart)
-            else:
-                use(batch.threads)
-                batch.evaluate()
-            self._land(batch)
-            return
+    def _next(self, here: bool) -> Group | None:
+        """The group whose turn it is, among those whose batches are evaluated here, or by the workers."""
+        for key, group in self._groups.items():
+            if group.waiting and self._is_here(group) == here:
+                self._groups.move_to_end(key)
+                return group
+        return None
+
+    def _is_here(self, group: Group) -> bool:
+        """Whether this thread evaluates a group's batches: where there are no workers, where tokens are read (workers.py says
+        why), and where a single row can have all cores."""
+        first = group.waiting[0]
+        single = group.rows == 1 and self._workers.free == self.cores and not first.job.exact
+        return self.cores == 1 or first.call.cache is not None or single
 
     def _formed(self, group: Group) -> Batch:
-        """The next batch of a group: a fair share of its rows for each free worker."""
-        waiting, first = sum(piece.rows for piece in group.waiting), group.waiting[0]
+        """The next batch of a group: a fair share of its rows for each free worker, or all that may be evaluated here."""
+        first, here, alone = group.waiting[0], self._is_here(group), self._workers.free == self.cores
+        pieces = group.take(group.rows if here or first.job.exact else -(-group.rows // self._workers.free))
+        rows = sum(piece.rows for piece in pieces)
         reading = first.call.cache is not None
-        pieces = group.take(waiting if first.job.exact or reading else -(-waiting // self._workers.free))
-        size = group.bucket(sum(piece.rows for piece in pieces))
-        alone = self._workers.free == self.cores
-        if reading:
-            everyone = alone and size * first.call.x[0].numel() >= FEW
-        else:
-            everyone = alone and waiting == 1 and not first.job.exact
+        unfilled = reading and self.device.type == "cpu" and not first.job.exact        # there nothing is prepared for a size
+        size = rows if unfilled else group.bucket(rows)
+        everyone = here and alone and (not reading or size * first.call.x[0].numel() >= FEW)
         batch = Batch(self.nets.get(first.call.net), group, pieces, size, self.cores if everyone else 1)
         if reading and batch.net is not None:
             batch.memory = self._remember(pieces, size)

@@ -2,9 +2,8 @@
 
 A network of convolutions over few pixels keeps several cores waiting for each other within every layer. Rows do not depend on
 one another, so on a CPU each core takes a batch of its own through the whole network, and waits for nobody. A network that
-reads a token for each row is many operations of a few microseconds, between which threads would wait for Python's lock: the
-engine's thread evaluates it itself, or lets all workers have a part of many rows and waits for them (with a worker beside it,
-64 sequences of tokens took 1.4 times as long).
+reads a token for each row is many operations of a few microseconds, between which threads would wait for Python's lock (with
+a worker beside it, 64 sequences of tokens took 1.4 times as long): the engine's thread evaluates it itself.
 """
 from __future__ import annotations
 
@@ -18,18 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.engine.batch import Group, Piece, finite_rows, join, stitch
+from pipelines.engine.batch import Group, Piece, finite_rows, join
 from pipelines.protocol import Answer, Net
 
 log = logging.getLogger(__name__)
-
-
-# (network, arguments whose rows belong together, what all rows share) -> its answer
-Through = Callable[[Net, tuple[Any, ...], tuple[Tensor, ...]], Answer]
-
-
-def _directly(net: Net, arguments: tuple[Any, ...], shared: tuple[Tensor, ...]) -> Answer:
-    return net(*arguments, *shared)
 
 
 @dataclass
@@ -50,16 +41,15 @@ class Batch:
     def rows(self) -> int:
         return sum(piece.rows for piece in self.pieces)
 
-    def evaluate(self, through: Through = _directly) -> None:
-        """Fill in what came of it; raises nothing. through: how the network gets its arguments."""
+    def evaluate(self) -> None:
+        """Fill in what came of it; raises nothing."""
         begin = time.perf_counter()
         key = self.pieces[0].call.net
         try:
             assert self.net is not None, f"there is no network {key.method!r} of these weights"
             x, t, cond = join(self.pieces, self.size)
             arguments: tuple[Any, ...] = (x, cond) if t is None else (x, t, cond)
-            slots, shared = ((self.memory[0],), (self.memory[1],)) if self.memory else ((), ())
-            answer = through(self.net, (*arguments, *slots), shared)
+            answer = self.net(*arguments, *(self.memory or ()))
             if x.device.type == "cuda":
                 torch.cuda.synchronize(x.device)         # so that the time measured is the network's
             self.seconds = time.perf_counter() - begin
@@ -88,15 +78,6 @@ class Workers:
         self.free -= 1
         self._pool.submit(self._work, batch)
 
-    def apart(self, net: Net, arguments: tuple[Any, ...], shared: tuple[Tensor, ...]) -> Answer:
-        """A network's answer for all rows, an equal part of them by each worker; waits for all."""
-        assert self._pool is not None
-        rows = len(arguments[0])
-        bounds = [rows * k // self.count for k in range(self.count + 1)]
-        parts = [self._pool.submit(_part, net, (*(_rows(z, lo, hi) for z in arguments), *shared))
-                 for lo, hi in zip(bounds, bounds[1:], strict=False) if hi > lo]
-        return stitch([part.result() for part in parts])
-
     def _work(self, batch: Batch) -> None:
         use(batch.threads)
         with torch.inference_mode():
@@ -107,16 +88,6 @@ class Workers:
         """Wait for what is under way."""
         if self._pool is not None:
             self._pool.shutdown()
-
-
-def _rows(z: Any, lo: int, hi: int) -> Any:
-    return z[lo:hi] if isinstance(z, Tensor) else {name: value[lo:hi] for name, value in z.items()}
-
-
-def _part(net: Net, arguments: tuple[Any, ...]) -> Answer:
-    use(1)
-    with torch.inference_mode():
-        return net(*arguments)
 
 
 def use(threads: int) -> None:

@@ -140,7 +140,7 @@ def seen_of(scheduler: Any, begin: int) -> Look:
     times: Sequence[float] = [1 - float(sigma) for sigma in scheduler.sigmas]
     look = seen((len(scheduler.timesteps) - begin + order - 1) // order)
 
-    def of_evaluation(x: Tensor, answer: Tensor, _: Tensor, i: int) -> Preview | None:
+    def of_evaluation(x: Tensor, answer: Tensor, _: float, i: int) -> Preview | None:
         if (i - begin) % order:
             return None
         full = torch.full((len(x),), times[i], device=x.device)

@@ -14,7 +14,6 @@ from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Call, Cond, NetKey, Predict, Preview, Sampler, Steps, asked
 from pipelines.registry import Drawing
 from pipelines.request import Request
@@ -72,16 +71,15 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
 def seen(scheduler: Any, begin: int = 0) -> Look:
     """What is shown of a step: latents as colours, and the numbers of the samplers' formulas."""
     schedule, kind, total = GivenSchedule(scheduler), scheduler.config.prediction_type, len(scheduler.timesteps) - begin
-    after = [*scheduler.timesteps[1:].float(), None]
+    after = [*scheduler.timesteps[1:].tolist(), None]
 
-    def look(x_t: Tensor, answer: Tensor, t: Tensor, i: int) -> Preview:
-        signal, sigma = schedule.at(t)
-        x0 = estimate(kind, x_t, answer, per_row(signal, x_t), per_row(sigma, x_t))
-        abar, level, step = float(signal[0]) ** 2, float(sigma[0] / signal[0]), after[i]
-        abar_s = 1.0 if step is None else float(schedule.at(step.expand(1))[0]) ** 2
-        numbers = {"t": float(t[0]), r"\sigma_t": level, r"\bar\alpha_t": abar, r"\bar\alpha_s": abar_s, r"\alpha_t": abar / abar_s,
-                   r"\beta_t": 1 - abar / abar_s, r"\lambda": -math.log(level)}
-        return Preview(colours(x_t), colours(x0), i + 1 - begin, total, float(t[0]), level, numbers, colours(answer))
+    def look(x_t: Tensor, answer: Tensor, t: float, i: int) -> Preview:
+        signal, spread = schedule.levels(t)
+        x0, s = estimate(kind, x_t, answer, signal, spread), after[i]
+        abar, abar_s, sigma = signal**2, 1.0 if s is None else schedule.levels(s)[0] ** 2, spread / signal
+        numbers = {"t": t, r"\sigma_t": sigma, r"\bar\alpha_t": abar, r"\bar\alpha_s": abar_s, r"\alpha_t": abar / abar_s,
+                   r"\beta_t": 1 - abar / abar_s, r"\lambda": -math.log(sigma)}
+        return Preview(colours(x_t), colours(x0), i + 1 - begin, total, t, sigma, numbers, colours(answer))
     return look
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ class GivenSchedule(NoiseSchedule):
         return self.given                                                    # type: ignore[attr-defined]
 
 
-def estimate(kind: str, x: Tensor, answer: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
+def estimate(kind: str, x: Tensor, answer: Tensor, signal: float | Tensor, sigma: float | Tensor) -> Tensor:
     """x0 from x_t = signal x0 + sigma eps and the network's answer, which is eps, v or x0 itself (`prediction_type`)."""
     if kind == "epsilon":
         return (x - sigma * answer) / signal
@@ -67,5 +68,9 @@ def colours(z: Tensor) -> Tensor:
     channels = z.shape[1]
     if channels == 3:
         return z
-    mix = torch.randn(channels, 3, generator=torch.Generator().manual_seed(5)) * (0.5 / channels**0.5)
-    return torch.einsum("bchw,cd->bdhw", z.float(), mix.to(z.device))
+    return torch.einsum("bchw,cd->bdhw", z.float(), _mix(channels).to(z.device))
+
+
+@cache
+def _mix(channels: int) -> Tensor:
+    return torch.randn(channels, 3, generator=torch.Generator().manual_seed(5)) * (0.5 / channels**0.5)

@@ -24,8 +24,8 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "lms": ("LMSDiscreteScheduler", {}),
 }
 
-# (x_t, the network's answer, time (B,), number of the step from 0) -> what is to be seen of the step, if anything is
-Look = Callable[[Tensor, Tensor, Tensor, int], Preview | None]
+# (x_t, the network's answer, time, number of the step from 0) -> what is to be seen of the step, if anything is
+Look = Callable[[Tensor, Tensor, float, int], Preview | None]
 
 
 def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Callable[[int], dict[str, Any]] = lambda i: {},
@@ -37,11 +37,11 @@ def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Call
     """
     if begin is None:
         x = x * float(getattr(scheduler, "init_noise_sigma", 1.0))
+    times = scheduler.timesteps.tolist()
     for i, t in list(enumerate(scheduler.timesteps))[begin:]:
         x_t = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
-        times = torch.full((len(x),), float(t), device=x.device)
-        answer = yield from predict(x_t, times)
-        shown = look(x_t, answer, times, i)
+        answer = yield from predict(x_t, torch.full((len(x),), times[i], dtype=torch.float32, device=x.device))
+        shown = look(x_t, answer, times[i], i)
         if shown is not None:
             yield shown
         x = scheduler.step(answer, t, x, **extra(i)).prev_sample

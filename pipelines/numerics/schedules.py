@@ -44,8 +44,16 @@ class NoiseSchedule:
         return torch.cumprod(1 - self.betas, dim=0)
 
     @cached_property
-    def _log_sigma(self) -> Tensor:
-        return (0.5 * ((1 - self.alpha_bar) / self.alpha_bar).log()).float()
+    def _log_variance(self) -> Tensor:
+        """2 log sigma, sigma^2 = (1 - abar) / abar; (T + 1,), the last twice, so that every step has one after it. Finite also
+        where nothing is left of the picture."""
+        abar = self.alpha_bar.clamp(min=1e-12)
+        log_variance = ((1 - abar) / abar).log().float()
+        return torch.cat([log_variance, log_variance[-1:]])
+
+    @cached_property
+    def _log_variances(self) -> list[float]:
+        return self._log_variance.tolist()
 
     def visited(self, steps: int) -> int:
         """How many of the times a sampler of so many steps chooses from: those with sigma up to SIGMA_MAX.
@@ -62,11 +70,16 @@ class NoiseSchedule:
         Between the steps log sigma = log sqrt((1 - abar) / abar) is interpolated linearly, as the solvers that ask
         for times between the steps do.
         """
-        log_sigma = self._log_sigma.to(t.device)
-        low = t.floor().long().clamp(0, self.T - 1)
-        high = (low + 1).clamp(max=self.T - 1)
-        s = torch.lerp(log_sigma[low], log_sigma[high], (t - low).to(torch.float32))
-        return torch.sigmoid(-2 * s).sqrt(), torch.sigmoid(2 * s).sqrt()
+        t, table = t.clamp(0, self.T - 1), self._log_variance.to(t.device)
+        low = t.long()
+        s = torch.lerp(table[low], table[low + 1], (t - low).to(torch.float32))
+        return torch.sigmoid(-s).sqrt(), torch.sigmoid(s).sqrt()
+
+    def levels(self, t: float) -> tuple[float, float]:
+        """The same for one time: numbers to be shown, at no cost to a device."""
+        low = int(t)
+        s = self._log_variances[low] + (t - low) * (self._log_variances[low + 1] - self._log_variances[low])
+        return (1 + math.exp(s)) ** -0.5, (1 + math.exp(-s)) ** -0.5
 
     def angle(self, t: Tensor) -> Tensor:
         """atan(sqrt(1 - abar_t) / sqrt(abar_t)) in [0, pi/2]: the noise level as networks are told it, (B,)."""

@@ -10,12 +10,14 @@ from pipelines.data.shapes import (
     HELD_OUT_PAIRS,
     HELD_OUT_RELATIONS,
     OPPOSITE,
+    SHAPES,
     SIZES,
     SPLITS,
     Scene,
     Thing,
     coverage,
     render,
+    signed_distance,
     split_of,
 )
 from pipelines.data.tokenizer import LENGTH, CaptionTokenizer, tokenizer, train_bpe
@@ -50,6 +52,15 @@ def test_parse_refuses_what_is_not_of_the_grammar() -> None:
     for text in ("", "a cat", "a red", "red star blue ring", "a red star above", "two red stars", "a red star on mars"):
         assert parse(text) is None
     assert parse("A Large RED star, above a small blue ring!") == parse("a large red star above a small blue ring")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_coverage_is_that_of_all_pixels_though_only_the_near_ones_are_calculated(shape: str) -> None:
+    for size, radius, x, y in ((32, 0.115, 0.3, 0.71), (64, 0.215, 0.5, 0.5), (33, 0.16, 0.05, 1.1), (8, 0.3, 2.0, 0.5)):
+        pixels = (np.arange(size) + 0.5) / size
+        u, v = np.meshgrid((pixels - x) / radius, (pixels - y) / radius)
+        everywhere = np.clip(0.5 - signed_distance(shape, u, v) * radius * size, 0.0, 1.0)
+        assert np.array_equal(coverage(shape, radius, x, y, size), everywhere)
 
 
 def test_things_stay_apart_and_inside() -> None:

@@ -1,8 +1,10 @@
 """What networks remember: cached answers equal uncached ones whenever jobs come and go, and nothing is kept afterwards."""
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -85,6 +87,34 @@ def test_cached_equals_uncached_whenever_jobs_come(reader: Reader, order: int, c
     for case, job in zip(mixed, jobs, strict=True):
         assert (job.result() - oracle(reader, *case)).abs().max() < 1e-5
     assert [slab.used for slab in engine._slabs.values()] == [0]
+    engine.close()
+
+
+def test_what_is_read_is_not_filled_up_and_holds_up_no_worker(reader: Reader) -> None:
+    slow, sizes, here = NetKey("slow", "predict"), set(), set()
+    working, begun = threading.Semaphore(0), threading.Event()
+
+    def net(x: Tensor, t: Tensor, cond: dict) -> Tensor:
+        begun.set()
+        assert working.acquire(timeout=60)
+        return x
+
+    def read(tokens: Tensor, *rest: Any) -> Tensor:
+        sizes.add(len(tokens))
+        here.add(threading.current_thread().name)
+        return reader.read(tokens, *rest)
+
+    def waiting() -> Sampler:
+        yield (Call(slow, torch.zeros(2, 1), torch.zeros(2), {}),)
+        return torch.zeros(1)
+
+    engine = Engine({slow: net, KEY: Remembering(read, CONFIG.memory)}, cores=2)
+    both = engine.submit(waiting())                                    # a row for each worker, until the tokens are there
+    assert begun.wait(60)
+    tokens = engine.submit(decoding(5, 2, 6, 0)).result()
+    assert len(tokens) == 5 and both.status == "running" and sizes == {5} and here == {"engine"}
+    working.release(2)
+    both.result()
     engine.close()
 
 

@@ -1,4 +1,4 @@
-"""Attention while a network learns is the same attention, only in fp32 on a processor."""
+"""Attention while a network learns in bfloat16 on a processor is calculated by plain products; it is the same attention."""
 from __future__ import annotations
 
 import pytest
@@ -21,6 +21,12 @@ def test_it_is_softmax_attention_with_its_gradient(masked: str) -> None:
     assert torch.allclose(found.float(), expected, atol=0.03)
     grads = [torch.autograd.grad(z.float().square().sum(), (q, k, v)) for z in (found, expected)]
     assert all(torch.allclose(a, b, atol=0.05 * float(b.abs().max())) for a, b in zip(*grads, strict=True))
+
+
+def test_scores_that_are_added_are_added() -> None:
+    q, bias = torch.randn(1, 2, 3, 4, dtype=torch.bfloat16, requires_grad=True), torch.randn(3, 3)
+    expected = torch.nn.functional.scaled_dot_product_attention(q.float(), q.float(), q.float(), bias)
+    assert torch.allclose(attend(q, q, q, bias).float(), expected, atol=0.05)
 
 
 def test_nothing_changes_where_nothing_is_learned() -> None:

@@ -22,6 +22,8 @@ def test_linear_and_cosine_schedules() -> None:
         signal, noise = schedule.at(torch.tensor([0.0, 10.0, 500.5, 999.0]))
         assert torch.allclose(signal**2 + noise**2, torch.ones(4), atol=1e-6)
         assert signal[1].item() ** 2 == pytest.approx(float(schedule.alpha_bar[10]), rel=1e-4)
+        for k, t in enumerate((0.0, 10.0, 500.5, 999.0)):
+            assert schedule.levels(t) == pytest.approx((signal[k].item(), noise[k].item()), rel=1e-5)
     assert linear.visited(50) == 1000 and 980 < cosine.visited(50) < 1000 and cosine.visited(1000) == 1000
     with pytest.raises(ValueError, match="one of linear, cosine"):
         NoiseSchedule("magic")
