@@ -145,7 +145,7 @@ POLYGONS = {  # corners in the unit box, in drawing order
 
 
 def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance to a shape of radius 1 around the origin, negative inside; x, y any shape, result alike."""
+    """Distance to a shape of radius 1 around the origin, negative inside; x, y of shapes that go together."""
     if shape == "circle":
         return np.hypot(x, y) - 1.0
     if shape == "ring":
@@ -166,7 +166,7 @@ def coverage(shape: str, radius: float, x: float, y: float, size: int) -> np.nda
     """Antialiased mask (size, size) in [0, 1] of a shape; radius and centre as shares of the side."""
     pixels, mask = (np.arange(size) + 0.5) / size, np.zeros((size, size))
     columns, rows = (np.flatnonzero(np.abs(pixels - centre) <= REACH * radius + 1 / size) for centre in (x, y))
-    u, v = np.meshgrid((pixels[columns] - x) / radius, (pixels[rows] - y) / radius)
+    u, v = (pixels[columns] - x) / radius, (pixels[rows, None] - y) / radius
     mask[np.ix_(rows, columns)] = np.clip(0.5 - signed_distance(shape, u, v) * radius * size, 0.0, 1.0)
     return mask
 

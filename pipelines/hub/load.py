@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,36 +51,35 @@ def load(adapter: str, folder: Path, device: torch.device | str, dtype: torch.dt
     info = ADAPTERS[adapter]
     settings, parts = _json(folder / "model_index.json"), dict[str, Any]()
     for name, kind in _kinds(info, folder, settings):
-        if stop():
-            raise LoadError("it was stopped")
+        _go_on(stop)
         parts[name] = part(kind, _place(folder, name), dtype)
-    return _joined(adapter, parts, settings).to(device).tuned(torch.device(device), os.environ.get(COMPILE) == "1")
+    return _joined(adapter, parts, settings, torch.device(device))
 
 
-def single_file(adapter: str, file: Path, configs: Path, device: torch.device | str, dtype: torch.dtype) -> HubModel:
+def single_file(adapter: str, file: Path, lacks: Collection[str], configs: Path, device: torch.device | str,
+                dtype: torch.dtype, stop: Callable[[], bool] = lambda: False) -> HubModel:
     """The model of one .safetensors file in its makers' own layout; `configs`: a repository of the same model, of which the
-    configurations, the tokenizers, and what the file does not hold are taken. Raises LoadError."""
-    from diffusers.loaders.single_file_utils import (
-        create_diffusers_clip_model_from_ldm,
-        is_clip_model_in_single_file,
-        load_single_file_checkpoint,
-    )
+    configurations are taken, and the parts that the file lacks. Raises LoadError, also if it is to stop."""
+    from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm, load_single_file_checkpoint
     _quiet()
     if file.suffix != ".safetensors":                    # the library goes by it, and would unpickle anything else
         raise LoadError(f"{file.name} is not a .safetensors file; convert it to safetensors first.")
     settings, checkpoint = _json(configs / "model_index.json"), load_single_file_checkpoint(str(file), local_files_only=True)
     parts: dict[str, Any] = {}
     for name, kind in _kinds(ADAPTERS[adapter], configs, settings):
-        given = {"config": str(configs), "subfolder": name, "local_files_only": True, "torch_dtype": dtype}
-        if hasattr(kind, "from_single_file") and issubclass(kind, nn.Module):
-            _checked(configs / name)
-            parts[name] = kind.from_single_file(dict(checkpoint), **given)
-        elif issubclass(kind, nn.Module) and is_clip_model_in_single_file(kind, checkpoint):
-            _checked(configs / name)
-            parts[name] = create_diffusers_clip_model_from_ldm(kind, checkpoint=dict(checkpoint), **given)
-        else:
+        _go_on(stop)
+        if name in lacks:
             parts[name] = part(kind, _place(configs, name), dtype)
-    return _joined(adapter, parts, settings).to(device)
+            continue
+        _checked(configs / name)
+        convert = getattr(kind, "from_single_file", None) or partial(create_diffusers_clip_model_from_ldm, kind)
+        parts[name] = convert(dict(checkpoint), config=str(configs), subfolder=name, local_files_only=True, torch_dtype=dtype)
+    return _joined(adapter, parts, settings, torch.device(device))
+
+
+def _go_on(stop: Callable[[], bool]) -> None:
+    if stop():
+        raise LoadError("it was stopped")
 
 
 def _quiet() -> None:
@@ -116,10 +116,10 @@ def variant(folder: Path, dtype: torch.dtype) -> str | None:
     return None if plain or not found else sorted(found)[0]
 
 
-def _joined(adapter: str, parts: dict[str, Any], settings: Mapping[str, Any]) -> HubModel:
+def _joined(adapter: str, parts: dict[str, Any], settings: Mapping[str, Any], device: torch.device) -> HubModel:
     kind = adapter_class(adapter)
     plain = {name: value for name, value in settings.items() if not name.startswith("_") and not isinstance(value, list)}
-    return kind(parts | {"settings": plain}, kind.side(parts)).eval()
+    return kind(parts | {"settings": plain}, kind.side(parts)).eval().to(device).tuned(device, os.environ.get(COMPILE) == "1")
 
 
 def _kinds(info: AdapterInfo, folder: Path, index: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -53,17 +53,18 @@ def sd(folder: Path, prediction: str = "epsilon") -> StableDiffusionPipeline:
         safety_checker=None, feature_extractor=None, requires_safety_checker=False), folder)
 
 
-def sdxl(folder: Path) -> StableDiffusionXLPipeline:
-    """Stable Diffusion XL: two text encoders, sizes and the pooled text as extra conditions. 32 x 32 pixels."""
+def sdxl(folder: Path, second: int = 32) -> StableDiffusionXLPipeline:
+    """Stable Diffusion XL: two text encoders, sizes and the pooled text as extra conditions; `second`: the width of the second
+    encoder. 32 x 32 pixels."""
     torch.manual_seed(0)
     return saved(StableDiffusionXLPipeline(
-        vae=_vae(4, scaling_factor=0.13025), text_encoder=_clip(), text_encoder_2=_clip(projected=True),
+        vae=_vae(4, scaling_factor=0.13025), text_encoder=_clip(), text_encoder_2=_clip(projected=True, width=second),
         tokenizer=_clip_words(), tokenizer_2=_clip_words(pad="!"),
         unet=UNet2DConditionModel(
             sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(16, 32), norm_num_groups=8,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=64, attention_head_dim=(2, 4), transformer_layers_per_block=(1, 2), use_linear_projection=True,
-            addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 32),
+            cross_attention_dim=32 + second, attention_head_dim=(2, 4), transformer_layers_per_block=(1, 2), use_linear_projection=True,
+            addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + second),
         scheduler=EulerDiscreteScheduler(**_BETAS, steps_offset=1, timestep_spacing="leading"),
         force_zeros_for_empty_prompt=True), folder)
 
@@ -176,10 +177,10 @@ def _unet(size: int, channels: int, **config: Any) -> UNet2DModel:
         "up_block_types": ("AttnUpBlock2D", "UpBlock2D"), **config})
 
 
-def _clip(projected: bool = False) -> Any:
+def _clip(projected: bool = False, width: int = 32) -> Any:
     size = len(_clip_vocabulary()[0])
-    config = CLIPTextConfig(vocab_size=size, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
-                            max_position_embeddings=77, projection_dim=32, bos_token_id=size - 2, eos_token_id=size - 1,
+    config = CLIPTextConfig(vocab_size=size, hidden_size=width, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+                            max_position_embeddings=77, projection_dim=width, bos_token_id=size - 2, eos_token_id=size - 1,
                             pad_token_id=size - 1, hidden_act="gelu" if projected else "quick_gelu")
     return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
 
