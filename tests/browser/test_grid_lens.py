@@ -314,7 +314,7 @@ def test_the_magnifier_shows_the_pixels_beneath_the_pointer(close: Close) -> Non
     Image.fromarray(tall).save(file, "png")
     point(1, 1, 1, 12, 20)
     close.image(1, 1, 1).evaluate("(image, url) => { image.src = url; }", f"data:image/png;base64,{b64encode(file.getvalue()).decode()}")
-    expect(here).to_contain_text("(12, 41)")                               # another comes, which is not square
-    magnifies(here, tall, 12, 41)
+    expect(here).to_contain_text("(9, 41)")                                # another comes, twice as high as wide: a quarter is margin
+    magnifies(here, tall, 9, 41)
     page.mouse.move(5, 5)
     expect(lens).to_be_hidden()

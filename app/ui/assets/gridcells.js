@@ -34,7 +34,7 @@ sx.cellSize = ({side, count, distance, beside}) => {
 };
 
 // Picture k of several that are stacked in one tall image shows through object-position.
-sx.stacked = (k, count) => `object-fit: cover; object-position: 0 ${count > 1 ? 100 * k / (count - 1) : 0}%`;
+sx.stacked = (k, count) => count > 1 ? `object-fit: cover; object-position: 0 ${100 * k / (count - 1)}%` : "";
 
 sx.gridCell = () => {
   const run = sx.el("span", {class: "sx-images"}), beside = sx.el("span", {class: "sx-images"});

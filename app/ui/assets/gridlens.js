@@ -26,8 +26,10 @@ sx.gridLens = (area, on, label, other) => {
     const box = image.getBoundingClientRect(), cell = image.closest(".sx-cell"), i = Number(cell.dataset.i), k = Number(image.dataset.k);
     const snapshot = image.closest(".sx-half").previousElementSibling !== null;
     const high = image.naturalHeight / (snapshot ? image.parentElement.childElementCount : 1);            // its pictures are stacked
-    const along = (last.x - box.left) / box.width, down = (last.y - box.top) / box.height;
-    const x = Math.floor(along * image.naturalWidth), y = Math.floor(down * high);
+    const fit = Math.min(box.width / image.naturalWidth, box.height / high);           // one that is not square leaves margins
+    const x = Math.floor((last.x - box.left - (box.width - fit * image.naturalWidth) / 2) / fit);
+    const y = Math.floor((last.y - box.top - (box.height - fit * high) / 2) / fit);
+    const along = (x + .5) / image.naturalWidth, down = (y + .5) / high;
     draw(here, image, x, y + (snapshot ? k * high : 0), `${snapshot ? "snapshot of " : ""}${label(i)}  (${x}, ${y})`);
     const chosen = other(k);
     there.node.hidden = !chosen.image?.naturalWidth || chosen.image === image;
