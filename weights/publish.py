@@ -49,7 +49,8 @@ def push(run_file: Path, repo: str, *, private: bool = True, licence: str = "apa
         api.create_repo(repo, private=private, exist_ok=True)
         return api.create_commit(repo, [
             CommitOperationAdd(FILE, file),
-            CommitOperationAdd("config.json", json.dumps({"sextant": model}, indent=1).encode()),
+            # "config" is where PyTorchModelHubMixin, the Hub's own way for networks of no library, looks for a network's arguments
+            CommitOperationAdd("config.json", json.dumps({"sextant": model, "config": model.get("config", {})}, indent=1).encode()),
             CommitOperationAdd("README.md", text.encode()),
             *(CommitOperationAdd(path, picture) for path, picture in pictures.items()),
         ], commit_message=f"{run_file.parent.name or run_file.stem} by sextant").commit_url

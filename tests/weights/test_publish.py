@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import PyTorchModelHubMixin
+from safetensors.torch import load_file
 
+from pipelines.gan.network import GAN, GANConfig
 from tests.hub import HubServer
+from weights.catalog import entries, find
 from weights.download import Downloads, installed
 from weights.fetch import Patience
 from weights.hub import Hub
@@ -43,7 +47,8 @@ def test_there_and_back(hub: HubServer, run: Path, tmp_path: Path) -> None:
     commit = repository.branches["main"]
     assert url == f"{hub.endpoint}/me/first/commit/{commit}" and repository.private
     files = repository.commits[commit]
-    assert set(files) == {"model.safetensors", "config.json", "README.md"} and json.loads(files["config.json"]) == {"sextant": MODEL}
+    assert set(files) == {"model.safetensors", "config.json", "README.md"} and json.loads(files["config.json"]) == {
+        "sextant": MODEL, "config": MODEL["config"]}
     assert files["README.md"].startswith(b"---\nlicense: apache-2.0\n") and b"ten steps" in files["README.md"]
     assert files["README.md"].decode().count("\n---\n") == 1
 
@@ -58,6 +63,21 @@ def test_there_and_back(hub: HubServer, run: Path, tmp_path: Path) -> None:
     there = model.folder / "model.safetensors"
     assert sha256(there) == sha256(run) and json.loads(read_header(there)[1]["model"]) == MODEL
     assert inspected(model.folder).adapter == "own" and inspected(model.folder).title == "Small GAN"
+
+
+def test_a_published_network_is_one_of_the_hubs_own_mixin(hub: HubServer, tmp_path: Path) -> None:
+    class Published(GAN, PyTorchModelHubMixin):
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(GANConfig.from_dict(config))
+
+    bundled = find("shapes-gan", entries()).path
+    pushed(hub, bundled, "me/gan")
+    repository = hub.repositories["me/gan"]
+    for name, data in repository.commits[repository.branches["main"]].items():
+        (tmp_path / name).write_bytes(data)
+    net = Published.from_pretrained(tmp_path)
+    held = load_file(bundled)
+    assert set(net.state_dict()) == set(held) and all(torch.equal(z.half(), held[name].half()) for name, z in net.state_dict().items())
 
 
 def test_again_is_a_new_commit_and_public_if_wanted(hub: HubServer, run: Path) -> None:
