@@ -65,6 +65,17 @@ _SPECS = (
                 lambda options: 2 + 6 * options.steps, adaptive=True),
 )
 
+# For models of the Hub alone: what their makers save them with.
+_PRETRAINED = (
+    SamplerSpec("dpmpp_2m", "DPM++ 2M", "Second order from memory, one call a step; what Sana is published with.",
+                "Lu et al. 2022b, Algorithm 2", r"\lambda = \ln\tfrac{1-\sigma}{\sigma} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
+                r"(1-\sigma_s)(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_1 - \tfrac{1}{2r}\hat x_1^{\,prev}\right]",
+                "pipelines/hub/flow.py", FlowOptions, calls_a_step(1)),
+    SamplerSpec("unipc", "UniPC", "Predictor and corrector of second order for one call; strong below 10 steps.",
+                "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - (1-\sigma_s)(e^{-h}-1)\hat x_1 \\ {}- "
+                r"(1-\sigma_s)\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", "pipelines/hub/flow.py", FlowOptions, calls_a_step(1)),
+)
+
 
 def _usual(config: dict[str, Any]) -> dict[str, Any]:
     """A rectified model has learnt guidance along with the pictures and needs few steps."""
@@ -74,4 +85,4 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
 
 FACE = Face("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
             NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", tangent=True, two_way=True,
-            usual=_usual)
+            usual=_usual, pretrained={spec.name: spec for spec in _PRETRAINED})

@@ -11,7 +11,7 @@ from typing import Any
 
 EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms", "dpmpp_2s", "pndm",
        "kdpm2", "kdpm2_a", "lcm", "tcd")
-VELOCITY = ("euler", "midpoint", "heun", "rk4", "rk45")
+VELOCITY = ("euler", "dpmpp_2m", "unipc", "midpoint", "heun", "rk4", "rk45")
 SCORE = ("predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun", "ode_euler", "ode_rk4",
          "ode_rk45")
 DRAWS = ("ancestral", "top_k", "top_p", "greedy")
@@ -104,7 +104,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                  "tokenizer": ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast"), "scheduler": FLOW_SCHEDULERS},
                 usual={"steps": 9, "guidance_scale": 1.0, "clip": False}, fixed={"path": "ot", "clip": False},
                 example="Tongyi-MAI/Z-Image-Turbo"),
-    AdapterInfo("sana", "Sana", "flow", ("SanaPipeline",), VELOCITY,
+    AdapterInfo("sana", "Sana", "flow", ("SanaPipeline",), ("dpmpp_2m", *(s for s in VELOCITY if s != "dpmpp_2m")),
                 {"transformer": ("diffusers.SanaTransformer2DModel",), "vae": ("diffusers.AutoencoderDC",),
                  "text_encoder": ("transformers.Gemma2Model",), "tokenizer": GEMMA_WORDS, "scheduler": FLOW_SCHEDULERS},
                 usual={"steps": 20, "guidance_scale": 4.5, "clip": False}, fixed={"path": "ot", "clip": False},

@@ -6,6 +6,7 @@ this family's time is t = 1 - sigma, and its velocity dx/dt = x1 - eps.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ from pipelines.flow.sampler import look as flow_look
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.sampler import conditions, predictor
 from pipelines.hub.schedulers import colours
-from pipelines.numerics.library import Look, stepped
+from pipelines.numerics.library import SCHEDULERS, Look, stepped
 from pipelines.numerics.ode import HEUN, MIDPOINT, RK4, Control, adaptive, fixed
 from pipelines.numerics.ode import Look as OdeLook
 from pipelines.numerics.rng import RowNoise
@@ -29,6 +30,7 @@ from pipelines.request import Request
 
 PATH = OT(sigma_min=0.0)
 TABLES = {"midpoint": MIDPOINT, "heun": HEUN, "rk4": RK4}
+MULTISTEP = ("dpmpp_2m", "unipc")  # solvers for noise levels that serve flows too, with alpha = 1 - sigma
 STRETCHES = ("use_dynamic_shifting", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 
 
@@ -80,15 +82,18 @@ def start(request: Request, weights: str, net: FlowModel, device: torch.device, 
         latents = yield from fixed(TABLES[request.sampler], velocity(v, net), x, times, seen(len(times) - 1))
     else:
         scheduler.set_begin_index(begin)
-        latents = yield from stepped(scheduler, v, x, seen_of(scheduler, begin), lambda i: {"generator": noise.generators}, begin)
+        drawn = {} if request.sampler in MULTISTEP else {"generator": noise.generators}
+        latents = yield from stepped(scheduler, v, x, seen_of(scheduler, begin), lambda i: drawn, begin)
     return (yield from asked(decode, latents))
 
 
 def scheduler_for(net: FlowModel, name: str, steps: int, size: Size) -> Any:
-    """A fresh scheduler with its noise levels set: the library's Heun where that can be told them, else its Euler."""
+    """A fresh scheduler with its noise levels set: the library's Heun where that can be told them, one with memory, else its Euler."""
     import diffusers
     saved, arguments = net.scheduler, net.spacing(steps, size)
     scheduler: Any
+    if name in MULTISTEP:
+        return multistep(saved, name, steps, math.exp(arguments["mu"]) if "mu" in arguments else shift_of(saved))
     if name == "heun" and not any(saved.config.get(key) for key in STRETCHES) and set(arguments) == {"num_inference_steps"}:
         scheduler = diffusers.FlowMatchHeunDiscreteScheduler(saved.config.get("num_train_timesteps", 1000), shift_of(saved))
     elif type(saved) is diffusers.FlowMatchEulerDiscreteScheduler:
@@ -96,6 +101,18 @@ def scheduler_for(net: FlowModel, name: str, steps: int, size: Size) -> Any:
     else:
         scheduler = diffusers.FlowMatchEulerDiscreteScheduler(saved.config.get("num_train_timesteps", 1000), shift_of(saved))
     scheduler.set_timesteps(**arguments)
+    return scheduler
+
+
+def multistep(saved: Any, name: str, steps: int, shift: float) -> Any:
+    """A solver that remembers the steps before, on a flow's noise levels, shifted towards noise; as it was saved, if it was."""
+    import diffusers
+    class_name, settings = SCHEDULERS[name]
+    kind = getattr(diffusers, class_name)
+    scheduler = copy.deepcopy(saved) if type(saved) is kind else kind(
+        saved.config.get("num_train_timesteps", 1000), prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift,
+        **settings)
+    scheduler.set_timesteps(steps)
     return scheduler
 
 
