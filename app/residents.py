@@ -66,10 +66,9 @@ class Residents:
         """(the network of an entry, whether it was read just now); its methods are put into `nets`.
 
         Networks that are `needed` by unfinished jobs stay. Where a pretrained one does not fit a GPU as a whole, its parts take
-        turns there. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
+        turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
         """
         from app.device import machine_bytes, memory_bytes
-        from pipelines.hub.offload import NOTE, Turns, largest
         from pipelines.precision import keyed
         from weights.load import load
         with self._lock:
@@ -85,10 +84,9 @@ class Residents:
                 net: Any = network
                 held, note, called = sum(z.nbytes for z in (*net.parameters(), *net.buffers())), "", net
                 if turns:
-                    if largest(net) > SHARE * memory_bytes(device):
-                        raise UserError(f"{entry.name} does not fit: its largest part alone needs {largest(net) / 2**30:.1f} GiB of the "
-                                        "GPU's memory; choose a smaller model.")
-                    called, note = Turns(net, device), NOTE
+                    from pipelines.hub.offload import Turns
+                    called = Turns(net, device, SHARE * memory_bytes(device))
+                    note = called.note
                 drawing = registry.drawing(entry.metadata["family"], entry.adapter)
                 self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
                 nets.update(keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own))

@@ -7,30 +7,31 @@ import pytest
 import torch
 
 from pipelines.hub.load import COMPILE, load
-from pipelines.hub.offload import NEEDS, Turns, largest, parts_of
+from pipelines.hub.model import HubModel
+from pipelines.hub.offload import NEEDS, Turns, parts_of, too_large
 from pipelines.protocol import NetKey, run_alone
 from pipelines.registry import face
 from pipelines.request import Request
 from tests.weights import tiny_models
 
 
+def drawn(net: HubModel, methods: object) -> torch.Tensor:
+    options = face("diffusion").samplers["euler"].options(steps=3)
+    request = Request("diffusion", "m", "euler", options, "a red cat", adapter="sd", seed=3, count=1)
+    nets = {NetKey("w", method): getattr(methods, method) for method in ("encode", "predict", "decode")}
+    with torch.inference_mode():
+        return run_alone(net.drawing.start(request, "w", net, torch.device("cpu")), nets)
+
+
 def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_models.sd(tmp_path)
     net = load("sd", tmp_path, "cpu", torch.float32)
-    options = face("diffusion").samplers["euler"].options(steps=3)
-    request = Request("diffusion", "m", "euler", options, "a red cat", adapter="sd", seed=3, count=1)
-
-    def drawn(methods: object) -> torch.Tensor:
-        nets = {NetKey("w", method): getattr(methods, method) for method in ("encode", "predict", "decode")}
-        with torch.inference_mode():
-            return run_alone(net.drawing.start(request, "w", net, torch.device("cpu")), nets)
-
-    expected, device = drawn(net), torch.device("cpu", 0)                     # a name of its own for the same place
+    expected, device = drawn(net, net), torch.device("cpu", 0)                # a name of its own for the same place
     there: dict[str, bool] = {}
     for name, part in parts_of(net).items():
         move = part.to
         monkeypatch.setattr(part, "to", lambda where, name=name, move=move: (there.__setitem__(name, where == device), move("cpu"))[1])
-    turns, seen = Turns(net, device), []
+    turns, seen = Turns(net, device, room=1e9), []
 
     def watched(method: str, needed: tuple[str, ...]) -> None:
         called = getattr(net, method)
@@ -42,10 +43,22 @@ def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatc
 
     for method, needed in NEEDS.items():
         watched(method, needed)
-    assert torch.equal(drawn(turns), expected)
+    assert torch.equal(drawn(net, turns), expected) and "layer" not in turns.note
     assert [method for method, _ in seen] == ["encode", *["predict"] * 6, "decode"] and all(right for _, right in seen)
-    whole = sum(z.nbytes for z in (*net.parameters(), *net.buffers()))
-    assert 0 < largest(net) < whole
+
+
+def test_what_is_too_large_even_alone_comes_layer_by_layer(tmp_path: Path) -> None:
+    """On the device that they are offloaded to, where all but the moving can be seen: every layer is hooked, the picture the same."""
+    tiny_models.sd(tmp_path)
+    net = load("sd", tmp_path, "cpu", torch.float32)
+    expected, unet = drawn(net, net), parts_of(net)["unet"]
+    room = sum(z.nbytes for z in (*unet.parameters(), *unet.buffers())) - 1
+    assert too_large(net, room + 1) == set() and too_large(net, room) == {"unet"}
+    turns = Turns(net, torch.device("cpu"), room)
+    assert turns.layered == {"unet"} and "A layer at a time, which is slower still: unet." in turns.note
+    hooked = [layer for layer in unet.modules() if "group_offloading" in getattr(getattr(layer, "_diffusers_hook", None), "hooks", {})]
+    assert {id(layer) for layer in unet.modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)} <= set(map(id, hooked))
+    assert torch.equal(drawn(net, turns), expected)
 
 
 def test_the_blocks_that_repeat_are_compiled_if_that_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
