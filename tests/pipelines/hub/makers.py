@@ -127,7 +127,9 @@ def in_one_file(adapter: str, net: Any) -> dict[str, Tensor]:
     """The tensors of a model as its makers' file has them."""
     if adapter == "flux":
         return flux(net.transformer)
-    if adapter == "sd":
-        return unet_and_vae(net) | clip(net.text_encoder, "cond_stage_model.")
+    if adapter == "sd":                                  # 1.x reads with CLIP, 2.x with OpenCLIP
+        newer = net.scheduler.config.prediction_type == "v_prediction"
+        words = open_clip(net.text_encoder, "cond_stage_model.model.") if newer else clip(net.text_encoder, "cond_stage_model.")
+        return unet_and_vae(net) | words
     return (unet_and_vae(net) | clip(net.text_encoder, "conditioner.embedders.0.")
             | open_clip(net.text_encoder_2, "conditioner.embedders.1.model."))
