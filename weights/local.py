@@ -3,16 +3,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from pipelines.hub.about import ADAPTERS
 from weights.installed import write_json
 from weights.preflight import Plan, inspected
 from weights.verify import WeightsError, read_header
-
-_changing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def add_lora(root: Path, path: Path, base: str, plan: Plan, scale: float) -> str
 
 def _added(root: Path, wish: str, new: Link) -> str:
     """The name of a link in the list, put there if it is not yet."""
-    with _changing:
+    with _changing(root):
         links = linked(root)
         for link in links:
             if (link.path, link.base, link.scale) == (new.path, new.base, new.scale):
@@ -72,7 +73,7 @@ def _added(root: Path, wish: str, new: Link) -> str:
 
 def remove(root: Path, name: str) -> None:
     """Forget a model; its files are not touched. Raises WeightsError with the names that there are."""
-    with _changing:
+    with _changing(root):
         links = linked(root)
         left = [link for link in links if link.name != name]
         if len(left) == len(links):
@@ -92,6 +93,21 @@ def linked(root: Path) -> list[Link]:
         raise WeightsError(f"The list of local models cannot be read; put {path} aside and add your models again.") from error
 
 
+@contextmanager
+def _changing(root: Path) -> Iterator[None]:
+    """The list may be changed, by one thread of one process at a time. Raises WeightsError where that is not possible."""
+    lock = FileLock(root / "links.lock")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _free(wish: str, taken: set[str]) -> str:
     """A short plain name that no other local model has."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).strip("-.")[:60] or "model"
@@ -102,5 +118,9 @@ def _write(root: Path, links: list[Link]) -> None:
     try:
         write_json(root / "links.json", [{**asdict(link), "path": str(link.path)} for link in links])
     except OSError as error:
-        raise WeightsError(f"The list of local models could not be written ({error.strerror}); check that {root} is writable and the disk "
-                           "is not full.") from error
+        raise _unwritable(root, error) from error
+
+
+def _unwritable(root: Path, error: OSError) -> WeightsError:
+    return WeightsError(f"The list of local models could not be written ({error.strerror}); check that {root} is writable and the disk is "
+                        "not full.")

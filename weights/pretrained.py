@@ -13,6 +13,7 @@ from weights.catalog import Entry
 from weights.installed import ORIGIN, Installed, installed
 from weights.local import linked
 from weights.preflight import Plan, inspected
+from weights.single_file import fits
 from weights.verify import WeightsError, read_header, sha256
 
 OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
@@ -44,6 +45,11 @@ class Pretrained(Entry):
             usual["clip"] = saved["clip_sample"]
         return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
                 "usual": usual | dict(info.fixed)}
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The configuration of what denoises, or of the whole model where it is one network."""
+        return self._config("unet/config.json") or self._config("transformer/config.json") or self._config("config.json")
 
     @property
     def parameters(self) -> int:
@@ -80,8 +86,7 @@ class Pretrained(Entry):
 
     def _size(self) -> int:
         """Side of the model's own pictures in pixels, 0 if its configuration does not say."""
-        net = self._config("unet/config.json") or self._config("transformer/config.json") or self._config("config.json")
-        vae, side = self._config("vae/config.json") or self._config("vqvae/config.json"), net.get("sample_size") or 0
+        vae, side = self._config("vae/config.json") or self._config("vqvae/config.json"), self.network.get("sample_size") or 0
         side = side if isinstance(side, int) else max(side)
         return side * 2 ** (len(vae["block_out_channels"]) - 1) if "block_out_channels" in vae else side
 
@@ -158,9 +163,9 @@ def pretrained(root: Path) -> list[Entry]:
 
 def companion(entry: Pretrained) -> Path:
     """A folder with what a single file lacks: another model of its kind, with tokenizers and configurations. Raises WeightsError."""
-    info = ADAPTERS[entry.plan.adapter]
+    info, (header, _) = ADAPTERS[entry.plan.adapter], read_header(entry.path)
     for other in entry.beside:
-        if other.path.is_dir() and other.adapter == info.name:
+        if other.path.is_dir() and other.adapter == info.name and fits(info.name, header, other.network):
             return other.path
     raise WeightsError(f"{entry.name} holds networks but no {' and no '.join(entry.plan.lacks[:3])}; download {info.example} or add a "
                        f"folder of that kind ({info.title}) beside it, from which they are taken.")

@@ -41,6 +41,14 @@ def recognised(name: str, header: dict[str, Any]) -> tuple[str, tuple[str, ...]]
     return adapter, tuple(part for part in ADAPTERS[adapter].parts if part not in layout)
 
 
+def fits(adapter: str, header: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether a network's configuration is that of the file: what tells Stable Diffusion 1 from 2, and FLUX.1 dev from schnell."""
+    if adapter == "flux":
+        return bool(config.get("guidance_embeds")) == any(tensor.endswith("guidance_in.in_layer.weight") for tensor in header)
+    read = next((about["shape"][1] for tensor, about in header.items() if tensor.endswith("attn2.to_k.weight")), None)
+    return read is None or read == config.get("cross_attention_dim")
+
+
 def _flux(header: dict[str, Any], prefix: str, refuse: Any) -> tuple[str, ...]:
     """The parts beside the transformer, which the published files hold alone."""
     if _shape(header, f"{prefix}img_in.weight")[1:] != [64] or f"{prefix}vector_in.in_layer.weight" not in header:

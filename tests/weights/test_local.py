@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -45,7 +47,20 @@ def test_many_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert {link.path for link in linked(root)} == set(paths) and len({link.name for link in linked(root)}) == 12
-    assert [path.name for path in root.iterdir()] == ["links.json"]
+    assert {path.name for path in root.iterdir()} == {"links.json", "links.lock"}
+
+
+def test_many_processes_at_once(tmp_path: Path) -> None:
+    root, paths = tmp_path / "models", [write(tmp_path / str(k) / "net", benign("own")) for k in range(4)]
+    code = "import sys; from pathlib import Path; from weights.local import add; sys.stdin.readline(); add(*map(Path, sys.argv[1:]))"
+    running = [subprocess.Popen([sys.executable, "-c", code, str(root), str(path)], cwd=Path(__file__).parents[2], stdin=subprocess.PIPE)
+               for path in paths]
+    for one in running:
+        assert one.stdin is not None
+        one.stdin.write(b"\n")
+        one.stdin.flush()                                                  # all are at the line before, or soon will be
+    assert [one.wait(120) for one in running] == [0] * 4
+    assert {link.path for link in linked(root)} == set(paths) and len({link.name for link in linked(root)}) == 4
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '[{"name": 1}]', "[" * 9999, "7", "[[]]"])

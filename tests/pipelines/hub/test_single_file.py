@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from pipelines.hub.load import LoadError, single_file
 from tests.pipelines.hub.makers import in_one_file
 from tests.pipelines.hub.models import CPU, ask, drawn, folder_of, loaded
-from weights.single_file import recognised
+from weights.single_file import fits, recognised
 
 LIKE: dict[str, Any] = {"sd": {"spacing": "leading", "clip": False}, "sdxl": {"spacing": "leading", "clip": False}, "flux": {}}
 # The tiny FLUX has fewer channels than the published one is recognised by.
@@ -55,6 +55,16 @@ def test_it_is_the_same_model(adapter: str, kind: dict[str, Any], tmp_path: Path
     other = single_file(adapter, file, lacks, configs, CPU, torch.float32)
     request = ask(adapter, "euler", 3, guidance=4.0, **LIKE[adapter])
     assert float((drawn(request, other) - drawn(request, net)).abs().max()) <= 1e-5
+
+
+def test_a_folder_beside_it_must_be_of_the_same_network() -> None:
+    def header(width: int) -> dict[str, Any]:
+        return {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": {"shape": [320, width]}}
+
+    assert fits("sd", header(768), {"cross_attention_dim": 768}) and not fits("sd", header(1024), {"cross_attention_dim": 768})
+    dev = {"guidance_in.in_layer.weight": {"shape": [3072, 256]}}
+    assert fits("flux", dev, {"guidance_embeds": True}) and not fits("flux", dev, {"guidance_embeds": False})
+    assert fits("flux", {}, {"guidance_embeds": False}) and not fits("flux", {}, {"guidance_embeds": True})
 
 
 def test_only_safetensors(tmp_path: Path) -> None:
