@@ -88,7 +88,8 @@ class Pretrained(Entry):
         """Side of the model's own pictures in pixels, 0 if its configuration does not say."""
         vae, side = self._config("vae/config.json") or self._config("vqvae/config.json"), self.network.get("sample_size") or 0
         side = side if isinstance(side, int) else max(side)
-        return side * 2 ** (len(vae["block_out_channels"]) - 1) if "block_out_channels" in vae else side
+        levels = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or (1,)
+        return side * 2 ** (len(levels) - 1)
 
     def _config(self, name: str) -> dict[str, Any]:
         path = self.path / name

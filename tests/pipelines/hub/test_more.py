@@ -14,7 +14,8 @@ from pipelines.hub.load import load
 from pipelines.options import OptionError
 from pipelines.protocol import Outcome
 from tests.pipelines.hub import tiny_more
-from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, library, loaded, nets_of, seeded
+from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
+from weights.pretrained import Pretrained
 
 KINDS = {"zimage": "ZImagePipeline", "sana": "SanaPipeline", "auraflow": "AuraFlowPipeline", "lumina2": "Lumina2Pipeline"}
 SIZES = {"zimage": (32, 32), "lumina2": (32, 32)}        # width and height, where the models' own are large
@@ -143,6 +144,12 @@ def test_a_picture_to_start_from(folders: dict[str, Path], adapter: str) -> None
         assert torch.allclose(net.decode(latents, {}), again, atol=1e-5)
     if adapter != "lumina2":                             # whose tiny VAE does not shrink as much as the model takes for granted
         assert latents.shape[1:] == net.latent((32, 32))
+
+
+@pytest.mark.parametrize("adapter", ["sd", "sdxl", "sd3", "dit", "ddpm", "ldm", "sana"])
+def test_the_size_is_known_before_it_is_loaded(folders: dict[str, Path], adapter: str) -> None:
+    folder = folders.get(adapter) or folder_of(adapter)
+    assert Pretrained("m", folder, "local", None).metadata["config"]["size"] == loaded(adapter, folder).size > 0
 
 
 @pytest.mark.parametrize("adapter", KINDS)
