@@ -9,6 +9,8 @@ from weights.verify import WeightsError
 
 # A tensor that each part of a layout has, under one of these names; the first part is the denoiser's first layer.
 _UNET = "model.diffusion_model."
+# What stands beside weights that were quantised with scales of their own, in names of tensors.
+_QUANTISED = ("scaled_fp8", ".scale_weight", ".weight_scale", ".absmax", "quant_state", "comfy_quant")
 _AUTOENCODER = ("first_stage_model.decoder.conv_in.weight",)
 _CLIP = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
 _SDXL = {"unet": (f"{_UNET}label_emb.0.0.weight",), "vae": _AUTOENCODER,
@@ -26,6 +28,8 @@ def recognised(name: str, header: dict[str, Any]) -> tuple[str, tuple[str, ...]]
     if any("lora" in tensor.lower() for tensor in header):
         raise WeightsError(f"{short(name)} is a LoRA, which changes a model and is none; name the model that it changes beside it (on the "
                            "command line with --base).")
+    if any(mark in tensor for tensor in header for mark in _QUANTISED):
+        raise refuse("its weights are quantised, which takes other programs to read")
     for prefix in ("", _UNET):
         if f"{prefix}double_blocks.0.img_attn.qkv.weight" in header:
             return "flux", _flux(header, prefix, refuse)

@@ -300,6 +300,13 @@ def test_single_files_are_recognised_by_their_tensors(tmp_path: Path, tensors: d
     assert (plan.adapter, plan.lacks, plan.files, plan.dtype) == (adapter, lacks, ("my model.safetensors",), "fp16")
 
 
+@pytest.mark.parametrize("mark", ["double_blocks.0.img_attn.qkv.scale_weight", "scaled_fp8", "img_in.weight.quant_state.bitsandbytes__nf4"])
+def test_quantised_files_are_refused_as_such(tmp_path: Path, mark: str) -> None:
+    file = write(tmp_path, {"flux.safetensors": weights(FLUX | {mark: [1]})}) / "flux.safetensors"
+    with pytest.raises(WeightsError, match="cannot be loaded because its weights are quantised"):
+        inspected(file)
+
+
 def test_it_is_told_without_torch(tmp_path: Path) -> None:
     import subprocess
     code = "import sys, weights.preflight; print('torch' in sys.modules)"
