@@ -13,10 +13,14 @@ from weights.catalog import Entry
 from weights.installed import ORIGIN, Installed, installed
 from weights.local import linked
 from weights.preflight import Plan, inspected
-from weights.single_file import fits
+from weights.single_file import fits, told_guidance
 from weights.verify import WeightsError, read_header, sha256
 
 OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
+DEV_STEPS = 28                     # of FLUX.1 dev, which is not distilled to few steps as schnell is
+# What models are drawn with whose makers saved them with the scheduler of a distillation.
+DISTILLED: dict[str, dict[str, Any]] = {"LCMScheduler": {"sampler": "lcm", "steps": 4, "guidance_scale": 1.0},
+                                        "TCDScheduler": {"sampler": "tcd", "steps": 4, "guidance_scale": 1.0}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class Pretrained(Entry):
         """family, title, config (size), usual. Raises WeightsError."""
         plan, info = self.plan, ADAPTERS[self.plan.adapter]
         saved = self._config("scheduler/scheduler_config.json")
-        usual = {"sampler": info.samplers[0], **info.usual}
+        usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
+        told = told_guidance(read_header(self.path)[0]) if self.path.is_file() else self.network.get("guidance_embeds")
+        if plan.adapter == "flux" and told:
+            usual["steps"] = DEV_STEPS
         if "timestep_spacing" in saved:
             usual["spacing"] = saved["timestep_spacing"]
         if "clip_sample" in saved:

@@ -48,9 +48,14 @@ def recognised(name: str, header: dict[str, Any]) -> tuple[str, tuple[str, ...]]
 def fits(adapter: str, header: dict[str, Any], config: dict[str, Any]) -> bool:
     """Whether a network's configuration is that of the file: what tells Stable Diffusion 1 from 2, and FLUX.1 dev from schnell."""
     if adapter == "flux":
-        return bool(config.get("guidance_embeds")) == any(tensor.endswith("guidance_in.in_layer.weight") for tensor in header)
+        return bool(config.get("guidance_embeds")) == told_guidance(header)
     read = next((about["shape"][1] for tensor, about in header.items() if tensor.endswith("attn2.to_k.weight")), None)
     return read is None or read == config.get("cross_attention_dim")
+
+
+def told_guidance(header: dict[str, Any]) -> bool:
+    """Whether a FLUX.1 transformer is told the guidance scale: that of dev is, that of schnell is not."""
+    return any(tensor.endswith("guidance_in.in_layer.weight") for tensor in header)
 
 
 def _flux(header: dict[str, Any], prefix: str, refuse: Any) -> tuple[str, ...]:

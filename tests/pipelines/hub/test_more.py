@@ -15,6 +15,7 @@ from pipelines.options import OptionError
 from pipelines.protocol import Outcome
 from tests.pipelines.hub import tiny_more
 from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
+from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
 KINDS = {"zimage": "ZImagePipeline", "sana": "SanaPipeline", "auraflow": "AuraFlowPipeline", "lumina2": "Lumina2Pipeline"}
@@ -150,6 +151,20 @@ def test_a_picture_to_start_from(folders: dict[str, Path], adapter: str) -> None
 def test_the_size_is_known_before_it_is_loaded(folders: dict[str, Path], adapter: str) -> None:
     folder = folders.get(adapter) or folder_of(adapter)
     assert Pretrained("m", folder, "local", None).metadata["config"]["size"] == loaded(adapter, folder).size > 0
+
+
+def test_what_is_usual_follows_from_how_a_model_was_distilled(tmp_path: Path) -> None:
+    def usual(name: str, folder: Path) -> tuple[str, int, float]:
+        found = Pretrained(name, folder, "local", None).metadata["usual"]
+        return found["sampler"], found["steps"], found["guidance_scale"]
+
+    assert usual("schnell", folder_of("flux")) == ("euler", 4, 3.5)
+    assert usual("dev", folder_of("flux", guidance_embeds=True)) == ("euler", 28, 3.5)
+    assert usual("sd", folder_of("sd")) == ("dpmpp_2m", 25, 7.5)
+    pipe: Any = tiny_models.sd(tmp_path)
+    pipe.scheduler = diffusers.LCMScheduler.from_config(pipe.scheduler.config)
+    tiny_models.saved(pipe, tmp_path)
+    assert usual("lcm", tmp_path) == ("lcm", 4, 1.0)
 
 
 @pytest.mark.parametrize("adapter", KINDS)
