@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.registry import Drawing
 
 RESIDENT = 4                       # networks of this project that stay in memory; pretrained ones stay while the budget allows
+FULL = 0.5                         # of what networks may hold: a model that takes more lets its text encoders go when they have read
 SHARE = 0.7                        # of the device's memory that networks may hold; the rest is for what they calculate with
 
 
@@ -65,10 +66,11 @@ class Residents:
              stop: Callable[[], bool] = lambda: False) -> tuple[Loaded, bool]:
         """(the network of an entry, whether it was read just now); its methods are put into `nets`.
 
-        Networks that are `needed` by unfinished jobs stay. Where a pretrained one does not fit a GPU as a whole, its parts take
-        turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
+        Networks that are `needed` by unfinished jobs stay. Where a pretrained one fills a GPU or does not fit it, its parts
+        take turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
         """
         from app.device import machine_bytes, memory_bytes
+        from pipelines.hub.offload import held_bytes, in_turns, without_encoders
         from pipelines.precision import keyed
         from weights.load import load
         with self._lock:
@@ -76,16 +78,16 @@ class Residents:
             if fresh:
                 own = not entry.adapter
                 budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry.parameters, own, device.type)
-                turns = not own and device.type == "cuda" and wanted > budget
+                apart = not own and device.type == "cuda"
+                turns, full = apart and wanted > budget, apart and wanted > FULL * budget
                 if turns:
                     budget = int(SHARE * machine_bytes())
                 self._make_room(entry.name, wanted, budget, nets, needed, own)
                 digest, network = load(entry, device, stop, waiting=turns)
                 net: Any = network
-                held, note, called = sum(z.nbytes for z in (*net.parameters(), *net.buffers())), "", net
-                if turns:
-                    from pipelines.hub.offload import Turns
-                    called = Turns(net, device, SHARE * memory_bytes(device))
+                held, note, called = held_bytes(net), "", net
+                if turns or full:
+                    called = in_turns(net, device, SHARE * memory_bytes(device)) if turns else without_encoders(net, device)
                     note = called.note
                 drawing = registry.drawing(entry.metadata["family"], entry.adapter)
                 self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.hub.load import COMPILE, load
+from pipelines.hub.about import ADAPTERS
+from pipelines.hub.load import COMPILE, drawing, load
 from pipelines.hub.model import HubModel
-from pipelines.hub.offload import NEEDS, Turns, parts_of, too_large
+from pipelines.hub.offload import ALL, NEEDS, held_bytes, in_turns, parts_of, too_large, without_encoders
 from pipelines.protocol import NetKey, run_alone
 from pipelines.registry import face
 from pipelines.request import Request
@@ -23,28 +24,37 @@ def drawn(net: HubModel, methods: object) -> torch.Tensor:
         return run_alone(net.drawing.start(request, "w", net, torch.device("cpu")), nets)
 
 
-def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("leaving", [ALL, NEEDS["encode"]])
+def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaving: tuple[str, ...]) -> None:
     tiny_models.sd(tmp_path)
     net = load("sd", tmp_path, "cpu", torch.float32)
     expected, device = drawn(net, net), torch.device("cpu", 0)                # a name of its own for the same place
-    there: dict[str, bool] = {}
+    there = {name: leaving != ALL for name in parts_of(net)}
     for name, part in parts_of(net).items():
         move = part.to
         monkeypatch.setattr(part, "to", lambda where, name=name, move=move: (there.__setitem__(name, where == device), move("cpu"))[1])
-    turns, seen = Turns(net, device, room=1e9), []
+    turns, seen = in_turns(net, device, room=1e9) if leaving == ALL else without_encoders(net, device), []
 
     def watched(method: str, needed: tuple[str, ...]) -> None:
         called = getattr(net, method)
 
         def call(*arguments: object) -> object:
-            seen.append((method, {name for name, here in there.items() if here} == {name for name in there if name.startswith(needed)}))
+            here = {name for name in there if name.startswith(needed) or not name.startswith(leaving)}
+            seen.append((method, {name for name, there_now in there.items() if there_now} == here))
             return called(*arguments)
         monkeypatch.setattr(net, method, call)
 
-    for method, needed in NEEDS.items():
-        watched(method, needed)
+    for method in net.drawing.methods:
+        watched(method, NEEDS[method])
     assert torch.equal(drawn(net, turns), expected) and "layer" not in turns.note
     assert [method for method, _ in seen] == ["encode", *["predict"] * 6, "decode"] and all(right for _, right in seen)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_method_of_a_generative_network_finds_its_part(adapter: str) -> None:
+    for method in drawing(adapter).methods:
+        if method in ("predict", "logits", "read"):
+            assert any(part.startswith(NEEDS.get(method, ALL)) for part in ADAPTERS[adapter].parts)
 
 
 def test_what_is_too_large_even_alone_comes_layer_by_layer(tmp_path: Path) -> None:
@@ -52,9 +62,9 @@ def test_what_is_too_large_even_alone_comes_layer_by_layer(tmp_path: Path) -> No
     tiny_models.sd(tmp_path)
     net = load("sd", tmp_path, "cpu", torch.float32)
     expected, unet = drawn(net, net), parts_of(net)["unet"]
-    room = sum(z.nbytes for z in (*unet.parameters(), *unet.buffers())) - 1
+    room = held_bytes(unet) - 1
     assert too_large(net, room + 1) == set() and too_large(net, room) == {"unet"}
-    turns = Turns(net, torch.device("cpu"), room)
+    turns = in_turns(net, torch.device("cpu"), room)
     assert turns.layered == {"unet"} and "A layer at a time, which is slower still: unet." in turns.note
     hooked = [layer for layer in unet.modules() if "group_offloading" in getattr(getattr(layer, "_diffusers_hook", None), "hooks", {})]
     assert {id(layer) for layer in unet.modules() if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d)} <= set(map(id, hooked))
