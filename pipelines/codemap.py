@@ -34,11 +34,13 @@ def colours(codes: Tensor, count: int, factor: int = 4) -> Tensor:
 
 @dataclass(frozen=True)
 class CodeMap:
-    """Where codes are decoded, their map's side, how many there are, and whether anyone looks before it is complete."""
+    """Where codes are decoded, their map's side, how many there are, and whether anyone looks before it is complete; then the first
+    of every so many rows is shown, which are candidates for one picture."""
     decode: NetKey
     side: int
     count: int
     look: bool
+    every: int = 1
 
     def decoded(self, tokens: Tensor) -> Steps:
         """The pictures (B, 3, H, H) of tokens (B, side^2), some of them perhaps `UNKNOWN`."""
@@ -57,11 +59,11 @@ def raster(codes: CodeMap, options: Any) -> Look:
         done = drawn.index + 1
         if not codes.look or done % codes.side:
             return
-        tokens = drawn.tokens.clone()                  # which goes on to change
+        tokens = drawn.tokens[::codes.every].clone()   # which go on to change
         picture = yield from codes.decoded(tokens)
         total = codes.side ** 2
         yield Preview(colours(codes.map(tokens), codes.count), picture, done, total, done / total, 0.0,
-                      {"z_i": drawn.token.float(), "p_i": drawn.p, **numbers})
+                      {"z_i": drawn.token[::codes.every].float(), "p_i": drawn.p[::codes.every], **numbers})
     return look
 
 

@@ -72,7 +72,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
         given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
-    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look and options.candidates == 1)
+    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look, options.candidates)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
                                  RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)
     return drawn if options.candidates == 1 else (yield from best(weights, drawn, captions, options.candidates))

@@ -10,13 +10,17 @@ import torch.nn.functional as F
 
 from pipelines.autoregressive import Drawn, continued
 from pipelines.dalle import objective
+from pipelines.dalle.family import FAMILY
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.nets import dvae
 from pipelines.nets.codes import UNKNOWN, CodesConfig
 from pipelines.nets.dvae import DiscreteVAE, gumbel_softmax
 from pipelines.numerics.rng import RowNoise
-from pipelines.protocol import NetKey, Remembering, run_alone
+from pipelines.precision import keyed
+from pipelines.protocol import NetKey, Outcome, Preview, Remembering, run_alone
+from pipelines.registry import face
+from pipelines.request import Request
 from pipelines.tokens import Greedy
 
 CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
@@ -77,6 +81,25 @@ def test_likelihoods_sum_to_one_over_a_pictures_last_token(net: DALLE) -> None:
         logits = net.model(torch.cat([net.words(tokens[:1]), codes[:1, :15]], 1))[0, LENGTH - 1:-1, :8].log_softmax(1)
     before = logits.gather(1, codes[0, :15, None]).sum()
     assert torch.allclose(torch.logsumexp(log_p, 0), before, atol=1e-4)
+
+
+def test_of_several_candidates_the_first_is_watched(net: DALLE) -> None:
+    """As it fills in alone: it has the picture's own seed."""
+    def watched(candidates: int) -> tuple[list[Preview], Outcome]:
+        request = Request("dalle", "m", "ancestral", face("dalle").samplers["ancestral"].options(candidates=candidates), "a red star", "",
+                          guidance_scale=2.0, seed=5, count=2)
+        seen: list[Preview] = []
+        nets = keyed("t", net, FAMILY.methods, torch.device("cpu"), FAMILY.memory(net))
+        nets[NetKey("t", "score")] = lambda x, *_: x.flatten(1).sum(1, keepdim=True)     # its own is for larger pictures
+        with torch.inference_mode():
+            done = run_alone(FAMILY.start(request, "t", net, torch.device("cpu")), nets,
+                             lambda wish: seen.append(wish) if isinstance(wish, Preview) else None)
+        return seen, done
+
+    (alone, _), (first, outcome) = watched(1), watched(3)
+    assert len(alone) == len(first) == 4 and outcome.x.shape == (2, 3, 16, 16) and outcome.nfe == (48, 48)
+    for one, other in zip(alone, first, strict=True):
+        assert torch.equal(one.x_t, other.x_t) and torch.allclose(one.x0, other.x0, atol=1e-5) and len(other.numbers["p_i"]) == 2
 
 
 def test_gumbel_softmax_at_low_temperature_is_argmax() -> None:
