@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from pipelines.hub.about import ADAPTERS
 from weights.installed import write_json
 from weights.preflight import Plan, inspected
@@ -96,6 +94,7 @@ def linked(root: Path) -> list[Link]:
 @contextmanager
 def _changing(root: Path) -> Iterator[None]:
     """The list may be changed, by one thread of one process at a time. Raises WeightsError where that is not possible."""
+    from filelock import FileLock
     lock = FileLock(root / "links.lock")
     try:
         root.mkdir(parents=True, exist_ok=True)
