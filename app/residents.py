@@ -85,10 +85,9 @@ class Residents:
                 self._make_room(entry.name, wanted, budget, nets, needed, own)
                 digest, network = load(entry, device, stop, waiting=turns)
                 net: Any = network
-                held, note, called = held_bytes(net), "", net
-                if turns or full:
-                    called = in_turns(net, device, SHARE * memory_bytes(device)) if turns else without_encoders(net, device)
-                    note = called.note
+                shared = in_turns(net, device, SHARE * memory_bytes(device)) if turns else without_encoders(net, device) if full else None
+                called: Any = shared or net
+                note, held = shared.note if shared else "", held_bytes(net)
                 drawing = registry.drawing(entry.metadata["family"], entry.adapter)
                 self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
                 nets.update(keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own))

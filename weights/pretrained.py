@@ -43,8 +43,7 @@ class Pretrained(Entry):
         plan, info = self.plan, ADAPTERS[self.plan.adapter]
         saved = self._config("scheduler/scheduler_config.json")
         usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
-        told = told_guidance(read_header(self.path)[0]) if self.path.is_file() else self.network.get("guidance_embeds")
-        if plan.adapter == "flux" and told:
+        if plan.adapter == "flux" and self._told_guidance():
             usual["steps"] = DEV_STEPS
         if "timestep_spacing" in saved:
             usual["spacing"] = saved["timestep_spacing"]
@@ -53,7 +52,10 @@ class Pretrained(Entry):
         return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
                 "usual": usual | dict(info.fixed)}
 
-    @property
+    def _told_guidance(self) -> bool:
+        return told_guidance(read_header(self.path)[0]) if self.path.is_file() else bool(self.network.get("guidance_embeds"))
+
+    @cached_property
     def network(self) -> dict[str, Any]:
         """The configuration of what denoises, or of the whole model where it is one network."""
         return self._config("unet/config.json") or self._config("transformer/config.json") or self._config("config.json")

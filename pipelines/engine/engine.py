@@ -156,9 +156,8 @@ class Engine:
     def _is_here(self, group: Group) -> bool:
         """Whether this thread evaluates a group's batches: where there are no workers, where tokens are read (workers.py says
         why), and where a single row can have all cores."""
-        first = group.waiting[0]
-        single = group.rows == 1 and self._workers.free == self.cores and not first.job.exact
-        return self.cores == 1 or first.call.cache is not None or single
+        first, alone = group.waiting[0], self._workers.free == self.cores
+        return self.cores == 1 or first.call.cache is not None or (alone and not first.job.exact and group.rows == 1)
 
     def _formed(self, group: Group) -> Batch:
         """The next batch of a group: a fair share of its rows for each free worker, or all that may be evaluated here."""

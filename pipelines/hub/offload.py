@@ -82,7 +82,10 @@ def in_turns(net: HubModel, device: torch.device, room: float) -> Turns:
                  f"pictures are decoded in tiles.{slower}", layered)
 
 
-def without_encoders(net: HubModel, device: torch.device) -> Turns:
-    """For a model that fits the device, but leaves little room there: its text encoders leave once prompts are read."""
+def without_encoders(net: HubModel, device: torch.device) -> Turns | None:
+    """For a model that fits the device, but leaves little room there: its text encoders leave once prompts are read. None for one
+    that has none."""
+    if not any(name.startswith(NEEDS["encode"]) for name in parts_of(net)):
+        return None
     return Turns(net, device, NEEDS["encode"], "The model fills much of the GPU's memory, so its text encoders leave it once prompts are "
                  "read.")

@@ -50,6 +50,11 @@ def test_parts_take_turns_and_the_picture_is_the_same(tmp_path: Path, monkeypatc
     assert [method for method, _ in seen] == ["encode", *["predict"] * 6, "decode"] and all(right for _, right in seen)
 
 
+def test_a_model_without_text_encoders_keeps_all_it_has(tmp_path: Path) -> None:
+    tiny_models.ddpm(tmp_path)
+    assert without_encoders(load("ddpm", tmp_path, "cpu", torch.float32), torch.device("cpu")) is None
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_every_method_of_a_generative_network_finds_its_part(adapter: str) -> None:
     for method in drawing(adapter).methods:
