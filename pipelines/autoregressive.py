@@ -55,7 +55,7 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
         answers = yield tuple(Call(net, new, position, {}, cache) for new, (_, cache) in zip(fresh, readers, strict=True))
         logits = guided_logits(answers[0], answers[1], scale) if guided else answers[0]
         random = random or gumbels(noise, logits.shape[1], AHEAD)
-        token = draw(restricted(logits, *limits), next(random))
+        token = draw(restricted(logits, *limits, own=answers[0]), next(random))
         tokens[:, index] = token
         yield from look(Drawn(index, token, logits, tokens))
         position = position + fresh[0].shape[1]

@@ -12,8 +12,8 @@ from typing import Any
 EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms", "dpmpp_2s", "pndm",
        "kdpm2", "kdpm2_a", "lcm", "tcd")
 VELOCITY = ("euler", "dpmpp_2m", "unipc", "midpoint", "heun", "rk4", "rk45")
-SCORE = ("predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun", "ode_euler", "ode_rk4",
-         "ode_rk45")
+SCORE = ("corrector_predictor", "predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun",
+         "ode_euler", "ode_rk4", "ode_rk45")
 DRAWS = ("ancestral", "top_k", "top_p", "greedy")
 WHOLE = {"candidates": 1, "keep_rows": 0, "mask": "", "source": ""}       # options of completing a picture, which need a model of ours
 
@@ -85,8 +85,8 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                 usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", example="facebook/DiT-XL-2-256"),
     AdapterInfo("ncsnpp", "Score SDE, NCSN++", "sde", ("ScoreSdeVePipeline",), SCORE,
                 {"unet": ("diffusers.UNet2DModel",), "scheduler": ("diffusers.ScoreSdeVeScheduler",)},
-                usual={"steps": 200, "guidance_scale": 1.0}, fixed={"process": "ve"}, reads="nothing", guided=False,
-                example="google/ncsnpp-church-256"),
+                usual={"steps": 200, "guidance_scale": 1.0, "t_end": 1e-5, "snr": 0.15, "clip": False}, fixed={"process": "ve"},
+                reads="nothing", guided=False, example="google/ncsnpp-church-256"),
     AdapterInfo("sd3", "Stable Diffusion 3", "flow", ("StableDiffusion3Pipeline",), VELOCITY,
                 {"transformer": ("diffusers.SD3Transformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP,
                  "text_encoder_3": T5, "tokenizer": CLIP_WORDS, "tokenizer_2": CLIP_WORDS, "tokenizer_3": T5_WORDS,

@@ -1,6 +1,7 @@
 """NCSN++ of the variance exploding SDE (Song et al. 2021): a UNet over pixels that answers the score itself and takes sigma as its time.
 
-Its pictures lie in [0, 1]. The samplers run on [-1, 1], y = 2 x - 1, where noise levels are twice and the score is half as large.
+Its pictures lie in [0, 1]. The samplers run on [-1, 1], y = 2 x - 1, where noise levels are twice and the score is half as large,
+and the prior's mean is -1.
 """
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def start(request: Request, weights: str, net: ScoreNet, device: torch.device, s
     score = scaled(predictor(request, weights, {}, {}, net), process)
     if request.options.clip:
         score = clipped(score, process)
-    return (yield from solved(score, process, request, net.latent(size), device, source))
+    return (yield from solved(score, process, request, net.latent(size), device, source, prior_mean=-1.0))
 
 
 def scaled(s_theta: Predict, process: WholeVE) -> Predict:

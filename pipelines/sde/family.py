@@ -44,11 +44,11 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
 
 
 def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[int, ...], device: torch.device,
-           source: Tensor | None) -> Sampler:
+           source: Tensor | None, prior_mean: float = 0.0) -> Sampler:
     """The chosen algorithm on a score, from a draw of the prior or from the noised source; pictures are `shape`."""
     noise, first = RowNoise(request.seeds, shape, device), request.options.start_seed
     z = noise.normal() if first < 0 else RowNoise((first,) * request.count, shape, device).normal()
-    x = process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
+    x = prior_mean + process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
     return (yield from SAMPLERS[request.sampler](s_theta, x, noise, process, request.options))
 
 

@@ -40,7 +40,7 @@ class SDEOptions:
 
 @dataclass(frozen=True)
 class CorrectorOptions(SDEOptions):
-    corrector_steps: int = option(1, "Corrector steps", "Langevin steps after each predictor step; each costs a call.",
+    corrector_steps: int = option(1, "Corrector steps", "Langevin steps for each predictor step; each costs a call.",
                                   symbol="M", low=0, high=10)
     snr: float = option(0.16, "Signal to noise", "How large a Langevin step is, as the ratio of its drift to its noise.",
                         symbol="r", low=0.01, high=1)

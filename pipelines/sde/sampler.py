@@ -8,6 +8,7 @@ asked to.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -57,10 +58,7 @@ def reverse_diffusion(s_theta: Predict, x: Tensor, noise: RowNoise, process: Pro
 
 def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
                         options: CorrectorOptions) -> Sampler:
-    """Reverse diffusion, then M Langevin steps at the new time (Song et al. 2021, Algorithms 1, 4 and 5).
-
-    x <- x + e s_theta + sqrt(2 e) z with e = 2 a^2 (r |z| / |s_theta|)^2; the norms are those of a row.
-    """
+    """Reverse diffusion, then M Langevin steps at the new time (Song et al. 2021, Algorithms 1, 4 and 5)."""
     w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
@@ -68,13 +66,36 @@ def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
         if _last(step, options):
             return _reverse(process, x, score, t, s, None)
         x = _reverse(process, x, score, t, s, w.increment(float(t[0]), float(s[0])))
-        a, _ = _forward(process, t, s)
-        for _ in range(options.corrector_steps if step < options.steps else 0):
-            score, z = (yield from s_theta(x, s)), noise.normal()
-            # In pictures |z| / |s_theta| is about sigma; a point in the plane can have a score near zero, hence the bound.
-            ratio = torch.minimum(z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1), 2 * process.sigma(s))
-            e = per_row(2 * a**2 * (options.snr * ratio) ** 2, x)
-            x = x + e * score + (2 * e).sqrt() * z
+        if step < options.steps:
+            x = yield from _langevin(s_theta, x, noise, process, options, s, _forward(process, t, s)[0])
+    return x
+
+
+def corrector_predictor(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
+                        options: CorrectorOptions) -> Sampler:
+    """M Langevin steps at each of N times from 1 to t_end, and reverse diffusion to the next one; from the last to the estimate of the
+    picture. The order of the authors' code (`sampling.py` of yang-song/score_sde) and of diffusers' ScoreSdeVePipeline; its noise
+    is drawn as theirs is, each in turn."""
+    count = options.steps
+    levels = [torch.full((len(x),), t, device=x.device) for t in times(replace(options, steps=max(count - 1, 1)))[:count]]
+    for step, (t, s) in enumerate(zip(levels, [*levels[1:], levels[-1]], strict=True), start=1):
+        x = yield from _langevin(s_theta, x, noise, process, options, t, _forward(process, t, s)[0])
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        if step < count:
+            x = _reverse(process, x, score, t, s, noise.normal())
+    x0 = _tweedie(process, x, t, score)
+    return x0 if options.denoise else x0 + per_row(process.sigma(t), x) * noise.normal()
+
+
+def _langevin(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: CorrectorOptions, t: Tensor, a: Tensor) -> Steps:
+    """M times x <- x + e s_theta + sqrt(2 e) z with e = 2 a^2 (r |z| / |s_theta|)^2; the norms are those of a row."""
+    for _ in range(options.corrector_steps):
+        score, z = (yield from s_theta(x, t)), noise.normal()
+        # In pictures |z| / |s_theta| is about sigma; a point in the plane can have a score near zero, hence the bound.
+        ratio = torch.minimum(z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1), 2 * process.sigma(t))
+        e = per_row(2 * a**2 * (options.snr * ratio) ** 2, x)
+        x = x + e * score + (2 * e).sqrt() * z
     return x
 
 
@@ -199,7 +220,7 @@ def _look(process: Process, options: SDEOptions) -> Look:
 
 SAMPLERS: dict[str, Callable[..., Sampler]] = {
     "reverse_diffusion": reverse_diffusion, "euler_maruyama": euler_maruyama, "ancestral": ancestral,
-    "predictor_corrector": predictor_corrector, "heun_sde": heun_sde,
+    "predictor_corrector": predictor_corrector, "corrector_predictor": corrector_predictor, "heun_sde": heun_sde,
     "ode_euler": lambda *a: probability_flow(EULER, *a), "ode_heun": lambda *a: probability_flow(HEUN, *a),
     "ode_rk4": lambda *a: probability_flow(RK4, *a), "ode_rk45": probability_flow_rk45,
 }

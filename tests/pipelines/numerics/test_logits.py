@@ -23,6 +23,15 @@ def test_temperature_and_restrictions_by_hand() -> None:
     assert restricted(LOGITS, temperature=0).exp()[0].tolist() == [1, 0, 0, 0, 0, 0]
 
 
+def test_guidance_chooses_among_what_is_likely_without_it() -> None:
+    pulled = LOGITS + torch.tensor([[0.0, 0.0, 5.0, 0.0, 0.0, 9.0]])                       # what is unlikely most of all
+    expected = pulled[0, :3].softmax(0)
+    share = float(LOGITS.softmax(1)[0, :3].sum()) - 0.01
+    for kept in (restricted(pulled, top_k=3, own=LOGITS), restricted(pulled, top_p=share, own=LOGITS)):
+        assert torch.allclose(kept.softmax(1)[0], torch.cat([expected, torch.zeros(3)]))
+    assert restricted(pulled, temperature=0, own=LOGITS).argmax() == 5                      # greedy has no choice to restrict
+
+
 def test_draws_have_the_probabilities() -> None:
     logits = restricted(LOGITS, temperature=1.3, top_k=5)
     drawn = draw(logits.expand(20_000, -1), gumbel_of(torch.rand(20_000, 6, generator=torch.Generator().manual_seed(0))))

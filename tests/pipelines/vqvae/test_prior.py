@@ -57,8 +57,9 @@ def exact(net: VQVAE, label: int, scale: float = 1.0, options: object | None = N
         logits = [net.prior(torch.cat([net.start(torch.full((81,), which)), EVERY[:, :-1]], 1)) for which in (label, LABELS)]
         log_p = torch.zeros(81)
         for i in range(4):
-            given = guided_logits(logits[0][:, i], logits[1][:, i], scale)
-            log_p += restricted(given, *rule(options)).log_softmax(1).gather(1, EVERY[:, i:i + 1])[:, 0]
+            own = logits[0 if scale else 1][:, i]
+            guided = guided_logits(logits[0][:, i], logits[1][:, i], scale)
+            log_p += restricted(guided, *rule(options), own=own).log_softmax(1).gather(1, EVERY[:, i:i + 1])[:, 0]
         return log_p.exp()
 
 
