@@ -70,6 +70,7 @@ class Residents:
         take turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
         """
         from app.device import machine_bytes, memory_bytes
+        from pipelines.engine import graphs
         from pipelines.hub.offload import held_bytes, in_turns, without_encoders
         from pipelines.precision import keyed
         from weights.load import load
@@ -90,7 +91,9 @@ class Residents:
                 note, held = shared.note if shared else "", held_bytes(net)
                 drawing = registry.drawing(entry.metadata["family"], entry.adapter)
                 self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
-                nets.update(keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own))
+                found = keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own)
+                recorded = shared is None and graphs.wanted(device)        # a recording needs weights that stay where they are
+                nets.update(graphs.graphed(found) if recorded else found)
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.device import choose_device, threads
-from pipelines.engine import Engine
+from pipelines.engine import Engine, graphs
 from pipelines.hub.load import load
 from pipelines.hub.model import HubModel
 from pipelines.hub.schedulers import scheduler_for
@@ -35,7 +35,8 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         pipe = built(Path(folder), device.type == "cuda").to(device, dtype)
         net = load("sd", Path(folder), device, dtype)
-    engine = Engine(keyed("hub", net, net.drawing.methods, device, own_dtype=True), device, cores=threads())
+    nets = keyed("hub", net, net.drawing.methods, device, own_dtype=True)
+    engine = Engine(graphs.graphed(nets) if graphs.wanted(device) else nets, device, cores=threads())
     one, grid = [asked("dpmpp_2m", 20, 1)], [asked(name, steps, IMAGES) for name in SAMPLERS for steps in STEPS]
     sides: dict[str, Callable[[list[Request]], list[Tensor]]] = {
         "peer": lambda requests: [peer(pipe, net, request) for request in requests],
