@@ -51,6 +51,12 @@ def _folder(root: Path, prefer: str) -> Plan:
     return replace(plan, dtype=dtype, parameters=parameters)
 
 
+def numbers_in(root: Path, parts: tuple[str, ...]) -> int:
+    """How many numbers the weights of some parts of a folder are. Raises WeightsError."""
+    names = [name for name in inspected(root).files if name.endswith(".safetensors") and name.split("/")[0] in parts]
+    return _numbers(_header(root / name) for name in names)[1]
+
+
 def _single(path: Path) -> Plan:
     """The plan for a file that holds a whole model."""
     check_name(path.name)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from pipelines.hub.about import ADAPTERS
 from weights.catalog import Entry
 from weights.installed import ORIGIN, Installed, installed
 from weights.local import linked
-from weights.preflight import Plan, inspected
+from weights.preflight import Plan, inspected, numbers_in
 from weights.single_file import fits, told_guidance
 from weights.verify import WeightsError, read_header, sha256
 
@@ -62,7 +63,9 @@ class Pretrained(Entry):
 
     @property
     def parameters(self) -> int:
-        return self.plan.parameters or 0
+        """Those of what a single file lacks are counted too. Raises WeightsError, also if there is nothing to take it from."""
+        there = companion(self) if self.plan.lacks else None
+        return (self.plan.parameters or 0) + (_numbers_in(there, self.plan.lacks, _changed(there)) if there else 0)
 
     @property
     def bytes(self) -> int:
@@ -126,6 +129,10 @@ class WithLora(Pretrained):
         return self.changed.plan
 
     @property
+    def parameters(self) -> int:
+        return self.changed.parameters
+
+    @property
     def card(self) -> str:
         return self.changed.card
 
@@ -175,8 +182,9 @@ def companion(entry: Pretrained) -> Path:
     """A folder with what a single file lacks: another model of its kind, with tokenizers and configurations. Raises WeightsError."""
     info, (header, _) = ADAPTERS[entry.plan.adapter], read_header(entry.path)
     for other in entry.beside:
-        if other.path.is_dir() and other.adapter == info.name and fits(info.name, header, other.network):
-            return other.path
+        with suppress(WeightsError):                     # of the other, which the list says beside its name
+            if other.path.is_dir() and other.adapter == info.name and fits(info.name, header, other.network):
+                return other.path
     raise WeightsError(f"{entry.name} holds networks but no {' and no '.join(entry.plan.lacks[:3])}; download {info.example} or add a "
                        f"folder of that kind ({info.title}) beside it, from which they are taken.")
 
@@ -196,3 +204,8 @@ def _changed(path: Path) -> int:
 @lru_cache(maxsize=64)
 def _planned(path: Path, changed: int) -> Plan:
     return inspected(path)
+
+
+@lru_cache(maxsize=64)
+def _numbers_in(path: Path, parts: tuple[str, ...], changed: int) -> int:
+    return numbers_in(path, parts)

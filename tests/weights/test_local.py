@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.weights.hostile import SD, benign, weights, write
+from tests.weights.hostile import FLUX, SD, benign, weights, write
 from weights.local import Link, add, linked, remove
+from weights.pretrained import pretrained
 from weights.verify import WeightsError
 
 
@@ -29,6 +30,22 @@ def test_what_is_added_is_listed_until_it_is_removed(tmp_path: Path) -> None:
     assert [link.present for link in linked(root)] == [False]
     with pytest.raises(WeightsError, match=r"no local model 'x'.*dream\.v1"):
         remove(root, "x")
+
+
+def test_what_a_file_takes_from_its_neighbour_counts_too(tmp_path: Path) -> None:
+    """A folder of another network is none, and one that is damaged is passed over."""
+    root, damaged = tmp_path / "models", write(tmp_path / "damaged", benign("flux"))
+    file = write(tmp_path, {"mine.safetensors": weights(FLUX)}) / "mine.safetensors"
+    for path in (damaged, write(tmp_path / "sd", benign("sd")), file):
+        add(root, path)
+    (damaged / "vae" / "config.json").write_text("{")
+    (damaged / "later").touch()
+    with pytest.raises(WeightsError, match="mine holds networks but no vae.*download black-forest-labs/FLUX.1-schnell or add a folder"):
+        _ = pretrained(root)[2].parameters
+    add(root, write(tmp_path / "flux", benign("flux")))
+    found = {entry.name: entry.parameters for entry in pretrained(root) if entry.name != "damaged"}
+    own = 12 * 4 + 4 * 64 + 4 * 4
+    assert found == {"sd": 6, "flux": 8, "mine": own + 6}                   # vae and two text encoders of two numbers each
 
 
 def test_names_are_given_once(tmp_path: Path) -> None:
