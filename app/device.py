@@ -6,6 +6,7 @@ import os
 import psutil
 import torch
 
+from pipelines.graphs import RECORDING
 from pipelines.precision import fast_bf16
 
 
@@ -68,4 +69,5 @@ def free_bytes(device: torch.device) -> int:
 def give_back() -> None:
     """Let the device have what was freed."""
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with RECORDING:
+            torch.cuda.empty_cache()

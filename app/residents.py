@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.views import UserError
 from pipelines import registry
+from pipelines.hub.about import ADAPTERS
 from weights.catalog import Entry
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Residents:
         take turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
         """
         from app.device import machine_bytes, memory_bytes
-        from pipelines.engine import graphs
+        from pipelines.graphs import graphed
         from pipelines.hub.offload import held_bytes, in_turns, without_encoders
         from pipelines.precision import keyed
         from weights.load import load
@@ -92,8 +93,8 @@ class Residents:
                 drawing = registry.drawing(entry.metadata["family"], entry.adapter)
                 self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
                 found = keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own)
-                recorded = shared is None and graphs.wanted(device)        # a recording needs weights that stay where they are
-                nets.update(graphs.graphed(found) if recorded else found)
+                stays = shared is None and (own or ADAPTERS[entry.adapter].graphs)      # where a recording finds its weights
+                nets.update(graphed(found, device) if stays else found)
             self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
             return self._loaded[entry.name], fresh
 

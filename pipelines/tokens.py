@@ -40,13 +40,13 @@ def specs(ancestral: type, top_k: type, top_p: type, greedy: type, nfe: Callable
     """The four ways to choose a token, with a family's own options, the default one first; nfe: what a picture costs."""
     found = (
         SamplerSpec("top_p", "Top p", "Draws among the likeliest tokens that together have probability p: many where the model is "
-                    "unsure, one where it is sure. Guidance only chooses among them.", "Holtzman et al. 2020",
+                    "unsure, one where it is sure. Guidance, where there is some, only chooses among them.", "Holtzman et al. 2020",
                     r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the smallest } V:\ \textstyle\sum_{k \in V} p_k \ge p^*",
                     _FILE, top_p, nfe),
         SamplerSpec("ancestral", "Ancestral", "Draws every token as the model says; its pictures are samples of the model.",
                     "van den Oord et al. 2016", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)", _FILE, ancestral, nfe),
         SamplerSpec("top_k", "Top k", "Draws among the k likeliest tokens, so that no unlikely one spoils a picture. "
-                    "Guidance only chooses among them.",
+                    "Guidance, where there is some, only chooses among them.",
                     "Fan et al. 2018", r"z_i \sim \mathrm{softmax}(\ell_i / \tau)\ \text{over the } k \text{ likeliest}", _FILE, top_k,
                     nfe),
         SamplerSpec("greedy", "Greedy", "Always takes the likeliest token: one picture for a prompt, whatever the seed.",

@@ -23,6 +23,9 @@ DEV_STEPS = 28                     # of FLUX.1 dev, which is not distilled to fe
 DISTILLED: dict[str, dict[str, Any]] = {"LCMScheduler": {"sampler": "lcm", "steps": 4, "guidance_scale": 1.0},
                                         "TCDScheduler": {"sampler": "tcd", "steps": 4, "guidance_scale": 1.0}}
 
+# What a saved scheduler says of sampling, and the options that it becomes.
+SAVED = {"timestep_spacing": "spacing", "clip_sample": "clip", "snr": "snr", "correct_steps": "corrector_steps", "sampling_eps": "t_end"}
+
 
 @dataclass(frozen=True)
 class Pretrained(Entry):
@@ -46,10 +49,7 @@ class Pretrained(Entry):
         usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
         if plan.adapter == "flux" and self._told_guidance():
             usual["steps"] = DEV_STEPS
-        if "timestep_spacing" in saved:
-            usual["spacing"] = saved["timestep_spacing"]
-        if "clip_sample" in saved:
-            usual["clip"] = saved["clip_sample"]
+        usual |= {ours: saved[theirs] for theirs, ours in SAVED.items() if theirs in saved}
         return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
                 "usual": usual | dict(info.fixed)}
 

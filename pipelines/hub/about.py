@@ -53,6 +53,7 @@ class AdapterInfo:
     reads: str = "text"                      # what tells the model what to draw: text, label, nothing
     guided: bool = True
     told: bool = False                       # the network is told the guidance scale; it takes no second call
+    graphs: bool = False                     # its denoiser looks at no numbers on the way, so that a GPU can record it
     lora: bool = False                       # files of low-rank changes can be put into it
     tokens: int = 0                          # that a picture of the example takes, of models that draw one after the other
     example: str = ""                        # a repository
@@ -73,19 +74,20 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
     AdapterInfo("sd", "Stable Diffusion 1.x and 2.x", "diffusion", ("StableDiffusionPipeline",), EPS,
                 {"vae": KL, "text_encoder": CLIP, "tokenizer": CLIP_WORDS, "unet": ("diffusers.UNet2DConditionModel",),
                  "scheduler": NOISE_SCHEDULERS}, ignored=_SAFETY,
-                usual={"steps": 25, "guidance_scale": 7.5, "clip": False}, lora=True,
+                usual={"steps": 25, "guidance_scale": 7.5, "clip": False}, graphs=True, lora=True,
                 example="stable-diffusion-v1-5/stable-diffusion-v1-5"),
     AdapterInfo("sdxl", "Stable Diffusion XL", "diffusion", ("StableDiffusionXLPipeline",), EPS,
                 {"vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP, "tokenizer": CLIP_WORDS, "tokenizer_2": CLIP_WORDS,
                  "unet": ("diffusers.UNet2DConditionModel",), "scheduler": NOISE_SCHEDULERS}, ignored=_SAFETY,
-                usual={"steps": 30, "guidance_scale": 5.0, "clip": False}, lora=True, example="stabilityai/stable-diffusion-xl-base-1.0"),
+                usual={"steps": 30, "guidance_scale": 5.0, "clip": False}, graphs=True, lora=True,
+                example="stabilityai/stable-diffusion-xl-base-1.0"),
     AdapterInfo("dit", "DiT, class labels", "diffusion", ("DiTPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
                 {"transformer": ("diffusers.DiTTransformer2DModel", "diffusers.Transformer2DModel"), "vae": KL,
                  "scheduler": NOISE_SCHEDULERS}, ignored=("id2label",),
                 usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", example="facebook/DiT-XL-2-256"),
     AdapterInfo("ncsnpp", "Score SDE, NCSN++", "sde", ("ScoreSdeVePipeline",), SCORE,
                 {"unet": ("diffusers.UNet2DModel",), "scheduler": ("diffusers.ScoreSdeVeScheduler",)},
-                usual={"steps": 200, "guidance_scale": 1.0, "t_end": 1e-5, "snr": 0.15, "clip": False}, fixed={"process": "ve"},
+                usual={"steps": 200, "guidance_scale": 1.0, "clip": False}, fixed={"process": "ve"},
                 reads="nothing", guided=False, example="google/ncsnpp-church-256"),
     AdapterInfo("sd3", "Stable Diffusion 3", "flow", ("StableDiffusion3Pipeline",), VELOCITY,
                 {"transformer": ("diffusers.SD3Transformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP,

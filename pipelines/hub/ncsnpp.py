@@ -63,7 +63,7 @@ def clipped(s_theta: Predict, process: WholeVE) -> Predict:
 
 
 class ScoreNet(Pixels):
-    """parts: unet, scheduler, of which only sigma_min and sigma_max are used."""
+    """parts: unet, scheduler, of which sigma_min and sigma_max are used here."""
     info, drawing = ADAPTERS["ncsnpp"], Drawing(start=start, reference=reference, methods=("predict",))
 
     @property

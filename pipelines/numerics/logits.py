@@ -21,17 +21,18 @@ def guided_logits(given: Tensor, nothing: Tensor, scale: float) -> Tensor:
 
 
 def restricted(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, own: Tensor | None = None) -> Tensor:
-    """Logits (B, K) of what may be drawn; -inf for what may not.
+    """Logits (B, K) / temperature of what may be drawn; -inf for what may not.
 
     temperature: 0 leaves the likeliest token alone. top_k: how many of the likeliest may be drawn, 0 for all. top_p: the
     fewest tokens whose probabilities sum to at least this share; the likeliest is always among them.
-    own: the model's logits before guidance, which then say what is likely. Guidance also lifts what the model holds for all
-    but impossible, if only it is still less likely without the prompt; the remedy is the plausibility constraint of Li et
-    al. 2022, "Contrastive Decoding".
+    own: the model's logits before guidance. It is they that say what is likely, whatever the temperature: guidance also lifts
+    what the model holds for all but impossible, if only it is still less likely without the prompt (after the plausibility
+    constraint of Li et al. 2022, "Contrastive Decoding").
     """
     if temperature == 0:
         return torch.where(logits == logits.amax(1, keepdim=True), 0.0, NEVER)
-    logits, own = (z.float() if temperature == 1 else z.float() / temperature for z in (logits, logits if own is None else own))
+    own = (logits if own is None else own).float()
+    logits = logits.float() if temperature == 1 else logits.float() / temperature
     if 0 < top_k < own.shape[1]:
         never = own < own.topk(top_k, dim=1).values[:, -1:]
         logits, own = logits.masked_fill(never, NEVER), own.masked_fill(never, NEVER)

@@ -74,8 +74,8 @@ _SPECS = (
                 _HERE, CorrectorOptions, _corrected),
     SamplerSpec("corrector_predictor", "Corrector–predictor", "The other order, as in the authors' code: Langevin steps at each "
                 "noise level, then reverse diffusion to the next, and from the last to the estimate of the picture.",
-                "Song et al. 2021, their code", r"x_t \leftarrow x_t + e\,s + \sqrt{2e}\;z \\ x_s = (2 - a)\,x_t + G^2 s_\theta + G z' \\ "
-                r"x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)\ \text{at the end}",
+                "Song et al. 2021, their code", r"x_t \leftarrow x_t + e\,s_\theta + \sqrt{2e}\;z \\ "
+                r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z' \\ x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)\ \text{at the end}",
                 _HERE, CorrectorOptions, lambda options: options.steps * (1 + options.corrector_steps)),
     SamplerSpec("heun_sde", "Stochastic Heun", "Averages drift and noise strength over both ends of a step; two calls a step.",
                 "Kloeden & Platen 1992, section 15.1",

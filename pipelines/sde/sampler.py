@@ -74,8 +74,8 @@ def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
 def corrector_predictor(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
                         options: CorrectorOptions) -> Sampler:
     """M Langevin steps at each of N times from 1 to t_end, and reverse diffusion to the next one; from the last to the estimate of the
-    picture. The order of the authors' code (`sampling.py` of yang-song/score_sde) and of diffusers' ScoreSdeVePipeline; its noise
-    is drawn as theirs is, each in turn."""
+    picture. For VE this is the authors' code (`sampling.py` of yang-song/score_sde) and diffusers' ScoreSdeVePipeline, whose noise
+    is no Brownian path but drawn in turn, and so it is here."""
     count = options.steps
     levels = [torch.full((len(x),), t, device=x.device) for t in times(replace(options, steps=max(count - 1, 1)))[:count]]
     for step, (t, s) in enumerate(zip(levels, [*levels[1:], levels[-1]], strict=True), start=1):

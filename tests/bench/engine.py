@@ -19,7 +19,8 @@ from pipelines.data.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
 from pipelines.diffusion.solvers import make_scheduler
-from pipelines.engine import Engine, graphs
+from pipelines.engine import Engine
+from pipelines.graphs import graphed
 from pipelines.numerics.rng import RowNoise
 from pipelines.precision import keyed
 from pipelines.protocol import Net, NetKey
@@ -73,8 +74,7 @@ def run() -> dict[str, Any]:
     methods = ("encode", "predict")
     quick = keyed("fast", net, methods, device)
     exact = {NetKey("fp32", method): getattr(net, method) for method in methods}
-    ready = graphs.graphed(quick | exact) if graphs.wanted(device) else quick | exact
-    engine = Engine(ready, device, cores=threads())
+    engine = Engine(graphed(quick | exact, device), device, cores=threads())
     requests = grid()
     sides: dict[str, Callable[[list[Request]], Any]] = {
         "peer": lambda cells: ([peer(net, net.predict, r, device) for r in cells], []),

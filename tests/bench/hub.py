@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from app.device import choose_device, threads
-from pipelines.engine import Engine, graphs
+from pipelines.engine import Engine
+from pipelines.graphs import graphed
 from pipelines.hub.load import load
 from pipelines.hub.model import HubModel
 from pipelines.hub.schedulers import scheduler_for
@@ -36,7 +37,7 @@ def run() -> dict[str, Any]:
         pipe = built(Path(folder), device.type == "cuda").to(device, dtype)
         net = load("sd", Path(folder), device, dtype)
     nets = keyed("hub", net, net.drawing.methods, device, own_dtype=True)
-    engine = Engine(graphs.graphed(nets) if graphs.wanted(device) else nets, device, cores=threads())
+    engine = Engine(graphed(nets, device), device, cores=threads())
     one, grid = [asked("dpmpp_2m", 20, 1)], [asked(name, steps, IMAGES) for name in SAMPLERS for steps in STEPS]
     sides: dict[str, Callable[[list[Request]], list[Tensor]]] = {
         "peer": lambda requests: [peer(pipe, net, request) for request in requests],

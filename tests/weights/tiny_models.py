@@ -125,7 +125,7 @@ def ncsnpp(folder: Path) -> ScoreSdeVePipeline:
     net = _unet(16, 3, time_embedding_type="fourier", center_input_sample=False, mid_block_scale_factor=2 ** 0.5, norm_num_groups=32,
                 block_out_channels=(32, 32), down_block_types=("SkipDownBlock2D", "AttnSkipDownBlock2D"),
                 up_block_types=("AttnSkipUpBlock2D", "SkipUpBlock2D"))
-    return saved(ScoreSdeVePipeline(unet=net, scheduler=ScoreSdeVeScheduler(sigma_max=50.0)), folder)
+    return saved(ScoreSdeVePipeline(unet=net, scheduler=ScoreSdeVeScheduler(sigma_max=50.0, snr=0.075, correct_steps=2)), folder)
 
 
 def saved(pipe: Any, folder: Path, variant: str | None = None, max_shard_size: str = "10GB", **also: Any) -> Any:

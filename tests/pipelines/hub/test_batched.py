@@ -28,7 +28,8 @@ GRIDS: dict[str, list[Request]] = {
     "dit": [ask("dit", "ddim", 6, prompt="7", guidance=4.0, **NOISE), ask("dit", "dpmpp_2m", 4, prompt="item 9", guidance=2.0, **NOISE),
             ask("dit", "ddpm", 5, prompt="999", **NOISE)],
     "ddpm": [ask("ddpm", "ddpm", 6), ask("ddpm", "ddim", 4), ask("ddpm", "dpmpp_2m_sde", 5, seed=8)],
-    "ncsnpp": [ask("ncsnpp", "predictor_corrector", 4), ask("ncsnpp", "ode_rk4", 2), ask("ncsnpp", "reverse_diffusion", 6)],
+    "ncsnpp": [ask("ncsnpp", "predictor_corrector", 4), ask("ncsnpp", "ode_rk4", 2), ask("ncsnpp", "reverse_diffusion", 6),
+               ask("ncsnpp", "corrector_predictor", 4)],
 }
 
 

@@ -18,6 +18,7 @@ from pipelines.options import OptionError
 from pipelines.protocol import Preview, run_alone
 from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
 from tests.weights import tiny_models
+from weights.pretrained import Pretrained
 
 SMALL = {"flux": (32, 32)}         # width and height for tests, where the model's own are large
 NOISE: dict[str, Any] = {"spacing": "leading", "clip": False}
@@ -98,17 +99,19 @@ def test_ldm() -> None:
 
 
 def test_ncsnpp() -> None:
-    """The library's corrector and predictor from the first level to the picture, as far apart as two ways to round numbers of the size
-    of sigma_max. It looks the variances of a step up at 1e-5 beside the time that it tells the network; so does a step of ours.
-    With several pictures its corrector takes the mean of their norms; ours is a row's. Our bound of a corrector step is never met
-    by a score that has learnt something; the random one is made as long as such a score for that."""
-    folder, request = folder_of("ncsnpp"), ask("ncsnpp", "corrector_predictor", 6)
+    """The library's corrector and predictor from the first level to the picture; it looks the variances of a step up at a time about
+    1e-5 beside the one that it tells the network, which is what they are apart. With several pictures its corrector takes the mean of
+    their norms; ours is a row's. Our bound of a corrector step is never met by a score that has learnt something; the random one is
+    made as long as such a score for that."""
+    folder = folder_of("ncsnpp")
+    usual = Pretrained("n", folder, "local", None).metadata["usual"]
+    assert usual["sampler"] == "corrector_predictor"
+    request = ask("ncsnpp", "corrector_predictor", 6, **{name: usual[name] for name in ("snr", "corrector_steps", "t_end")})
     pipe, net = library("ScoreSdeVePipeline", folder), load("ncsnpp", folder, CPU, torch.float32)
     with torch.no_grad():
         for last in (pipe.unet.conv_out, net.unet.conv_out):                 # type: ignore[union-attr]
             last.weight *= 8
             last.bias *= 8
-    assert request.options.snr == pipe.scheduler.config.snr and request.options.t_end == pipe.scheduler.config.sampling_eps
     means, step = [], pipe.scheduler.step_pred                               # it returns them clipped
 
     def recorded(*arguments: Any, **named: Any) -> Any:

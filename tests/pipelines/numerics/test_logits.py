@@ -29,7 +29,9 @@ def test_guidance_chooses_among_what_is_likely_without_it() -> None:
     share = float(LOGITS.softmax(1)[0, :3].sum()) - 0.01
     for kept in (restricted(pulled, top_k=3, own=LOGITS), restricted(pulled, top_p=share, own=LOGITS)):
         assert torch.allclose(kept.softmax(1)[0], torch.cat([expected, torch.zeros(3)]))
-    assert restricted(pulled, temperature=0, own=LOGITS).argmax() == 5                      # greedy has no choice to restrict
+    cold = restricted(pulled, temperature=0.1, top_k=3, own=LOGITS)                         # what is likely stays so in the cold
+    assert torch.allclose(cold.softmax(1)[0, :3], (pulled[0, :3] / 0.1).softmax(0)) and cold.argmax() == 2
+    assert restricted(pulled, temperature=0, own=LOGITS).argmax() == 5                      # there is nothing to restrict
 
 
 def test_draws_have_the_probabilities() -> None:

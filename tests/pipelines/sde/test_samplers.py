@@ -103,8 +103,9 @@ def test_solvers_equal_torchsdes_on_the_same_path(process: str, name: str, metho
     assert (ours - theirs).abs().max() < 2e-4 * float(p.prior_std)
 
 
-def test_langevin_steps_of_a_row_do_not_depend_on_its_neighbours() -> None:
-    options = SPECS["predictor_corrector"].options(steps=20)
-    together, _, _ = draw("predictor_corrector", options, rows=6)
-    alone, _, _ = draw("predictor_corrector", options, rows=1)
+@pytest.mark.parametrize("sampler", ["predictor_corrector", "corrector_predictor"])
+def test_langevin_steps_of_a_row_do_not_depend_on_its_neighbours(sampler: str) -> None:
+    options = SPECS[sampler].options(steps=20)
+    together, _, _ = draw(sampler, options, rows=6)
+    alone, _, _ = draw(sampler, options, rows=1)
     assert torch.equal(together[:1], alone)
