@@ -32,7 +32,7 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
 
     @router.get("/newer")
     def newer(name: str) -> Any:
-        return answer(lambda: {"commit": shelf.newer(name)})
+        return answer(lambda: shelf.newer(name))
 
     @router.get("/downloads")
     def downloads() -> Any:

@@ -59,7 +59,8 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     if args.action == "download":
         return _downloaded(shelf, args.name, args.revision)
     if args.action == "update":
-        return {"newer": shelf.newer(args.name)}
+        found = shelf.newer(args.name)
+        return {"newer": found["commit"] or "none, it is the latest commit", "revision": found["revision"] or "main"}
     if args.action == "add":
         return {"added": shelf.add(args.name, args.base, args.scale)}
     if args.action == "remove":

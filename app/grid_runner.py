@@ -14,7 +14,7 @@ from app.grid_measures import Twins, distances, rights, similarity, why_same
 from app.live import CellState, LiveGrid
 from app.plan import Plan, adaptive, converges
 from app.runners import Backend, Drawn, drawn_of, pixels_of
-from app.views import UserError
+from app.views import NoRoom, UserError
 from pipelines.request import Request
 
 PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell,
@@ -47,6 +47,7 @@ class GridRun:
         self.inbox: queue.SimpleQueue[tuple[Any, Any, Any]] = queue.SimpleQueue()
         self.waiting = deque(i for i, cell in enumerate(live.cells) if cell.status == "waiting")
         self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
+        self.crowded: set[str] = set()                            # models for which there is no room until others have ended
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
         self.targets = {i: backend.reference(self.request(i)) for i in self.waiting if self._measured(i)}     # converged runs by cell
@@ -98,10 +99,14 @@ class GridRun:
                     self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
 
     def _fill(self) -> None:
-        rows = sum(self.request(key).count if isinstance(key, int) else key.count for key in self.active)
-        while self.waiting and rows < WINDOW_ROWS and not self.job.stopped and not self.live.draining:
-            i = self.waiting.popleft()
+        """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
+        rows = sum(self.asked(key).count for key in self.active)
+        for i in list(self.waiting) if rows < WINDOW_ROWS else ():
             request = self.request(i)
+            if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining:
+                break
+            if request.model in self.crowded:
+                continue
             if request.model not in self.backend.loaded():
                 self.job.change(note=f"Loading {request.model}…")
             try:
@@ -109,29 +114,46 @@ class GridRun:
                     rows += self._start_reference(self.targets[i])
                 self._submit(i, request)
                 rows += request.count
+                self.waiting.remove(i)
+            except NoRoom as error:
+                self.crowded.add(request.model)
+                if not self.active:
+                    self._fails(i, error)
             except UserError as error:
-                self._used(i)
-                self._keep(i, status="failed", error=str(error))
+                if not self.job.stopped:
+                    self._fails(i, error)
             if self.job.note.startswith("Loading"):
                 self.job.change(note="")
+
+    def _fails(self, i: int, error: UserError) -> None:
+        self.waiting.remove(i)
+        self._used(i)
+        self._keep(i, status="failed", error=str(error))
+
+    def asked(self, key: Any) -> Request:
+        """The request of a cell's number, or a converged run's own."""
+        return self.request(key) if isinstance(key, int) else key
 
     def _submit(self, key: Any, request: Request) -> None:
         look = isinstance(key, int)
         exact = EXACT if self.plan.asked.exact else None
-        self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact)
+        # What has cells under way stays in memory; what waits only may make room for others.
+        self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
+        self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
+                                               lambda: self.job.stopped)
 
     def _start_reference(self, target: Request) -> int:
         """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
         if target in self.converged:
             return 0
-        self.converged[target] = None
         self._submit(target, target)
+        self.converged[target] = None
         return target.count
 
     def _reference_event(self, target: Request, engine_job: Any, event: Any) -> None:
         if event.kind not in ("done", "failed", "cancelled"):
             return
-        del self.active[target]
+        self._ended(target)
         self.converged[target] = drawn_of(target, event.result, 0).pixels if event.kind == "done" else \
             f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}"
         for i in [i for i in self.unmeasured if self.targets[i] == target]:
@@ -169,8 +191,13 @@ class GridRun:
             self._used(i)
             self._keep(i, status="failed" if event.kind == "failed" else "stopped", error=event.error)
         if event.kind in ("done", "failed", "cancelled"):
-            del self.active[i]
+            self._ended(i)
             self.shown.pop(i, None)
+
+    def _ended(self, key: Any) -> None:
+        del self.active[key]
+        if all(self.asked(other).model != self.asked(key).model for other in self.active):
+            self.crowded.clear()
 
     def _preview(self, i: int, preview: Any) -> None:
         now = time.monotonic()

@@ -45,7 +45,7 @@ class Machine:
         if there is not None:
             return there
         entry = self._models.find(name)
-        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed(), stop)
+        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed, stop)
         if fresh:
             self._loaded(name, found)
         return found

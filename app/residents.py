@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.views import UserError
+from app.views import NoRoom, UserError
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
 from weights.catalog import Entry
@@ -47,7 +47,8 @@ class Residents:
 
     def __init__(self) -> None:
         self._loaded: dict[str, Loaded] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()                  # of the table, never held for long
+        self._loading = threading.Lock()               # one network is read at a time
 
     def names(self) -> list[str]:
         return list(self._loaded)
@@ -63,40 +64,44 @@ class Residents:
         """What each network's weights hold."""
         return {name: loaded.bytes for name, loaded in list(self._loaded.items())}
 
-    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: set[str],
+    def load(self, entry: Entry, nets: MutableMapping[NetKey, Net], device: Device, needed: Callable[[], set[str]],
              stop: Callable[[], bool] = lambda: False) -> tuple[Loaded, bool]:
         """(the network of an entry, whether it was read just now); its methods are put into `nets`.
 
         Networks that are `needed` by unfinished jobs stay. Where a pretrained one fills a GPU or does not fit it, its parts
-        take turns there, or even their layers. Raises WeightsError, also if it is to stop, and UserError where memory is too small.
+        take turns there, or even their layers. Raises WeightsError, also if it is to stop, UserError where memory is too small,
+        and NoRoom where it is so beside those that are needed.
         """
         from app.device import machine_bytes, memory_bytes
         from pipelines.graphs import graphed
         from pipelines.hub.offload import held_bytes, in_turns, without_encoders
         from pipelines.precision import keyed
         from weights.load import load
-        with self._lock:
-            fresh = entry.name not in self._loaded
-            if fresh:
-                own = not entry.adapter
-                budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry.parameters, own, device.type)
-                apart = not own and device.type == "cuda"
-                turns, full = apart and wanted > budget, apart and wanted > FULL * budget
-                if turns:
-                    budget = int(SHARE * machine_bytes())
-                self._make_room(entry.name, wanted, budget, nets, needed, own)
-                digest, network = load(entry, device, stop, waiting=turns)
-                net: Any = network
-                shared = in_turns(net, device, SHARE * memory_bytes(device)) if turns else without_encoders(net, device) if full else None
-                called: Any = shared or net
-                note, held = shared.note if shared else "", held_bytes(net)
-                drawing = registry.drawing(entry.metadata["family"], entry.adapter)
-                self._loaded[entry.name] = Loaded(digest, net, entry, held, drawing, net.config.size if own else net.size, own, note)
-                found = keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own)
-                stays = shared is None and (own or ADAPTERS[entry.adapter].graphs)      # where a recording finds its weights
+        with self._loading:
+            there = self.get(entry.name)
+            if there is not None:
+                return there, False
+            own = not entry.adapter
+            budget, wanted = int(SHARE * memory_bytes(device)), needed_bytes(entry.parameters, own, device.type)
+            apart = not own and device.type == "cuda"
+            turns, full = apart and wanted > budget, apart and wanted > FULL * budget
+            if turns:
+                budget = int(SHARE * machine_bytes())
+            with self._lock:
+                self._make_room(entry.name, wanted, budget, nets, needed(), own)
+            digest, network = load(entry, device, stop, waiting=turns)
+            net: Any = network
+            shared = in_turns(net, device, SHARE * memory_bytes(device)) if turns else without_encoders(net, device) if full else None
+            called: Any = shared or net
+            drawing = registry.drawing(entry.metadata["family"], entry.adapter)
+            found = keyed(digest, called, drawing.methods, device, drawing.memory(net), own_dtype=not own)
+            stays = shared is None and (own or ADAPTERS[entry.adapter].graphs)          # where a recording finds its weights
+            loaded = Loaded(digest, net, entry, held_bytes(net), drawing, net.config.size if own else net.size, own,
+                            shared.note if shared else "")
+            with self._lock:
+                self._loaded[entry.name] = loaded
                 nets.update(graphed(found, device) if stays else found)
-            self._loaded[entry.name] = self._loaded.pop(entry.name)            # the latest stands last
-            return self._loaded[entry.name], fresh
+            return loaded, True
 
     def unload(self, name: str, nets: MutableMapping[NetKey, Net], needed: set[str]) -> int:
         """Take a network out of memory; the bytes that its weights held, 0 if it was not there. Raises UserError while a job uses it."""
@@ -116,6 +121,10 @@ class Residents:
             crowded = own and ours >= RESIDENT and self._loaded[other].own
             if crowded or sum(self.bytes().values()) + wanted > budget:
                 self._drop(other, nets)
+        if sum(self.bytes().values()) + wanted > budget:
+            raise NoRoom(f"{name} needs {wanted / 2**30:.1f} GiB of memory for its weights, and of {budget / 2**30:.1f} GiB that networks "
+                         f"may hold too much is in use by what is drawing now ({', '.join(self._loaded)}); wait until it has ended, or "
+                         "stop it.")
 
     def _drop(self, name: str, nets: MutableMapping[NetKey, Net]) -> int:
         loaded = self._loaded.pop(name)

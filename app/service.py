@@ -220,8 +220,8 @@ class Service:
     # What the runners need (runners.Backend)
 
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
-               exact: int | None = None) -> Job:
-        loaded, device = self._load(request.model), self.machine.engine.device
+               exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Job:
+        loaded, device = self._load(request.model, stop), self.machine.engine.device
         side = request.width or loaded.size, request.height or loaded.size
         more = own_picture.source_of(request, self._storage.sources, side, device) | ({"look": look} if loaded.drawing.looks else {})
         sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)

@@ -18,7 +18,7 @@ from pipelines.options import Option, OptionError
 from weights import local, remote
 from weights.download import Downloads
 from weights.hub import HUB
-from weights.installed import installed
+from weights.installed import COMMIT, installed
 from weights.preflight import Plan
 from weights.pretrained import Pretrained, from_hub
 from weights.verify import WeightsError
@@ -89,7 +89,7 @@ class Shelf:
         self._machine.unload(name)
         with _said():
             if view.source == "hub":
-                return self.downloads.remove(name)
+                return self.downloads.remove(from_hub(self._models.folder)[name].name)
             local.remove(self._models.folder, name)
             return 0
 
@@ -147,13 +147,15 @@ class Shelf:
         folder = self._models.folder
         return shutil.disk_usage(folder if folder.exists() else folder.parent).free
 
-    def newer(self, name: str) -> str | None:
-        """The commit that the Hub has now, None if the model is that one."""
+    def newer(self, name: str) -> dict[str, str | None]:
+        """"commit" that the Hub has now, None if the model is that one, and the "revision" where it is: that from which the model came
+        if it is a branch or tag, "" for the main branch, with which a commit that was asked for by its number is compared."""
         one = from_hub(self._models.folder).get(name)
         if one is None:
             raise BadInput(f"{name} did not come from the Hub; only such models have updates.")
+        revision = None if COMMIT.fullmatch(one.revision or "") else one.revision
         with _said():
-            return remote.newer(one.repo, one.commit, one.revision)
+            return {"commit": remote.newer(one.repo, one.commit, revision), "revision": revision or ""}
 
     # Downloads
 

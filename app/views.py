@@ -10,6 +10,10 @@ class UserError(Exception):
     code = 1                                 # exit code of the command line
 
 
+class NoRoom(UserError):
+    """Memory is held by models that are drawing now; there may be room when they have ended."""
+
+
 class BadInput(UserError):
     """A value that was asked for cannot be."""
     code = 2

@@ -25,6 +25,7 @@ class Installed:
     bytes: int
     revision: str | None           # the branch or tag that was asked for, None: the main branch
     licence: str
+    since: float                   # when its last file had come, in seconds since 1970
 
 
 def folder_of(root: Path, repo: str, commit: str) -> Path:
@@ -42,7 +43,7 @@ def installed(root: Path) -> list[Installed]:
             if COMMIT.fullmatch(commit) and folder_of(root, repo, commit) == path.parent:
                 size = sum(file["size"] for file in origin["files"].values())
                 found.append(Installed(f"{repo}@{commit[:8]}", repo, commit, path.parent, size, origin.get("revision"),
-                                       str(origin.get("licence") or "")))
+                                       str(origin.get("licence") or ""), path.stat().st_mtime))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue                                           # not ours
     return sorted(found, key=lambda model: model.name)

