@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from weights.pretrained import Pretrained, from_hub
 from weights.verify import WeightsError
 
 SCALE = Option("scale", float, 1.0, "Scale", "How strongly a LoRA changes its model.", low=-4, high=4)
-MOST = Option("most_gb", float, 0, "Size", "Gigabytes of all files at most, 0 for any.", low=0, high=10_000)
+MOST = Option("most_gb", float, 0, "Size in gigabytes", "Of all files and their history at most, 0 for any.", low=0, high=10_000)
 SORTED = ("downloads", "likes", "updated")
 
 
@@ -130,7 +130,10 @@ class Shelf:
         try:
             plan = found.plan()
         except WeightsError as error:
-            return facts | {"problem": str(error)}
+            ref = None
+            with suppress(WeightsError):                       # which changes nothing of the verdict
+                ref = remote.conversion(found)
+            return facts | {"problem": f"{error} There is one: {ref}." if ref else str(error), "conversion": ref}
         return facts | self._planned(plan, {path: blob.size for path, blob in found.listing.items()})
 
     def _planned(self, plan: Plan, sizes: dict[str, int]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,12 +18,15 @@ from pipelines.hub.about import ADAPTERS
 from weights.configs import MAX_JSON
 from weights.hub import HUB, Blob, Hub, HubError, digests, misunderstood, place
 from weights.installed import COMMIT
+from weights.repository import PICKLES
+from weights.verify import WeightsError
 
 if TYPE_CHECKING:
     from weights.preflight import Plan
 
 OWN_TAG = "sextant"                # of models that `weights.publish` put there
 MAX_PAGES = 100                    # of a listing, 1,000 files each
+MAX_REFS = 8                       # branches and pull requests that are looked at for a conversion
 SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified"}
 FACTS = ("likes", "downloads", "tags", "gated", "cardData", "lastModified", "pipeline_tag", "usedStorage")
 
@@ -138,6 +142,25 @@ def listed(repo: str, revision: str | None = None, hub: Hub = HUB) -> Remote:
         raise misunderstood(repo) from error
 
 
+def conversion(remote: Remote) -> str | None:
+    """The branch or pull request with safetensors of a repository that holds pickles only, from which it would load; None if there is
+    none among the latest. Raises HubError."""
+    names = [name.lower() for name in remote.listing]
+    if any(name.endswith(".safetensors") for name in names) or not any(name.endswith(PICKLES) for name in names):
+        return None
+    answer, _ = remote.hub.json(f"/api/models/{remote.id}/refs", remote.id, {"include_prs": "1"})
+    try:
+        refs = [str(one["ref"]).removeprefix("refs/heads/") for kind in ("pullRequests", "branches") for one in answer.get(kind) or ()
+                if one["targetCommit"] != remote.commit]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise misunderstood(remote.id) from error
+    for ref in refs[:MAX_REFS]:
+        with suppress(WeightsError):                           # a request that was closed, or a model that would not load either
+            listed(remote.id, ref, remote.hub).plan()
+            return ref
+    return None
+
+
 def newer(repo: str, commit: str, revision: str | None = None, hub: Hub = HUB) -> str | None:
     """The commit at which a revision (the main branch, if none is named) now stands, None if it is this one. Raises HubError."""
     latest: str = _info(named(repo, hub), revision, hub)["sha"]
@@ -145,8 +168,10 @@ def newer(repo: str, commit: str, revision: str | None = None, hub: Hub = HUB) -
 
 
 def named(text: str, hub: Hub = HUB) -> str:
-    """The id in what a person typed or pasted: an id or the address of a model's page. Raises HubError."""
+    """The id in what a person typed or pasted: an id or the address of a model's page or of one of its files. Raises HubError."""
     repo = text.strip().removeprefix(hub.endpoint).strip("/")
+    if repo != text.strip():
+        repo = re.sub(r"/(tree|blob|resolve)/.*", "", repo)
     try:
         validate_repo_id(repo)
     except HFValidationError as error:

@@ -40,6 +40,7 @@ def hub(made: Path) -> Iterator[HubServer]:
         server.add(SD, files(made / "sd"), tags=["diffusers", "diffusers:StableDiffusionPipeline"], licence="openrail")
         server.add(GATED, ddpm, tags=["diffusers", "diffusers:DDPMPipeline"], gated="auto")
         server.add(PICKLES, {name.replace(".safetensors", ".bin"): data for name, data in ddpm.items()})
+        server.add(PICKLES, ddpm, branch="refs/pr/3")
         yield server
 
 
@@ -129,16 +130,20 @@ def test_search_and_look_before_anything_is_downloaded(open_page: Opener, hub: H
     expect(shown).to_contain_text(re.compile(r"[\d.]+ MB for the weights; [\d.]+ GB may be used"))
     expect(shown).to_contain_text("# A model <b>of ours</b><img src=x")             # the card is text
     assert shown.locator(".sx-model-card *").count() == 0
-    expect(shown.get_by_role("link", name="Its page on the Hub")).to_have_attribute("href", f"{hub.endpoint}/{DDPM}")
+    expect(shown.get_by_role("link", name="The model on the Hub")).to_have_attribute("href", f"{hub.endpoint}/{DDPM}")
     assert not hub.sent("big")
     found(page, DDPM).locator("button").first.press("Enter")
     expect(shown).to_have_count(0)
     page.select_option("#models-licence", "")
     expect(look(page, GATED)).to_contain_text(f"gated; accept its conditions at {hub.endpoint}/{GATED} and sign in with `hf auth login`")
     search(page, f"{hub.endpoint}/{PICKLES}")                                       # in full, as one would paste it
-    expect(look(page, PICKLES)).to_contain_text("pickles")
-    expect(look(page, PICKLES)).to_have_count(0)
-    expect(look(page, PICKLES).get_by_role("button", name="Download")).to_be_disabled()
+    shown = look(page, PICKLES)
+    expect(shown).to_contain_text("pickles")
+    expect(shown).to_contain_text("There is one: refs/pr/3.")
+    expect(shown.get_by_role("button", name="Download")).to_have_count(0)
+    shown.get_by_role("button", name="Look at refs/pr/3").click()
+    expect(shown).to_contain_text("It will load as DDPM in pixels")
+    expect(shown.get_by_role("button", name="Download")).to_be_enabled()
 
 
 def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(open_page: Opener, hub: HubServer) -> None:
@@ -251,7 +256,9 @@ def test_a_newer_commit_is_found_and_stands_beside_the_older(open_page: Opener, 
     newer.get_by_role("button", name="Draw with").click()
     expect(page.locator("#diffusion-model input")).to_have_value(f"{DDPM}@{new[:8]} · DDPM in pixels")
     tab(page, "Models")
-    remove(page, DDPM)
+    unfolded(page, DDPM).get_by_role("button", name="Remove").click()
+    here(page, DDPM).get_by_role("button", name=re.compile("^Remove it")).click()           # and its name goes to the other
+    expect(here(page, f"{DDPM}@{new[:8]}")).to_have_count(0)
     expect(here(page, DDPM)).to_contain_text(new)
     expect(here(page, DDPM)).not_to_contain_text("newer commit")
 

@@ -70,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
                 return "create", self.create
             case ["api", "models", *name, "revision", revision]:
                 return "info", lambda: self.info(name, revision)
+            case ["api", "models", *name, "refs"]:
+                return "refs", lambda: self.refs(name)
             case ["api", "models", *name, "tree", revision]:
                 return "listing", lambda: self.listing(name, revision)
             case ["api", "models", *name, "preupload", revision]:
@@ -219,6 +221,15 @@ class Handler(BaseHTTPRequestHandler):
     def info(self, name: list[str], revision: str) -> None:
         if found := self.find(name, revision):
             self.say(found[0].info(found[1], blobs=bool(self.query.get("blobs"))))
+
+    def refs(self, name: list[str]) -> None:
+        if not (found := self.find(name, "main")):
+            return
+        rows = [{"name": branch, "ref": branch if branch.startswith("refs/") else f"refs/heads/{branch}", "targetCommit": commit}
+                for branch, commit in found[0].branches.items()]
+        pulls = [row for row in rows if row["ref"].startswith("refs/pr/")]
+        self.say({"branches": [row for row in rows if row not in pulls], "tags": [], "converts": [],
+                  **({"pullRequests": pulls} if "include_prs" in self.query else {})})
 
     def listing(self, name: list[str], revision: str) -> None:
         if not (found := self.find(name, revision)):

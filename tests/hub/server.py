@@ -120,7 +120,7 @@ class HubServer:
         return found.commit(files, branch)
 
     def fault(self, phase: str, kind: str, **details: Any) -> None:
-        """From now on `kind` goes wrong in `phase`: search, info, listing, small (file), resolve, big (file at the CDN), whoami,
+        """From now on `kind` goes wrong in `phase`: search, info, listing, small (file), resolve, big (file at the CDN), whoami, refs,
         create, yaml, preupload, batch, put or commit."""
         self.faults[phase] = Fault(kind, **details)
 

@@ -11,7 +11,7 @@ from tests.hub import HubServer
 from weights.configs import MAX_JSON
 from weights.hub import Hub
 from weights.preflight import Plan
-from weights.remote import HubError, listed, look, newer, search
+from weights.remote import HubError, conversion, listed, look, newer, search
 from weights.verify import WeightsError
 
 OWN = json.dumps({"sextant": {"family": "gan", "title": "Small GAN", "config": {}}}).encode()
@@ -49,7 +49,7 @@ def test_a_look_says_what_there_is(hub: HubServer) -> None:
     assert hub.asked()["big"] == hub.asked()["resolve"] == 0
 
 
-@pytest.mark.parametrize("written", ["me/gan", " me/gan/ ", "{endpoint}/me/gan"])
+@pytest.mark.parametrize("written", ["me/gan", " me/gan/ ", "{endpoint}/me/gan", "{endpoint}/me/gan/tree/main/unet"])
 def test_names_may_be_pasted(hub: HubServer, written: str) -> None:
     hub.add("me/gan", FILES)
     assert listed(written.format(endpoint=hub.endpoint), hub=asking(hub)).id == "me/gan"
@@ -70,6 +70,20 @@ def test_revisions(hub: HubServer) -> None:
     assert newer("me/gan", first, hub=ask) == second and newer("me/gan", second, hub=ask) is None
     assert newer("me/gan", other, "refs/pr/1", ask) is None
     assert "no such revision" in refused(hub, revision="absent")
+
+
+def test_a_conversion_of_pickles_is_found(hub: HubServer) -> None:
+    pickled = {"config.json": OWN, "model.bin": b"p" * 50}
+    hub.add("me/gan", pickled)
+    assert conversion(listed("me/gan", hub=asking(hub))) is None
+    hub.add("me/gan", pickled, branch="refs/pr/1")
+    hub.add("me/gan", {**pickled, "model.safetensors": b"w"}, branch="refs/pr/2")
+    hub.add("me/gan", {"model.safetensors": b"w"}, branch="half")
+    assert conversion(listed("me/gan", hub=asking(hub))) == "refs/pr/2"
+    assert conversion(listed("me/gan", "refs/pr/2", asking(hub))) is None                  # it has them itself
+    hub.fault("refs", "500")
+    with pytest.raises(HubError):
+        conversion(listed("me/gan", hub=asking(hub)))
 
 
 def test_search(hub: HubServer) -> None:

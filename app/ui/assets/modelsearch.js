@@ -9,6 +9,7 @@ sx.modelSearch = (props, on) => {
   const family = select("models-family", [["", "all"], ...Object.entries(props.families)]);
   const licence = select("models-licence", [["", "any"], ...props.licences.map((name) => [name, name])]);
   const most = select("models-most", [["0", "any"], ...["1", "5", "15", "40"].map((size) => [size, `≤ ${size} GB`])]);
+  most.title = "Of all files and their history, as the Hub counts it; look at a model to see how much of that would be downloaded";
   const sort = select("models-sort", props.sorts.map((name) => [name, name]));
   const told = sx.el("p", {class: "sx-model-told", role: "status"}), list = sx.el("div", {id: "models-found"});
   const known = sx.el("details", {open: true}, sx.el("summary", {}, "Kinds that can be loaded, each with a well-known example"));
@@ -41,7 +42,7 @@ sx.modelSearch = (props, on) => {
     return item;
   };
   const result = (found) => row(found,
-    [found.kind || "of a kind that is not known; look", found.licence, found.gated ? "gated" : "", found.here ? "here" : ""],
+    [found.kind || "open it to see whether it loads", found.licence, found.gated ? "gated" : "", found.here ? "here" : ""],
     [number(short(found.downloads), "Downloads"), number(short(found.likes), "Likes"),
       number(found.storage ? bytes(found.storage) : "", "Size")]);
   // The repository that was written in full, if one was.
@@ -91,7 +92,7 @@ sx.modelLook = (repo, revision, on) => {
   const {small, facts} = sx.modelParts, {bytes, short} = sx.amount;
   const panel = sx.el("div", {class: "sx-model-more sx-model-look"}, sx.el("p", {class: "sx-model-told", role: "status"}, "Asking the Hub …"));
   const page = (address) => (/^https?:\/\//.test(address)
-    ? sx.el("a", {href: address, target: "_blank", rel: "noopener noreferrer"}, "Its page on the Hub") : null);
+    ? sx.el("a", {href: address, target: "_blank", rel: "noopener noreferrer"}, "The model on the Hub") : null);
   const needed = (found) => {
     const needs = `${bytes(found.needs)} for the weights`;
     return found.fits ? `${needs}; ${bytes(found.memory)} may be used, ${bytes(found.free)} are free now`
@@ -110,8 +111,9 @@ sx.modelLook = (repo, revision, on) => {
     const name = `${found.id}@${found.commit.slice(0, 8)}`;
     const action = found.here
       ? small("Draw with it", () => on.draw(name), {primary: true, "aria-label": `Draw with ${found.id}`})
-      : small(loads ? `Download ${bytes(found.bytes)}` : "Download", () => on.download(found.id, revision), {
-        primary: loads && found.fits, disabled: !loads});
+      : found.conversion ? small(`Look at ${found.conversion}`, () => look(found.conversion), {primary: true})
+        : small(loads ? `Download ${bytes(found.bytes)}` : "Download", () => on.download(found.id, revision), {
+          primary: loads && found.fits, disabled: !loads});
     panel.replaceChildren(
       sx.el("p", {class: loads ? "sx-model-verdict" : "sx-model-verdict sx-error"}, verdict),
       sx.el("div", {class: "sx-row"}, action, found.here ? sx.el("span", {class: "sx-quiet"}, "It is on this machine.") : null,
@@ -125,8 +127,12 @@ sx.modelLook = (repo, revision, on) => {
     if (found.card) panel.append(sx.el("div", {class: "sx-model-card", tabindex: "0", role: "region",
                                                "aria-label": "First lines of its card"}, found.card));
   };
-  sx.get(`/api/models/look?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
-    panel.replaceChildren(sx.el("p", {class: "sx-model-told sx-error", role: "alert"}, error.message));
-  });
+  const look = (at) => {
+    revision = at;
+    sx.get(`/api/models/look?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
+      panel.replaceChildren(sx.el("p", {class: "sx-model-told sx-error", role: "alert"}, error.message));
+    });
+  };
+  look(revision);
   return panel;
 };
