@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from app.shelf import SORTED
-from app.terminal import bar
+from app.terminal import amount, bar
 from app.views import BadInput, UserError
 from pipelines import registry
 
@@ -48,14 +48,14 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     if args.action == "search":
         return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence, args.max_gb)}
     if not args.name:
-        raise BadInput(f"Name what to {args.action}: models {args.action} NAME.")
+        raise BadInput(f"Say which one: models {args.action} NAME.")
     if args.action == "verify":
         shelf.verify(args.name)
         return {"verified": [args.name]}
     if args.action == "bundle":
         return {"bundled": str(service.bundle_model(args.name))}
     if args.action == "look":
-        return shelf.look(args.name, args.revision)
+        return _said(shelf.look(args.name, args.revision)) if not args.json else shelf.look(args.name, args.revision)
     if args.action == "download":
         return _downloaded(shelf, args.name, args.revision)
     if args.action == "update":
@@ -68,6 +68,21 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     if not args.repo:
         raise BadInput("Name the repository to publish to with --repo owner/name.")
     return {"published": service.publish_model(args.name, args.repo, not args.public)}
+
+
+def _said(found: dict[str, Any]) -> dict[str, Any]:
+    """What a look found, for people."""
+    about = {"model": f"{found['id']} at {found['commit']}", "licence": found["licence"] or "none stated",
+             "access": "gated" if found["gated"] else "open", "updated": found["updated"],
+             "liked": f"{found['likes']:,} times; {found['downloads']:,} downloads in the last month"}
+    card = {"card": "\n  " + found["card"].replace("\n", "\n  ")} if found["card"] else {}
+    if found["problem"]:
+        return {**about, "loads": f"No. {found['problem']}", **card}
+    most = "" if found["parameters"] else "at most "
+    memory = f"{most}{amount(found['needs'])} for the weights; {amount(found['memory'])} may be used, {amount(found['free'])} are free now"
+    return {**about, "loads": f"{'Yes' if found['fits'] else 'Not on this device'}, as {found['kind']} ({found['family_title']}).",
+            "memory": memory, "download": f"{len(found['listing'])} of {found['files']} files, {amount(found['bytes'])}; "
+            f"{amount(found['disk'])} are free on the disk", "here": "yes" if found["here"] else "no", **card}
 
 
 def _downloaded(shelf: Any, repo: str, revision: str) -> dict[str, Any]:

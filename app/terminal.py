@@ -73,6 +73,15 @@ def show(result: dict[str, Any], indent: str = "") -> None:
             print(f"{indent}{key}: {_short(value)}")
 
 
+def amount(size: float) -> str:
+    """Bytes as "1.2 GB", in powers of ten as the page and the Hub write them."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}"
+
+
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

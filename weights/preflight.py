@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.hub.about import ADAPTERS
 from weights.configs import MAX_JSON, check_name, parsed, short
-from weights.repository import ARCHIVES, MAX_VOCABULARY, PICKLES, Plan, planned
+from weights.repository import ARCHIVES, MAX_VOCABULARY, PICKLES, ROOTS, Plan, planned
 from weights.single_file import recognised
 from weights.verify import WeightsError, read_header
 
@@ -40,7 +40,8 @@ def inspected(path: Path, prefer: str = "fp16") -> Plan:
 
 def _folder(root: Path, prefer: str) -> Plan:
     """The plan for a folder. All copies of the weights are looked at: which one is read is decided again on the device."""
-    listing = dict(_files(root))
+    top = {path.name: path.stat().st_size for path in root.iterdir() if path.is_file()}
+    listing = dict(_files(root)) if ROOTS & top.keys() else top              # what is no model is not searched
     plan, *others = [planned(listing, lambda name: _read(root / name, MAX_JSON), kind) for kind in (prefer, "fp16", "bf16", "fp32")]
     names = dict.fromkeys(name for each in (plan, *others) for name in each.files)
     headers = {name: _header(root / name) for name in names if name.endswith(".safetensors")}

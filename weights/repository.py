@@ -13,12 +13,14 @@ from weights.configs import check_name, check_size, judge, parsed, short
 from weights.verify import WeightsError
 
 MAX_VOCABULARY = 64 * 2**20        # bytes of a tokenizer's file
+ROOTS = frozenset(("model_index.json", "config.json"))         # a model has one of them
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".bz2", ".dduf")
 TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.json")
 _DTYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
 _SIZES = {"fp16": 2, "bf16": 2, "fp32": 4}
 _INDEX = "model_index.json"
+ROOTS = frozenset((_INDEX, "config.json"))         # a model has one of them
 
 
 @dataclass(frozen=True)

@@ -235,3 +235,26 @@ def test_train_flags_are_the_training_options() -> None:
     defaults = {f.name: f.default for f in fields(TrainOptions)}
     assert set(trainer.DEFAULTS) == set(defaults) - {"warmup", "save_every"}
     assert {k: v for k, v in trainer.DEFAULTS.items() if k in defaults} == {k: defaults[k] for k in trainer.DEFAULTS}
+
+
+def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.hub import HubServer
+    from tests.weights import tiny_models
+    from weights import hub
+    tiny_models.ddpm(tmp_path / "net")
+    files = {path.relative_to(tmp_path / "net").as_posix(): path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
+    with HubServer() as server:
+        commit = server.add("me/net", files, licence="mit", likes=3)
+        server.add("me/old", {name.replace(".safetensors", ".bin"): data for name, data in files.items()})
+        monkeypatch.setattr(hub.HUB, "endpoint", server.endpoint)
+        capsys.readouterr()
+        assert main(["models", "look", f"{server.endpoint}/me/net/tree/main", "--data", str(tmp_path / "data")]) == 0
+        said = capsys.readouterr().out
+        for line in (f"model: me/net at {commit}", "licence: mit", "loads: Yes, as DDPM in pixels (Diffusion).", "here: no"):
+            assert line in said.splitlines()
+        assert "MB for the weights" in said and "files, 7" in said
+        assert main(["models", "look", "me/old", "--data", str(tmp_path / "data")]) == 0
+        assert "loads: No. This model cannot be loaded because it has its weights only as pickles" in capsys.readouterr().out
+        assert run("models", "look", "me/net")[1]["commit"] == commit
+    assert run("models", "look")[::2] == (2, "Say which one: models look NAME.\n")

@@ -55,6 +55,14 @@ def test_a_folder_of_ones_own_draws_compares_and_is_forgotten(service: Service, 
         service.generate(ask)
 
 
+def test_a_folder_that_is_no_model_is_not_searched(service: Service, tmp_path: Path) -> None:
+    import os
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    os.mkfifo(tmp_path / "deep" / "down" / "pipe")
+    with pytest.raises(UserError, match="neither a model_index.json nor a config.json.*choose the folder"):
+        service.shelf.add(str(tmp_path))
+
+
 def test_sizes_and_samplers_are_the_models_own(service: Service, sd: Path) -> None:
     name = service.shelf.add(str(sd))
     view = drawn(service, Ask("diffusion", "a red star", model=name, options={"steps": 2}, count=1, width=48, height=16))

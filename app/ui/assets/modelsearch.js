@@ -94,7 +94,7 @@ sx.modelLook = (repo, revision, on) => {
   const page = (address) => (/^https?:\/\//.test(address)
     ? sx.el("a", {href: address, target: "_blank", rel: "noopener noreferrer"}, "The model on the Hub") : null);
   const needed = (found) => {
-    const needs = `${bytes(found.needs)} for the weights`;
+    const needs = `${found.parameters ? "" : "at most "}${bytes(found.needs)} for the weights`;     // which may be kept in half precision
     return found.fits ? `${needs}; ${bytes(found.memory)} may be used, ${bytes(found.free)} are free now`
       : sx.el("span", {class: "sx-error"}, `${needs}; only ${bytes(found.memory)} may be used on this device`);
   };
@@ -103,7 +103,7 @@ sx.modelLook = (repo, revision, on) => {
     return found.disk > found.bytes ? size : sx.el("span", {class: "sx-error"}, size);
   };
   const loading = (found) => [["Download", space(found)], ["Memory", needed(found)],
-    ["Weights", [found.parameters ? `${short(found.parameters)} parameters` : "", found.dtype].filter(Boolean).join(", ")]];
+    ["Weights", found.parameters ? `${short(found.parameters)} parameters, ${found.dtype}` : "in a precision that only the files tell"]];
   const draw = (found) => {
     const loads = !found.problem;             // else the sentence says what to do, also where access has to be asked for
     const verdict = !loads ? found.problem : found.fits ? `It will load as ${found.kind} and appear in the ${found.family_title} tab.`
