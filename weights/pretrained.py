@@ -81,16 +81,27 @@ class Pretrained(Entry):
         """SHA-256 of the names and checksums of the files that are loaded: the identity of the model."""
         if self.path.is_file():
             return sha256(self.path)
-        known = self._origin()
-        sums = [f"{name} {known[name]['sha256'] if name in known else sha256(self.path / name)}" for name in sorted(self.plan.files)]
-        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+        return hashlib.sha256("\n".join(f"{name} {self._sum(name)}" for name in sorted(self.plan.files)).encode()).hexdigest()
+
+    def _sum(self, name: str) -> str:
+        """A file's SHA-256; the one it came with from the Hub, unless it was written again since. Raises WeightsError."""
+        path, known = self.path / name, self._origin().get(name)
+        if known is None:
+            return sha256(path)
+        now = path.stat()
+        if (now.st_size != known["size"] or now.st_mtime_ns > (self.path / ORIGIN).stat().st_mtime_ns) and sha256(path) != known["sha256"]:
+            raise self._spoiled(name)
+        return str(known["sha256"])
 
     def check(self) -> None:
         """Look at everything again, and hold the files from the Hub against the checksums they came with. Raises WeightsError."""
         files, known = inspected(self.path).files, self._origin()
         for name in files:
             if name in known and sha256(self.path / name) != known[name]["sha256"]:
-                raise WeightsError(f"{name} of {self.name} has changed since it was downloaded; remove the model and download it again.")
+                raise self._spoiled(name)
+
+    def _spoiled(self, name: str) -> WeightsError:
+        return WeightsError(f"{name} of {self.name} has changed since it was downloaded; remove the model and download it again.")
 
     def _origin(self) -> dict[str, Any]:
         """What came from the Hub: size and SHA-256 of files by name."""

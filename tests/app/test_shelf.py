@@ -188,6 +188,11 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
         assert service.shelf.newer("someone/tiny-sd") == {"commit": None, "revision": ""}
     assert drawn(service, Ask("diffusion", "a star", model="someone/tiny-sd", options={"steps": 1}, count=1)).shots      # the Hub is gone
     service.shelf.verify("someone/tiny-sd")
+    service.shelf.unload("someone/tiny-sd")
+    weights = next(service.paths.models.rglob("unet/*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-8] + bytes(8))                                # the same size, and not the same
+    view = service.wait(service.generate(Ask("diffusion", "a star", model="someone/tiny-sd", options={"steps": 1}, count=1)), 60)
+    assert view.status == "failed" and "has changed since it was downloaded; remove the model" in str(view.error)
     assert service.shelf.remove("someone/tiny-sd") > 0
     assert all(row["name"] != "someone/tiny-sd" for row in service.shelf.listing())
     monkeypatch.setattr(weights_hub.HUB, "endpoint", "http://127.0.0.1:9")
