@@ -34,7 +34,7 @@ def test_every_sampler_finds_the_eight_gaussians(family: str, learnt: Mapping[st
     samplers = registry.face(family).samplers
     for name in samplers:
         points = draw(family, name, learnt[family])
-        # A generator bridges gaps, since it is continuous; what a coarse last step adds stays where the end only takes off the last level's noise.
+        # A generator bridges gaps, since it is continuous; corrector-predictor ends with taking the last level's noise off and no more.
         assert off(points) < (0.2 if family == "gan" or name == "corrector_predictor" else 0.16), name
         nearest = torch.atan2(points[:, 1], points[:, 0]).div(torch.pi / 4).round().remainder(8)
         assert len(nearest.unique()) == (1 if name == "greedy" else 8), name              # none of them is forgotten

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,3 +60,22 @@ def test_a_mixed_grid(adapter: str) -> None:
     for request, one, other in zip(GRIDS[adapter], alone, together, strict=True):
         one, other = (z.x if isinstance(z, Outcome) else z for z in (one, other))
         assert float((one.clamp(-1, 1) - other.clamp(-1, 1)).abs().max()) <= 1e-4, request.sampler
+
+
+@pytest.mark.parametrize("adapter", ["sd", "sd3", "dit", "ncsnpp"])
+def test_an_exact_run_is_the_same_to_the_bit_whatever_else_is_drawn(adapter: str) -> None:
+    """As it is alone, and so as the library's pipeline is (test_exact.py), where a step is one call."""
+    net = loaded(adapter, folder_of(adapter))
+    request, *others = GRIDS[adapter]
+    request = replace(request, guidance_scale=1.0)
+    engine = Engine(nets_of(net))
+    try:
+        crowd = [engine.submit(net.drawing.start(other, "w", net, CPU)) for other in others]
+        exact = engine.submit(net.drawing.start(request, "w", net, CPU), exact=1).result()
+        for job in crowd:
+            job.result()
+    finally:
+        engine.close()
+    with torch.inference_mode():
+        alone = run_alone(net.drawing.start(request, "w", net, CPU), nets_of(net))
+    assert torch.equal(*(z.x if isinstance(z, Outcome) else z for z in (exact, alone)))
