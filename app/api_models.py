@@ -23,8 +23,9 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
         return answer(lambda: {"models": shelf.listing()})
 
     @router.get("/search")
-    def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "", most: str = "0") -> Any:
-        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence, most)})
+    def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "", most_gb: str = "0", likes: str = "0",
+               downloads: str = "0") -> Any:
+        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence, most_gb=most_gb, likes=likes, downloads=downloads)})
 
     @router.get("/look")
     def look(repo: str, revision: str = "") -> Any:

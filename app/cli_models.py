@@ -26,6 +26,8 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--sort", default=SORTED[0], choices=SORTED, help="search: the highest or the latest first")
     sub.add_argument("--licence", default="", help="search: with this licence, as the Hub writes it: apache-2.0, mit, ...")
     sub.add_argument("--max-gb", default=0, help="search: gigabytes of all files and their history at most")
+    sub.add_argument("--min-likes", default=0, help="search: liked so often at least")
+    sub.add_argument("--min-downloads", default=0, help="search: downloaded so often at least, in the last month")
     sub.add_argument("--revision", default="", help="look, download: a branch, tag or commit")
     sub.add_argument("--base", default="", help="add: the model that a LoRA file changes")
     sub.add_argument("--scale", default=1.0, help="add: how strongly it does (default 1)")
@@ -46,7 +48,8 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
             raise UserError(" ".join(problems))
         return {"verified": list(checked)}
     if args.action == "search":
-        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence, args.max_gb)}
+        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence, most_gb=args.max_gb, likes=args.min_likes,
+                                      downloads=args.min_downloads)}
     if not args.name:
         raise BadInput(f"Say which one: models {args.action} NAME.")
     if args.action == "verify":

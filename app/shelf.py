@@ -4,7 +4,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from app.residents import needed_bytes
 from app.views import BadInput, ModelView, UserError
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
-from pipelines.options import Option, OptionError
+from pipelines.options import Option, OptionError, build, option
 from weights import local, remote
 from weights.download import Downloads
 from weights.hub import HUB
@@ -24,8 +24,19 @@ from weights.pretrained import Pretrained, from_hub
 from weights.verify import WeightsError
 
 SCALE = Option("scale", float, 1.0, "Scale", "How strongly a LoRA changes its model.", low=-4, high=4)
-MOST = Option("most_gb", float, 0, "Size in gigabytes", "Of all files and their history at most, 0 for any.", low=0, high=10_000)
 SORTED = ("downloads", "likes", "updated")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search leaves out."""
+    most_gb: float = option(0.0, "Size in gigabytes", "Of all files and their history at most, 0 for any.", low=0, high=10_000)
+    likes: int = option(0, "Likes", "At least so many.", low=0, high=10**9)
+    downloads: int = option(0, "Downloads", "At least so many in the last month.", low=0, high=10**9)
+
+    def admits(self, model: remote.RemoteModel) -> bool:
+        return (model.likes >= self.likes and model.downloads >= self.downloads
+                and (not self.most_gb or (model.storage or 0) <= 1e9 * self.most_gb))
 
 
 class Shelf:
@@ -108,15 +119,16 @@ class Shelf:
 
     # The Hub
 
-    def search(self, text: str, family: str = "", sort: str = "downloads", licence: str = "", most_gb: Any = 0,
-               limit: int = 20) -> list[dict[str, Any]]:
-        """Models of the Hub whose names hold the text, with the adapter that they are known for; most_gb: of all files, 0 for any."""
+    def search(self, text: str, family: str = "", sort: str = "downloads", licence: str = "", limit: int = 20,
+               **filters: Any) -> list[dict[str, Any]]:
+        """Models of the Hub whose names hold the text, with the adapter that they are known for; filters: see `Filters`."""
         if family and family not in registry.NAMES:
             raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.")
         with _said():
-            most = 1e9 * MOST.parse(most_gb)
-            found = remote.search(text, family=family or None, sort=sort, licence=licence or None, limit=100 if most else limit)
-        found = [model for model in found if not most or (model.storage or 0) <= most][:limit]
+            wanted = build(Filters, filters)
+            found = remote.search(text, family=family or None, sort=sort, licence=licence or None,
+                                  limit=limit if wanted == Filters() else 100)
+        found = [model for model in found if wanted.admits(model)][:limit]
         here = {one.repo for one in installed(self._models.folder)}
         return [_facts(model) | {"here": model.id in here} for model in found]
 
@@ -133,7 +145,7 @@ class Shelf:
             ref = None
             with suppress(WeightsError):                       # which changes nothing of the verdict
                 ref = remote.conversion(found)
-            return facts | {"problem": f"{error} There is one: {ref}." if ref else str(error), "conversion": ref}
+            return facts | {"problem": f"{error} There is a conversion: {ref}." if ref else str(error), "conversion": ref}
         return facts | self._planned(plan, {path: blob.size for path, blob in found.listing.items()})
 
     def _planned(self, plan: Plan, sizes: dict[str, int]) -> dict[str, Any]:

@@ -178,6 +178,10 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
         monkeypatch.setattr(weights_hub.HUB, "endpoint", server.endpoint)
         assert [found["id"] for found in service.shelf.search("tiny")] == ["someone/tiny-sd"]
         assert service.shelf.search("tiny", most_gb=1) and not service.shelf.search("tiny", most_gb=1e-6)
+        assert service.shelf.search("tiny", likes=3, downloads="1000")
+        assert not service.shelf.search("tiny", likes=4) and not service.shelf.search("tiny", downloads=1001)
+        with pytest.raises(UserError, match="Likes must be"):
+            service.shelf.search("tiny", likes="many")
         looked = service.shelf.look("someone/tiny-sd")
         assert looked["problem"] is None and looked["adapter"] == "sd" and looked["fits"]
         assert looked["bytes"] <= sum(map(len, files.values()))

@@ -120,6 +120,10 @@ def test_search_and_look_before_anything_is_downloaded(open_page: Opener, hub: H
     assert not hub.log
     search(page, "tiny")
     expect(page.locator("#models-found .sx-model")).to_have_count(3)
+    page.select_option("#models-least-downloads", "10000")
+    expect(page.locator("#models-found .sx-model")).to_have_count(1)
+    page.select_option("#models-least-downloads", "0")
+    expect(page.locator("#models-found .sx-model")).to_have_count(3)
     page.select_option("#models-licence", "mit")
     expect(page.locator("#models-found .sx-model")).to_have_count(1)
     expect(found(page, DDPM)).to_contain_text("Diffusion · DDPM in pixels · mit")
@@ -139,7 +143,7 @@ def test_search_and_look_before_anything_is_downloaded(open_page: Opener, hub: H
     search(page, f"{hub.endpoint}/{PICKLES}")                                       # in full, as one would paste it
     shown = look(page, PICKLES)
     expect(shown).to_contain_text("pickles")
-    expect(shown).to_contain_text("There is one: refs/pr/3.")
+    expect(shown).to_contain_text("There is a conversion: refs/pr/3.")
     expect(shown.get_by_role("button", name="Download")).to_have_count(0)
     shown.get_by_role("button", name="Look at refs/pr/3").click()
     expect(shown).to_contain_text("It will load as DDPM in pixels")

@@ -10,14 +10,18 @@ sx.modelSearch = (props, on) => {
   const licence = select("models-licence", [["", "any"], ...props.licences.map((name) => [name, name])]);
   const most = select("models-most", [["0", "any"], ...["1", "5", "15", "40"].map((size) => [size, `≤ ${size} GB`])]);
   most.title = "Of all files and their history, as the Hub counts it; look at a model to see how much of that would be downloaded";
+  const least = (id) => select(id, [["0", "any"], ...[10, 100, 1000, 10_000].map((count) => [count, `≥ ${short(count)}`])]);
+  const likes = least("models-least-likes"), downloads = least("models-least-downloads");
   const sort = select("models-sort", props.sorts.map((name) => [name, name]));
   const told = sx.el("p", {class: "sx-model-told", role: "status"}), list = sx.el("div", {id: "models-found"});
   const known = sx.el("details", {open: true}, sx.el("summary", {}, "Kinds that can be loaded, each with a well-known example"));
   const node = sx.el("section", {"aria-label": "Models of the Hub", id: "models-hub"},
     sx.el("div", {class: "sx-row"}, sx.el("h3", {}, "From the Hub")),
-    sx.el("form", {class: "sx-model-form", onsubmit: (event) => { event.preventDefault(); search(); }},
-      field("Search", text, "sx-grow"), field("Family", family), field("Licence", licence), field("Size", most), field("Sort by", sort),
-      sx.el("button", {class: "sx-small", type: "submit", id: "models-search"}, "Search")),
+    sx.el("form", {onsubmit: (event) => { event.preventDefault(); search(); }},
+      sx.el("div", {class: "sx-model-form"}, field("Search", text, "sx-grow"),
+        sx.el("button", {class: "sx-small", type: "submit", id: "models-search"}, "Search")),
+      sx.el("div", {class: "sx-model-form"}, field("Family", family), field("Licence", licence), field("Size", most), field("Likes", likes),
+        field("Downloads", downloads), field("Sort by", sort))),
     told, list, known);
 
   let opened = null, turn = 0, searched = false;
@@ -58,8 +62,8 @@ sx.modelSearch = (props, on) => {
     list.replaceChildren(...alone.map((one) => rows([one])));
     told.classList.remove("sx-error");
     told.textContent = "Asking the Hub …";
-    const query = new URLSearchParams({text: named?.id ?? text.value, family: family.value, licence: licence.value, most: most.value,
-                                       sort: sort.value});
+    const query = new URLSearchParams({text: named?.id ?? text.value, family: family.value, licence: licence.value,
+      most_gb: most.value, likes: likes.value, downloads: downloads.value, sort: sort.value});
     try {
       const {found} = await sx.get(`/api/models/search?${query}`);
       if (mine !== turn) return;
@@ -73,7 +77,7 @@ sx.modelSearch = (props, on) => {
       told.classList.add("sx-error");
     }
   };
-  for (const one of [family, licence, most, sort]) one.onchange = () => { if (searched) search(); };
+  for (const one of [family, licence, most, likes, downloads, sort]) one.onchange = () => { if (searched) search(); };
   known.append(rows(props.kinds.map(({title, family, example}) => row({id: example, family, title}, [example], []))));
   return {
     node,
