@@ -27,7 +27,7 @@ class TopK(Ancestral):
 
 @dataclass(frozen=True)
 class TopP(Ancestral):
-    top_p: float = option(0.93, "Top p", "The fewest tokens whose probabilities sum to p may be drawn (nucleus).", symbol="p",
+    top_p: float = option(0.9, "Top p", "The fewest tokens whose probabilities sum to p may be drawn (nucleus).", symbol="p",
                           low=0.01, high=1)
 
 
