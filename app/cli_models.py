@@ -58,7 +58,8 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     if args.action == "bundle":
         return {"bundled": str(service.bundle_model(args.name))}
     if args.action == "look":
-        return _said(shelf.look(args.name, args.revision)) if not args.json else shelf.look(args.name, args.revision)
+        looked = shelf.look(args.name, args.revision)
+        return looked if args.json else _said(looked)
     if args.action == "download":
         return _downloaded(shelf, args.name, args.revision)
     if args.action == "update":
