@@ -31,7 +31,7 @@ commands:
   models     here and on the Hub           launch.py models search "stable diffusion"
   gallery    list what was made            launch.py gallery --text star
   bench      measure speed                 launch.py bench engine
-  test       install what tests need and run them all (arguments go to pytest)
+  test       install what tests need and run them all (arguments go to pytest; --long: the long ones instead)
   check      lint and types
 
 options:
@@ -162,6 +162,15 @@ def run(command: list) -> int:
             continue
 
 
+def test_arguments(rest: list) -> list:
+    """What pytest is told: alone, all but the long tests, in several processes, a file in one, since much of the time tests wait."""
+    long, rest = "--long" in rest, [a for a in rest if a != "--long"]
+    if not long and rest:
+        return rest
+    several = ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadfile"]
+    return (["-m", "long", "--timeout", "5400"] if long else several) + rest
+
+
 def main(arguments: list) -> int:
     """Exit codes: the command's own; 1 if setting up failed."""
     use_venv = "--no-venv" not in arguments
@@ -177,8 +186,7 @@ def main(arguments: list) -> int:
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             install_browser(python)
             os.chdir(str(ROOT))
-            # All of them in several processes, a file in one: much of the time tests wait, for a browser or for one core.
-            return run([python, "-m", "pytest", *(rest or ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadfile"])])
+            return run([python, "-m", "pytest", *test_arguments(rest)])
         if command == "check":
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             os.chdir(str(ROOT))

@@ -15,20 +15,30 @@ from app.views import Ask, JobView, UserError
 from pipelines import registry
 
 ROOT = Path(__file__).parents[1]
+Answer = Callable[[Callable[[], Any]], Any]
 
 IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
                  "Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def routes(service: Service) -> APIRouter:
-    """The routes below /api and /image. Ids and filters are checked by the service."""
+    """The routes below /api, /image and /source. Ids and filters are checked by the service."""
     router = APIRouter()
+    for part in (_jobs, _lab, _codes, _gallery, api_grids.routes, api_models.routes):
+        router.include_router(part(service, answer))
+    return router
 
-    def answer(work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except UserError as error:
-            return JSONResponse({"error": str(error)}, 400)
+
+def answer(work: Callable[[], Any]) -> Any:
+    """What a piece of work returns; what a person can mend becomes a sentence."""
+    try:
+        return work()
+    except UserError as error:
+        return JSONResponse({"error": str(error)}, 400)
+
+
+def _jobs(service: Service, answer: Answer) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/api/chips")
     def chips() -> Any:
@@ -59,6 +69,12 @@ def routes(service: Service) -> APIRouter:
         service.stop(job_id)
         return {}
 
+    return router
+
+
+def _lab(service: Service, answer: Answer) -> APIRouter:
+    router = APIRouter()
+
     @router.post("/api/lab/{family}")
     def lab_train(family: str, density: str = Body(), points: list[list[float]] | None = Body(None),              # noqa: B008
                   options: dict[str, Any] = Body({}), live: bool = Body(True)) -> Any:         # noqa: B006, B008
@@ -81,6 +97,12 @@ def routes(service: Service) -> APIRouter:
     def lab_contours(name: str, options: dict[str, Any] = Body(embed=True)) -> Any:            # noqa: B008
         return answer(lambda: service.lab.contours(name, options))
 
+    return router
+
+
+def _codes(service: Service, answer: Answer) -> APIRouter:
+    router = APIRouter()
+
     @router.get("/api/codes/{job_id}/{k}")
     def codes_of(job_id: str, k: int) -> Any:
         return answer(lambda: asdict(service.codes.of_job(job_id, k)))
@@ -92,6 +114,12 @@ def routes(service: Service) -> APIRouter:
     @router.post("/api/codes/{family}/book")
     def codes_book(family: str, model: str = Body(embed=True)) -> Any:
         return answer(lambda: asdict(service.codes.codebook(Ask(family, "", model=model))))
+
+    return router
+
+
+def _gallery(service: Service, answer: Answer) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/api/examples/{family}")
     def examples(family: str) -> Any:
@@ -136,8 +164,6 @@ def routes(service: Service) -> APIRouter:
             return JSONResponse({"error": "Only the files that the page speaks of are shown here."}, 404)
         return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
-    router.include_router(api_grids.routes(service, answer))
-    router.include_router(api_models.routes(service, answer))
     return router
 
 

@@ -92,3 +92,10 @@ def test_every_command_of_the_help_exists() -> None:
     commands = parser()._subparsers._group_actions[0].choices                          # type: ignore[union-attr]
     for name in ("serve", "sample", "compare", "evaluate", "train", "models", "gallery", "bench"):
         assert name in commands and f"  {name} " in launch.HELP
+
+
+def test_long_tests_run_alone_and_only_when_they_are_asked_for() -> None:
+    assert launch.test_arguments(["tests/storage", "-k", "kill"]) == ["tests/storage", "-k", "kill"]
+    assert launch.test_arguments(["--long", "tests/storage"])[:2] == ["-m", "long"]
+    assert launch.test_arguments(["--long", "tests/storage"])[-1] == "tests/storage"
+    assert "-n" in launch.test_arguments([]) and "-n" not in launch.test_arguments(["--long"])

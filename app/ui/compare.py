@@ -182,54 +182,84 @@ def summary(check: GridCheck) -> str:
     return " · ".join([*parts, *check.notes])
 
 
+@dataclass
+class Beneath:
+    """The controls beneath the axes, and what they lead to."""
+    distance: gr.Checkbox
+    snapshots: gr.Checkbox
+    exact: gr.Checkbox
+    extend: gr.Button
+    run: gr.Button
+    message: Any
+    current: gr.Textbox                      # the grid that the page shows, which only its scripts know
+    grid: Any
+
+
 def compare_tab(service: Service) -> CompareTab:
     """Build the tab."""
+    with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
+        tab, beneath = controls(service)
+    listen(service, tab, beneath)
+    return tab
+
+
+def default_guidance(info: FamilyInfo, usual: dict[str, Any]) -> float:
+    """What guidance a model begins with."""
+    return usual.get("guidance_scale", next(o.default for o in info.request if o.name == "guidance_scale"))
+
+
+def controls(service: Service) -> tuple[CompareTab, Beneath]:
+    """Draw what the tab shows."""
     infos = service.families()
     families, first = {f.name: f for f in infos}, infos[0]
-    request = {o.name: o for o in first.request}
     known = Known(service, tuple(families))
-    with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
-        with gr.Row(elem_classes="sx-line"):
-            family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
-                                 scale=0, elem_id="compare-family")
-            model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
-                                else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
-            prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
-                                elem_id="compare-prompt")
-            habits = known[first.name][0].usual if known[first.name] else {}
-            guidance = gr.Slider(0, 20, value=habits.get("guidance_scale", request["guidance_scale"].default), step=0.5,
-                                 label="Guidance  w", min_width=150, scale=1, elem_id="compare-guidance")
-            seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
-            count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
-        axes: list[Any] = []
-        begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
-        with gr.Row(elem_classes="sx-line sx-axes"):
-            for letter, (what, values) in begin.items():
-                names = names_of(families, known, first.name, what)
-                with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
-                    axes += [
-                        gr.Dropdown(offered(first.name), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
-                        gr.Textbox("" if names else str(values), label=hint(first.name, what), visible=what != NOTHING and not names,
-                                   max_lines=2, elem_id=f"compare-{letter}-values"),
-                        gr.Dropdown(names, value=values if names else [], multiselect=True, label="Values", visible=bool(names),
-                                    elem_id=f"compare-{letter}-names"),
-                        gr.State(what)]
-        with gr.Row(elem_classes="sx-line"):
-            sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
-                                  label="Sampler otherwise", elem_id="compare-sampler")
-            fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
-                               elem_id="compare-fixed")
-            distance = gr.Checkbox(True, label="Distance to a converged run", min_width=200, scale=0, elem_id="compare-distance")
-            snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
-            exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
-            extend = gr.Button("Extend this grid", scale=0, min_width=140, elem_id="compare-extend")
-            run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
-                            elem_classes="sx-generate")
-        message = sentence("compare-message")
-        current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
-        grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
-    tab = CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, axes)
-    inputs: list[Any] = [family, model, prompt, sampler, fixed, guidance, seed, count, distance, snapshots, exact, *axes]
+    with gr.Row(elem_classes="sx-line"):
+        family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
+                             scale=0, elem_id="compare-family")
+        model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
+                            else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
+        prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
+                            elem_id="compare-prompt")
+        guidance = gr.Slider(0, 20, value=default_guidance(first, known[first.name][0].usual if known[first.name] else {}), step=0.5,
+                             label="Guidance  w", min_width=150, scale=1, elem_id="compare-guidance")
+        seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
+        count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
+    axes: list[Any] = []
+    begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
+    with gr.Row(elem_classes="sx-line sx-axes"):
+        for letter, (what, values) in begin.items():
+            names = names_of(families, known, first.name, what)
+            with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
+                axes += [
+                    gr.Dropdown(offered(first.name), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
+                    gr.Textbox("" if names else str(values), label=hint(first.name, what), visible=what != NOTHING and not names,
+                               max_lines=2, elem_id=f"compare-{letter}-values"),
+                    gr.Dropdown(names, value=values if names else [], multiselect=True, label="Values", visible=bool(names),
+                                elem_id=f"compare-{letter}-names"),
+                    gr.State(what)]
+    with gr.Row(elem_classes="sx-line"):
+        sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
+                              label="Sampler otherwise", elem_id="compare-sampler")
+        fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
+                           elem_id="compare-fixed")
+        distance = gr.Checkbox(True, label="Distance to a converged run", min_width=200, scale=0, elem_id="compare-distance")
+        snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
+        exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
+        extend = gr.Button("Extend this grid", scale=0, min_width=140, elem_id="compare-extend")
+        run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
+                        elem_classes="sx-generate")
+    message = sentence("compare-message")
+    current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
+    grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
+    return (CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, axes),
+            Beneath(distance, snapshots, exact, extend, run, message, current, grid))
+
+
+def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
+    """Say what happens when a control is used."""
+    family, model, axes, grid, message = tab.family, tab.model, tab.axes, beneath.grid, beneath.message
+    switches = [beneath.distance, beneath.snapshots, beneath.exact]
+    inputs: list[Any] = [family, model, tab.prompt, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count, *switches, *axes]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def asked(family: str, model: str, prompt: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any, distance: bool,
@@ -267,26 +297,26 @@ def compare_tab(service: Service) -> CompareTab:
         return tab.loaded(made)
 
     def change_model(family: str, name: str) -> tuple[Any, float]:
-        usual = next((m.usual for m in known[family] if m.name == name), {})
-        return tab.samplers(family, name), usual.get("guidance_scale", request["guidance_scale"].default)
+        usual = next((m.usual for m in tab.known[family] if m.name == name), {})
+        return tab.samplers(family, name), default_guidance(tab.families[family], usual)
 
     def change_axis(family: str, axis: str, before: str) -> list[Any]:
         # Gradio says "input" too when the box is left as it was; what was written meanwhile must stay.
         return axis_updates(tab, family, axis) if axis != before else [gr.skip()] * PARTS
 
     def change_family(name: str) -> tuple[Any, ...]:
-        models = known[name]
+        models = tab.known[name]
         return tab.belonging(name)[0], *change_model(name, models[0].name if models else ""), *tab.beginning(name)
 
-    model.input(change_model, [family, model], [sampler, guidance], **quick)
+    model.input(change_model, [family, model], [tab.sampler, tab.guidance], **quick)
     # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    family.input(change_family, family, [model, sampler, guidance, *axes], preprocess=False, **quick)
+    family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], preprocess=False, **quick)
     for k in range(3):
         axis = axes[PARTS * k:PARTS * k + PARTS]
         axis[0].input(change_axis, [family, axis[0], axis[3]], axis, preprocess=False, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
-    run.click(start, inputs, [grid, message], **quick)
-    extend.click(further, [current, *inputs], [grid, message], js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)
-    grid.select(load, None, [*tab.received(), count, distance, snapshots, exact], **quick)
-    return tab
+    beneath.run.click(start, inputs, [grid, message], **quick)
+    beneath.extend.click(further, [beneath.current, *inputs], [grid, message],
+                         js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)
+    grid.select(load, None, [*tab.received(), tab.count, *switches], **quick)
