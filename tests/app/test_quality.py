@@ -15,6 +15,10 @@ from pipelines import registry
 from pipelines.options import build, options_of
 
 
+class Killed(BaseException):
+    """Like Ctrl-C no error that code may catch, and unlike it nothing that ends the tests."""
+
+
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_every_cell_spends_its_budget_and_no_more(family: str) -> None:
     for sampler, budget, steps in quality.cases(family, quality.CALLS):
@@ -27,22 +31,23 @@ def test_every_cell_spends_its_budget_and_no_more(family: str) -> None:
 
 
 def test_a_stopped_table_goes_on_and_is_written(tmp_path: Path) -> None:
-    asked: list[str] = []
-    path, ask = tmp_path / "deep" / "flow.jsonl", Ask("flow", "", count=4)
+    asked: list[tuple[Any, Any]] = []
+    path, ask, stops_at = tmp_path / "deep" / "flow.jsonl", Ask("flow", "", count=4), 5
 
     def evaluate(cell: Ask) -> dict[str, Any]:
-        if len(asked) == 5:
-            raise KeyboardInterrupt
-        asked.append(str(cell.sampler))
+        if len(asked) == stops_at:
+            raise Killed
+        asked.append((cell.sampler, cell.options.get("steps")))
         return dict.fromkeys(quality.FACTS, 0.5) | {"sampler": cell.sampler, "steps": cell.options.get("steps")}
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         quality.measure(evaluate, ask, path, (5, 10))
     path.write_text(path.read_text(encoding="utf-8") + '{"sampler": "eul', encoding="utf-8")     # a crash cut a line off
-    first = len(asked)
-    asked.clear()
+    assert len(asked) == stops_at
+    stops_at = -1
     rows = quality.measure(evaluate, ask, path, (5, 10))
-    assert first == 5 and first + len(asked) == len(rows) == len(quality.cases("flow", (5, 10)))
+    cases = [(sampler, steps) for sampler, _, steps in quality.cases("flow", (5, 10))]
+    assert asked == cases == [(row["sampler"], row["steps"]) for row in rows]                    # each once
     with path.with_suffix(".csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(rows)
     text = path.with_suffix(".md").read_text(encoding="utf-8")
