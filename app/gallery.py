@@ -9,9 +9,10 @@ from PIL import Image
 
 from app.pictures import data_url
 from app.requests import amount
-from app.views import Picture, UserError
+from app.said import said
+from app.views import Picture
 from pipelines import registry
-from storage import Cursor, Filters, ImageRecord, Storage, StorageError, read_settings
+from storage import Cursor, Filters, ImageRecord, Storage, read_settings
 
 EXAMPLES = Path(__file__).parents[1] / "weights" / "bundled" / "examples"
 
@@ -35,44 +36,35 @@ class Gallery:
         """Newest first; pass `next` of a page as `after` to go on."""
         filters = Filters(family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max,
                           text=text or "", bin=bin)
-        try:
+        with said():
             found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
-        except StorageError as error:
-            raise UserError(str(error)) from error
         return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,
                            found.total)
 
     def facets(self) -> dict[str, Any]:
-        f = self._storage.facets()
+        with said():
+            f = self._storage.facets()
         return {"families": list(f.families), "samplers": list(f.samplers), "steps": (f.steps_min, f.steps_max)}
 
     def picture(self, image_id: str) -> Picture:
-        try:
+        with said():
             record = self._storage.image(image_id)
             return replace(picture(record), process=self._storage.processes.has(image_id),
                            grid=self._storage.grid_of(record.cell_id) if record.cell_id else None)
-        except StorageError as error:
-            raise UserError(str(error)) from error
 
     def file(self, image_id: str) -> Path:
         """The image file of a record."""
-        try:
+        with said():
             return self._storage.path(image_id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
 
     def delete(self, ids: list[str]) -> int:
         """Into the bin; `restore` undoes it. Returns how many."""
-        return self._change(self._storage.delete, ids)
+        with said():
+            return self._storage.delete(list(ids))
 
     def restore(self, ids: list[str]) -> int:
-        return self._change(self._storage.restore, ids)
-
-    def _change(self, what: Any, ids: list[str]) -> int:
-        try:
-            return what(list(ids))
-        except StorageError as error:
-            raise UserError(str(error)) from error
+        with said():
+            return self._storage.restore(list(ids))
 
     def examples(self, family: str) -> list[Picture]:
         """The example pictures that ship with the project, with the settings that made them."""

@@ -21,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from app.live import LiveGrid
 from app.pictures import data_url
+from app.said import user_error
 from app.views import BadInput, UserError
 from storage import Storage, StorageError
 
@@ -49,7 +50,7 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, folder: P
         raise UserError(f"The grid could not be exported to {folder} ({error.strerror}); make the folder writable or choose another "
                         "with --data DIR.") from error
     except StorageError as error:
-        raise UserError(str(error)) from error
+        raise user_error(error) from error
 
 
 def facts(live: LiveGrid, i: int) -> dict[str, Any]:

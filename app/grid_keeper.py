@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,18 +11,18 @@ from PIL import Image
 
 from app.live import CellState, LiveGrid
 from app.pictures import encode_png
+from app.said import said
 from app.views import UserError
-from storage import Storage, StorageError
+from storage import Storage
 
 
 @contextmanager
-def said() -> Iterator[None]:
-    """What goes wrong in the storage as a sentence for people."""
+def reading() -> Iterator[None]:
+    """A picture that cannot be read is a sentence for people."""
     try:
-        yield
-    except StorageError as error:
-        raise UserError(str(error)) from error
-    except OSError as error:
+        with said():
+            yield
+    except (OSError, ValueError, SyntaxError, struct.error) as error:           # what Pillow raises for damaged files
         raise UserError(f"A kept picture could not be read ({error}); draw it again from its settings.") from error
 
 
@@ -38,7 +39,7 @@ class Keeper:
 
     def pixels(self, image_id: str) -> np.ndarray:
         """(H, W, 3) uint8 of a stored picture."""
-        with said(), Image.open(self._storage.path(image_id)) as image:
+        with reading(), Image.open(self._storage.path(image_id)) as image:
             return np.asarray(image.convert("RGB"))
 
     def save_snapshot(self, cell: str, pixels: np.ndarray) -> None:
@@ -48,6 +49,6 @@ class Keeper:
 
     def snapshot(self, cell: str, height: int) -> np.ndarray:
         """Pictures (B, height, W, 3) uint8."""
-        with said(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
+        with reading(), Image.open(io.BytesIO(self._storage.snapshots.get(cell))) as image:
             tall = np.asarray(image.convert("RGB"))
         return tall.reshape(-1, height, tall.shape[1], 3)

@@ -10,9 +10,9 @@ import numpy as np
 from app import grid_charts
 from app.grid_bits import bits_per_dim
 from app.grid_export import export, facts
-from app.grid_keeper import said
 from app.grids import Grids
 from app.own_picture import Bench
+from app.said import said
 from app.views import Ask, BadInput
 from storage import Storage
 

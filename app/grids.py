@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from app.grid_keeper import Keeper, said
+from app.grid_keeper import Keeper
 from app.grid_records import asked_of, axis_of, cells_of, key_of, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
@@ -14,6 +15,7 @@ from app.live import AXES, CellState, LiveGrid
 from app.models import Models
 from app.plan import Plan, converges, evaluations, make_plan, targets
 from app.requests import notes_of, settings_of
+from app.said import said, user_error
 from app.views import BadInput, GridAsk, UserError
 from pipelines.request import Request
 from storage import Cursor, GridRecord, Storage, StorageError
@@ -175,9 +177,10 @@ class Grids:
             self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
         except (UserError, StorageError) as error:
             job.change(status="failed", error=str(error))
-            self._storage.change_grid(live.id, status="stopped")
-            self._storage.finish_job(job.id, "failed", str(error))
-            raise UserError(str(error)) from error
+            with suppress(StorageError):                       # the next start does the same
+                self._storage.change_grid(live.id, status="stopped")
+                self._storage.finish_job(job.id, "failed", str(error))
+            raise (user_error(error) if isinstance(error, StorageError) else error) from error
         return live.id
 
     # Looking at them

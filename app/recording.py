@@ -12,6 +12,7 @@ import numpy as np
 
 from app.formulas import template
 from app.pictures import data_urls
+from app.said import said
 from app.views import Frame, UserError, Ways
 from pipelines import registry
 from storage import Storage, StorageError
@@ -128,9 +129,7 @@ class Recordings:
         recording, job = self.find(job_id), self._jobs.get(job_id)
         if job is None or not job.shots or not recording.steps:
             raise UserError("There is nothing to keep yet; wait until the pictures are there.")
-        try:
+        with said():
             for k, shot in enumerate(job.shots):
                 self._storage.processes.put(shot.id, recording.pack(k))
-        except StorageError as error:
-            raise UserError(str(error)) from error
         return len(job.shots)

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.grid_keeper import Keeper, said
+from app.grid_keeper import Keeper
 from app.grids import Grids
 from app.models import Models
 from app.requests import make_request
 from app.runners import drawn_of, finished
+from app.said import said
 from app.views import Ask, BadInput, UserError
 from pipelines.request import Request
 from storage import ImageRecord, Storage

@@ -29,6 +29,7 @@ from app.recording import Recordings
 from app.reproduce import Reproduction
 from app.requests import cut_of, face_of, family_info, make_request, nfe_of, notes_of, settings_of, steps_of, title_of
 from app.residents import Loaded
+from app.said import said
 from app.seeds import Seeds
 from app.shelf import Shelf
 from app.views import Ask, BadInput, Check, FamilyInfo, JobView, ModelView, Shot, UserError
@@ -52,10 +53,8 @@ class Service:
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
-        try:
+        with said():
             self._storage = Storage(paths.data)
-        except StorageError as error:
-            raise UserError(str(error)) from error
         self.gallery = Gallery(self._storage)
         self.lab = Lab()
         self._models = Models(paths.runs, paths.models)
@@ -123,10 +122,8 @@ class Service:
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
-        try:
+        with said():
             self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
-        except StorageError as error:
-            raise UserError(str(error)) from error
 
         def ready() -> None:
             if request.model not in self.machine.residents.names():
@@ -236,15 +233,13 @@ class Service:
         alone = settings_of(replace(request, seed=request.seeds[k], count=1))
         loaded, note = self._load(request.model), drawn.notes[k] or (drawn.captions[k] if drawn.captions else None)
         seconds = (stats.network + stats.sampler) / request.count
-        try:
+        with said():
             record = self._storage.save_image(NewImage(
                 pixels=drawn.pixels[k], family=request.family, model_sha256=loaded.sha256, model_name=request.model,
                 prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
                 steps=steps_of(request), guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
                 seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
                 environment=self.environment() | ({"note": note} if note else {})))
-        except StorageError as error:
-            raise UserError(str(error)) from error
         return Shot(record.id, f"/image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
                     alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
@@ -284,8 +279,9 @@ class Service:
     def _load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
         try:
-            return self.machine.load(name, stop)
-        except (WeightsError, StorageError) as error:
+            with said():
+                return self.machine.load(name, stop)
+        except WeightsError as error:
             raise UserError(str(error)) from error
 
     def _remember(self, name: str, loaded: Loaded) -> None:

@@ -14,6 +14,10 @@ class NoRoom(UserError):
     """Memory is held by models that are drawing now; there may be room when they have ended."""
 
 
+class DiskFull(UserError):
+    """There is no room on the disk for what was to be kept; what was kept before is there."""
+
+
 class BadInput(UserError):
     """A value that was asked for cannot be."""
     code = 2

@@ -1,5 +1,5 @@
 """What is remembered: SQLite through SQLAlchemy for records, PNG files for pictures. Imports none of our other packages."""
-from storage.errors import StorageError
+from storage.errors import DiskFull, StorageError
 from storage.files import read_settings
 from storage.gallery import Cursor, Facets, Filters, Page
 from storage.grids import GridPage, GridSummary
@@ -7,5 +7,5 @@ from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
 from storage.shelf import Shelf
 from storage.store import Storage
 
-__all__ = ["CellRecord", "Cursor", "Facets", "Filters", "GridPage", "GridRecord", "GridSummary", "ImageRecord", "NewImage", "Page",
-           "Shelf", "Storage", "StorageError", "read_settings"]
+__all__ = ["CellRecord", "Cursor", "DiskFull", "Facets", "Filters", "GridPage", "GridRecord", "GridSummary", "ImageRecord", "NewImage",
+           "Page", "Shelf", "Storage", "StorageError", "read_settings"]

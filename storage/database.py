@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from storage.errors import StorageError
+from storage.errors import StorageError, failure
 
 NAME = "playground.sqlite3"
 BACKUPS = 3                        # daily copies that are kept
@@ -36,8 +36,7 @@ def open_database(folder: Path) -> tuple[Engine, list[str]]:
         raise
     except Exception as error:
         engine.dispose()
-        raise StorageError(f"The database {path} could not be opened ({_reason(error)}); make the folder writable or "
-                           "choose another one with --data DIR.") from error
+        raise failure(f"The database {path} could not be opened", error, folder) from error
     return engine, notes
 
 
@@ -51,10 +50,6 @@ def _settings(connection: sqlite3.Connection, _: object) -> None:
 def _begin(connection: Connection) -> None:
     """Writers take the write lock at once: a read that becomes a write could fail without waiting."""
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "orig", error)).splitlines()[0]
 
 
 def _sound(path: Path) -> bool:
@@ -80,8 +75,7 @@ def _put_back(path: Path) -> str:
                 shutil.copyfile(backup, path)
                 return f"The database was damaged; it is kept as {aside.name} and the backup {backup.name} was restored."
     except OSError as error:
-        raise StorageError(f"The database {path} is damaged and could not be replaced ({error.strerror}); make the "
-                           "folder writable or choose another one with --data DIR.") from error
+        raise failure(f"The database {path} is damaged and could not be replaced", error, path.parent) from error
     return f"The database was damaged and there was no backup; it is kept as {aside.name} and was rebuilt from the pictures."
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     if os.name != "nt":                               # Windows cannot open a folder to sync it
         folder = os.open(path.parent, os.O_RDONLY)

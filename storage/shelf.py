@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from storage import files
-from storage.errors import StorageError
+from storage.errors import StorageError, failure
 
 
 class Shelf:
@@ -20,8 +20,7 @@ class Shelf:
         try:
             files.write(path, data)
         except OSError as error:
-            raise StorageError(f"{path.name} could not be saved because of the disk ({error.strerror}); free space or choose another "
-                               "folder with --data DIR, nothing that was saved before is affected.") from error
+            raise failure(f"{path.name} could not be saved", error, self._folder) from error
 
     def get(self, name: str) -> bytes:
         path = self._path(name)

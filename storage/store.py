@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from storage import files, gallery, grids
 from storage.database import open_database
-from storage.errors import StorageError
+from storage.errors import StorageError, failure
 from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
 from storage.records import GridRecord, ImageRecord, NewImage, image_row
@@ -46,8 +46,7 @@ class Storage:
             self.images.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(folder)
         except OSError as error:
-            raise StorageError(f"The folder {folder} cannot be written ({error.strerror}); choose another one with "
-                               "--data DIR.") from error
+            raise failure(f"The folder {folder} could not be opened", error, folder) from error
         self._writer = threading.Lock()
         self._latest = 0
         try:
@@ -78,18 +77,14 @@ class Storage:
             with self._writer, Session(writes, expire_on_commit=False) as session, session.begin():
                 return work(session)
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", error)).splitlines()[0]
-            raise StorageError(f"The database in {self.folder} could not be written ({reason}); free space or make the "
-                               "folder writable, nothing that was saved before is affected.") from error
+            raise failure(f"The database in {self.folder} could not be written", error, self.folder) from error
 
     def _read(self, work: Callable[[Session], T]) -> T:
         try:
             with Session(self._engine) as session:
                 return work(session)
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", error)).splitlines()[0]
-            raise StorageError(f"The database in {self.folder} could not be read ({reason}); restart the "
-                               "program.") from error
+            raise failure(f"The database in {self.folder} could not be read", error, self.folder) from error
 
     # Models and jobs
 
@@ -177,9 +172,7 @@ class Storage:
         try:
             files.write(path, files.encode(new.pixels, new.settings()))
         except OSError as error:
-            raise StorageError(f"The picture could not be saved because of the disk ({error.strerror}); free space or "
-                               "choose another folder with --data DIR, nothing that was saved before is "
-                               "affected.") from error
+            raise failure("The picture could not be saved", error, self.folder) from error
         try:
             return self._write(lambda session: self._add(session, image_id, new))
         except StorageError:

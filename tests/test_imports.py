@@ -53,7 +53,7 @@ def allowed(path: str, module: str) -> bool:
             return True
         with_weights = ("models", "trainer", "residents", "shelf", "publishing")
         with_storage = ("gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export", "grid_reading",
-                        "reproduce")
+                        "reproduce", "said")
         one_of_them = {"app/machine.py": "engine"} | {f"app/{name}.py": "weights" for name in with_weights} | {
             f"app/{name}.py": "storage" for name in with_storage}
         one = one_of_them.get(path)

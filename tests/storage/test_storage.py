@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from storage import Cursor, Filters, NewImage, Storage, StorageError, read_settings
+from storage import Cursor, DiskFull, Filters, NewImage, Storage, StorageError, read_settings
 from storage.files import MAX_CHUNKS
 
 Make = Callable[..., NewImage]
@@ -203,7 +203,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_neither_half(storage: Storage, pic
         raise OSError(28, "No space left on device")
     with monkeypatch.context() as patch:
         patch.setattr("storage.files.os.fsync", full)
-        with pytest.raises(StorageError, match="No space left"):
+        with pytest.raises(DiskFull, match="disk is full .*free space"):
             storage.save_image(picture())
     assert storage.page(Filters()).total == 0 and not [p for p in storage.images.rglob("*") if p.is_file()]
     assert storage.save_image(picture()).id                                    # recovers without a restart
