@@ -14,11 +14,13 @@ from typing import Any
 from app import cli_compare, cli_models
 from app.paths import open_paths
 from app.terminal import bar, copy, folder, follow, picture, show
+from app.text import readable
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
 
+FILES = ("out", "export", "picture")         # may have any name that the system lets them have
 EXAMPLES = """examples:
   launch.py                                           open the playground in the browser
   launch.py sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
@@ -279,6 +281,9 @@ def main(argv: list[str] | None = None) -> int:
         parser().print_help(sys.stderr)
         return 2
     try:
+        for name, value in vars(args).items():
+            if name not in FILES and isinstance(value, str):
+                readable(value)
         result = args.run(args)
     except UserError as error:
         print(str(error), file=sys.stderr)

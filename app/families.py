@@ -52,7 +52,7 @@ class SideBySide:
         """
         drawings = [self._drawing(Ask(name, prompt, seed=seed, count=count)) for name in registry.NAMES]
         if not any(d.job for d in drawings):
-            raise UserError(Counter(d.error for d in drawings).most_common(1)[0][0])
+            raise UserError(Counter(str(d.error) for d in drawings).most_common(1)[0][0])
         return drawings
 
     def _drawing(self, ask: Ask) -> Drawing:

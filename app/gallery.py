@@ -10,6 +10,7 @@ from PIL import Image
 from app.pictures import data_url
 from app.requests import amount
 from app.said import said
+from app.text import readable
 from app.views import Picture
 from pipelines import registry
 from storage import Cursor, Filters, ImageRecord, Storage, read_settings
@@ -34,8 +35,8 @@ class Gallery:
              steps_max: int | None = None, text: str = "", bin: bool = False, after: str | None = None,
              limit: int = 60) -> GalleryPage:
         """Newest first; pass `next` of a page as `after` to go on."""
-        filters = Filters(family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max,
-                          text=text or "", bin=bin)
+        filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max,
+                                   text=text or "", bin=bin))
         with said():
             found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
         return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,

@@ -16,6 +16,7 @@ from app.models import Models
 from app.plan import Plan, converges, evaluations, make_plan, targets
 from app.requests import notes_of, settings_of
 from app.said import said, user_error
+from app.text import readable
 from app.views import BadInput, GridAsk, UserError
 from pipelines.request import Request
 from storage import Cursor, GridRecord, Storage, StorageError
@@ -226,7 +227,7 @@ class Grids:
     def list(self, text: str = "", bin: bool = False, after: str = "") -> dict[str, Any]:
         """A page of all grids, newest first."""
         with said():
-            page = self._storage.grids(text, bin, Cursor.parse(after) if after else None)
+            page = self._storage.grids(readable(text), bin, Cursor.parse(after) if after else None)
         items = [{"id": g.id, "name": g.name, "note": g.note, "created": g.created.isoformat(), "status": g.status,
                   "done": g.counts.get("done", 0), "failed": g.counts.get("failed", 0), "thumbs": list(g.image_ids),
                   "total": sum(n for status, n in g.counts.items() if status != "empty"),
@@ -246,7 +247,7 @@ class Grids:
 
     def change(self, grid_id: str, name: str | None = None, note: str | None = None) -> None:
         """Rename a grid, or write a note to it."""
-        given = {key: value.strip()[:500] for key, value in (("name", name), ("note", note)) if value is not None}
+        given = {key: readable(value).strip()[:500] for key, value in (("name", name), ("note", note)) if value is not None}
         with said():
             self._storage.change_grid(grid_id, **given)
         if (live := self._live.get(grid_id)) is not None:

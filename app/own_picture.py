@@ -46,7 +46,9 @@ class Bench:
 
 def request(ask: Ask) -> Request:
     """The checked request that stands for a picture; unlike for drawing, its prompt may be empty."""
-    return replace(make_request(replace(ask, prompt=ask.prompt.strip() or "-", count=1)), prompt=ask.prompt.strip())
+    if ask.prompt.strip():
+        return make_request(replace(ask, count=1))
+    return replace(make_request(replace(ask, prompt="-", count=1)), prompt="")
 
 
 def prepare(picture: Image.Image | None, size: int, height: int | None = None) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from app.axes import BUDGETS, NONE, Axis, families_of, models_of, parse_axis
 from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, steps_of
+from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
 from pipelines.options import build, options_of
 from pipelines.registry import SamplerSpec
@@ -70,6 +71,7 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
 
     pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
     """
+    asked = readable(asked)
     texts, models = (asked.x, asked.y, asked.z), catalog.views()
     families = families_of(texts, asked.ask.family, models)
     drawn = models_of(texts, asked.ask.model, models)

@@ -11,6 +11,7 @@ from typing import Any
 from app.machine import Machine
 from app.models import Models
 from app.residents import needed_bytes
+from app.text import readable
 from app.views import BadInput, ModelView, UserError
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
@@ -122,6 +123,7 @@ class Shelf:
     def search(self, text: str, family: str = "", sort: str = "downloads", licence: str = "", limit: int = 20,
                **filters: Any) -> list[dict[str, Any]]:
         """Models of the Hub whose names hold the text, with the adapter that they are known for; filters: see `Filters`."""
+        text, licence = readable(text), readable(licence)
         if family and family not in registry.NAMES:
             raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.")
         with _said():
@@ -135,7 +137,7 @@ class Shelf:
     def look(self, repo: str, revision: str = "") -> dict[str, Any]:
         """A repository before anything is downloaded: card, licence, files and size, memory, whether it will load or why not."""
         with _said():
-            found = remote.look(repo, revision or None)
+            found = remote.look(readable(repo), readable(revision) or None)
         facts = _facts(found) | {"commit": found.commit, "card": found.card, "files": len(found.listing), "problem": None,
                                "whole": sum(blob.size for blob in found.listing.values()),
                                "here": any((one.repo, one.commit) == (found.id, found.commit) for one in installed(self._models.folder))}
@@ -176,7 +178,7 @@ class Shelf:
 
     def download(self, repo: str, revision: str = "") -> str:
         with _said():
-            return self.downloads.start(repo, revision or None)
+            return self.downloads.start(readable(repo), readable(revision) or None)
 
     def in_progress(self) -> list[dict[str, Any]]:
         """All downloads of this data folder, the latest first; those that an earlier process left are paused."""

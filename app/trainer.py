@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.paths import Paths
+from app.text import readable
 from app.views import BadInput, UserError
 from pipelines import registry
 from pipelines.options import build, options_of
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     from pipelines.training import TrainOptions, averaged, inner_matrices, train
     from weights.load import save
 
-    name = args.name or f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = readable(args.name or f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder = paths.runs / name
     if Path(name).name != name:
         raise BadInput(f"The run's name {name!r} has a path in it; give a plain name.")

@@ -3,11 +3,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import category
 
 
 class UserError(Exception):
     """Something a person can mend; the message is one sentence: what happened, what was expected, what to do."""
     code = 1                                 # exit code of the command line
+
+    def __init__(self, sentence: str) -> None:
+        # It may quote what no answer could carry, and no terminal should be sent.
+        super().__init__("".join(ascii(c)[1:-1] if category(c) in ("Cs", "Cc") and not c.isspace() else c for c in sentence))
 
 
 class NoRoom(UserError):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -10,6 +11,19 @@ from typing import Any, get_type_hints
 
 class OptionError(ValueError):
     """A value that an option cannot take; the message is one sentence for the user."""
+
+
+def readable(text: str) -> str:
+    """The text in Unicode's composed form (NFC), in which é is one character however it was typed.
+
+    Raises OptionError for what is no text: bytes that are no UTF-8, half a character, control characters other than white space.
+    """
+    for c in text:
+        kind = unicodedata.category(c)
+        if kind == "Cs" or (kind == "Cc" and not c.isspace()):
+            what = "half a character or a byte that is no UTF-8" if kind == "Cs" else f"the control character U+{ord(c):04X}"
+            raise OptionError(f"The text {text[:60]!r} holds {what}; write it without.")
+    return unicodedata.normalize("NFC", text)
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,7 @@ class Option:
                 return value
             raise OptionError(f"{self.label} must be one of {', '.join(self.choices)}; you asked for {value!r}.")
         if self.type is str:
-            return str(value)
+            return readable(str(value))
         try:
             number = float(value)
         except (TypeError, ValueError):

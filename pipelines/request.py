@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.options import OptionError, option
+from pipelines.options import OptionError, option, readable
 
 MAX_PROMPT = 500                  # characters
 MAX_COUNT = 64                    # images in one request
@@ -36,8 +36,8 @@ class Request:
 
 
 def check_prompt(prompt: str, name: str = "prompt", required: bool = True) -> str:
-    """The prompt without outer white space. Raises OptionError with a sentence."""
-    text = prompt.strip()
+    """The prompt as it is read and stored, without outer white space. Raises OptionError with a sentence."""
+    text = readable(prompt).strip()
     if required and not text:
         raise OptionError(f"The {name} is empty; write what to draw, for example \"a large red star above a small "
                           "blue ring\".")

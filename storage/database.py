@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from storage.errors import StorageError, failure
+from storage.words import fold
 
 NAME = "playground.sqlite3"
 BACKUPS = 3                        # daily copies that are kept
@@ -44,7 +45,7 @@ def _settings(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None                  # SQLAlchemy says BEGIN, not the driver
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
-    connection.create_function("python_lower", 1, str.lower, deterministic=True)     # SQLite's own knows ASCII only
+    connection.create_function("python_fold", 1, fold, deterministic=True)
 
 
 def _begin(connection: Connection) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from storage.errors import StorageError
 from storage.records import ImageRecord
 from storage.tables import Cell, Image
+from storage.words import holds
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Filters:
             found.append(Image.steps >= self.steps_min)
         if self.steps_max is not None:
             found.append(Image.steps <= self.steps_max)
-        found += [Image.search.contains(word, autoescape=True) for word in self.text.lower().split()[:16]]
+        found += holds(Image.search, self.text, folded=True)
         if self.grid_id is not None:
             found.append(Image.cell_id.in_(select(Cell.id).where(Cell.grid_id == self.grid_id)))
         return found

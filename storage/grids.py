@@ -15,6 +15,7 @@ from storage.errors import StorageError
 from storage.gallery import Cursor
 from storage.records import CellRecord, GridRecord
 from storage.tables import Cell, Grid, Image
+from storage.words import holds
 
 Place = tuple[int, int, int]       # layer, row, column
 CHANGEABLE = frozenset({"name", "note", "status", "rows", "columns", "layers", "settings"})
@@ -126,8 +127,7 @@ def _release(session: Session, cell_ids: list[str], time: int) -> None:
 def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: int) -> GridPage:
     """Newest first; the id breaks ties, so that no grid is lost or doubled between pages."""
     conditions: list[ColumnElement[bool]] = [Grid.deleted.is_not(None) if bin else Grid.deleted.is_(None)]
-    searched = func.python_lower(Grid.name + " " + Grid.note)
-    conditions += [searched.contains(word, autoescape=True) for word in text.lower().split()[:16]]
+    conditions += holds(Grid.name + " " + Grid.note, text, folded=False)
     query = select(Grid).where(*conditions)
     if after is not None:
         query = query.where(tuple_(Grid.created, Grid.id) < (after.created, after.id))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from storage.tables import Cell, Image
+from storage.words import fold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,7 @@ class GridRecord:
 
 def image_row(image_id: str, created: int, settings: dict[str, Any], width: int, height: int) -> Image:
     """The row of a picture from its settings."""
-    words = " ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])).lower()
+    words = fold(" ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])))
     values = {"environment": {}} | settings
     return Image(id=image_id, created=created, width=width, height=height, search=words, deleted=None, missing=False,
                  **values)

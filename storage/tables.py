@@ -98,7 +98,7 @@ class Image(Base):
     environment: Mapped[Settings]
     width: Mapped[int]
     height: Mapped[int]
-    search: Mapped[str]                               # prompt, negative prompt and model name in lower case
+    search: Mapped[str]                               # prompt, negative prompt and model name, folded (words.py)
     deleted: Mapped[int | None] = mapped_column(BigInteger, default=None)   # when it went into the bin
     missing: Mapped[bool] = mapped_column(default=False)                    # its file was gone at a start
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -74,15 +75,20 @@ def entries(runs: Path | None = None) -> list[Entry]:
     found = [Entry(name, BUNDLED / f"{name}.safetensors", "bundled", digest) for name, digest in listed.items()]
     if runs is not None and runs.is_dir():
         files = sorted(runs.glob("*/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
-        found += [Entry(path.parent.name, path, "run", None) for path in files]
+        found += [Entry(_name(path.parent), path, "run", None) for path in files]
         kept = sorted(runs.glob("*/steps/*.safetensors"), key=lambda path: (path.parent, len(path.name), path.name))
-        found += [Entry(f"{path.parents[1].name}@{path.stem}", path, "run", None) for path in kept]
+        found += [Entry(f"{_name(path.parents[1])}@{path.stem}", path, "run", None) for path in kept]
     return found
+
+
+def _name(folder: Path) -> str:
+    """What a run goes by; some file systems take names apart into letters and accents."""
+    return unicodedata.normalize("NFC", folder.name)
 
 
 def find(name: str, known: list[Entry]) -> Entry:
     """An entry by name. Raises WeightsError with the names that exist."""
     for entry in known:
-        if entry.name == name:
+        if entry.name == unicodedata.normalize("NFC", name):
             return entry
     raise WeightsError(f"There is no model {name!r}; there are {', '.join(entry.name for entry in known)}.")

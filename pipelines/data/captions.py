@@ -10,6 +10,7 @@ the claim and to nothing else.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,8 +111,8 @@ def _meaning(word: str | None, words: Words) -> str | None:
 
 
 def normalise(text: str) -> str:
-    """Lower case, punctuation and hyphens to spaces, single spaces."""
-    return " ".join(re.sub(r"[^\w\s]|_", " ", text.lower()).split())
+    """Lower case, composed characters, punctuation and hyphens to spaces, single spaces."""
+    return " ".join(re.sub(r"[^\w\s]|_", " ", unicodedata.normalize("NFC", text.lower())).split())
 
 
 def parse(caption: str) -> Claim | None:

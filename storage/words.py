@@ -1,0 +1,17 @@
+"""How text is searched: in lower case and in composed characters, on both sides."""
+from __future__ import annotations
+
+import unicodedata
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, func
+
+
+def fold(text: str) -> str:
+    """Lower case, and é as one character (NFC) however it was typed; SQL knows it as python_fold, since SQLite's own knows ASCII only."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+def holds(column: SQLColumnExpression[str], text: str, folded: bool) -> list[ColumnElement[bool]]:
+    """Conditions that each word of a text stands in a column. folded: what it holds is folded, but for old rows with accents."""
+    return [(column if folded and word.isascii() else func.python_fold(column)).contains(word, autoescape=True)
+            for word in fold(text).split()[:16]]
