@@ -31,7 +31,8 @@ commands:
   models     here and on the Hub           launch.py models search "stable diffusion"
   gallery    list what was made            launch.py gallery --text star
   bench      measure speed                 launch.py bench engine
-  test       install what tests need and run them all (arguments go to pytest; --long: the long ones instead)
+  test       install what tests need and run them all (arguments go to pytest; --long: the long ones instead; --caps: those
+             of the networks as other processors would run them)
   check      lint and types
 
 options:
@@ -163,12 +164,15 @@ def run(command: list) -> int:
 
 
 def test_arguments(rest: list) -> list:
-    """What pytest is told: alone, all but the long tests, in several processes, a file in one, since much of the time tests wait."""
+    """The module and what it is told: alone, all but the long tests, in several processes, a file in one, since much of the time
+    tests wait."""
+    if "--caps" in rest:
+        return ["tests.processors", *(a for a in rest if a != "--caps")]
     long, rest = "--long" in rest, [a for a in rest if a != "--long"]
     if not long and rest:
-        return rest
+        return ["pytest", *rest]
     several = ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadfile"]
-    return (["-m", "long", "--timeout", "5400"] if long else several) + rest
+    return ["pytest", *(["-m", "long", "--timeout", "5400"] if long else several), *rest]
 
 
 def main(arguments: list) -> int:
@@ -186,7 +190,7 @@ def main(arguments: list) -> int:
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             install_browser(python)
             os.chdir(str(ROOT))
-            return run([python, "-m", "pytest", *test_arguments(rest)])
+            return run([python, "-m", *test_arguments(rest)])
         if command == "check":
             python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
             os.chdir(str(ROOT))

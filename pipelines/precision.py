@@ -11,8 +11,11 @@ from pipelines.protocol import MemoryShape, Net, NetKey, Remembering
 
 
 def fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 faster than float32: GPUs, and processors with AVX-512 BF16 or AMX."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
+    """Whether the device multiplies bfloat16 faster than float32: GPUs, and processors with AVX-512 BF16 or AMX, where they may use
+    it (ATEN_CPU_CAPABILITY=avx2 holds torch back)."""
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return device.type == "cuda"
 
 
 def fast(net: Callable[..., Any], device: torch.device) -> Callable[..., Any]:

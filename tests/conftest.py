@@ -1,2 +1,23 @@
-"""Before torch is imported: the same waiting policy as the program's own."""
+"""Before torch is imported: the same waiting policy as the program's own. Every test begins alike, whatever ran before it."""
+from __future__ import annotations
+
+import sys
+
+import pytest
+
 import app  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def threads() -> int:
+    """How many threads torch uses in a test: as many as it began with, which OMP_NUM_THREADS decides."""
+    import torch
+    return torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def alike(request: pytest.FixtureRequest) -> None:
+    """The same threads, and the same random numbers where a test names no seed, in whatever order tests run."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(request.getfixturevalue("threads"))
+        torch.manual_seed(0)

@@ -95,7 +95,27 @@ def test_every_command_of_the_help_exists() -> None:
 
 
 def test_long_tests_run_alone_and_only_when_they_are_asked_for() -> None:
-    assert launch.test_arguments(["tests/storage", "-k", "kill"]) == ["tests/storage", "-k", "kill"]
-    assert launch.test_arguments(["--long", "tests/storage"])[:2] == ["-m", "long"]
+    assert launch.test_arguments(["tests/storage", "-k", "kill"]) == ["pytest", "tests/storage", "-k", "kill"]
+    assert launch.test_arguments(["--long", "tests/storage"])[:3] == ["pytest", "-m", "long"]
     assert launch.test_arguments(["--long", "tests/storage"])[-1] == "tests/storage"
     assert "-n" in launch.test_arguments([]) and "-n" not in launch.test_arguments(["--long"])
+
+
+def test_other_processors_are_asked_for_by_their_caps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cap above what there is tests nothing and is no failure; one that fails is."""
+    from tests import processors
+    assert launch.test_arguments(["--caps", "--only", "avx2"]) == ["tests.processors", "--only", "avx2"]
+    ran = []
+
+    def run(environment: dict[str, str], threads: int, what: list[str]) -> tuple[str, float]:
+        ran.append((environment.get(processors.ONEDNN), threads, what))
+        return "1 failed, 9 passed in 1.00s" if threads == 4 else "10 passed in 1.00s", 1.0
+
+    monkeypatch.setattr(processors, "run", run)
+    monkeypatch.setattr(processors, "has", lambda instructions: instructions == "avx2")
+    assert processors.main(["--only", "onednn-avx2,onednn-amx", "--threads", "1,2", "-x"]) == 0
+    assert ran == [("AVX2", threads, ["-x", *processors.FOLDERS]) for threads in (1, 2)]
+    assert "onednn-amx      tests nothing: this processor has no amx_tile" in capsys.readouterr().out
+    assert processors.main(["--only", "onednn-avx2", "--threads", "2,4", "tests/pipelines"]) == 1 and ran[-1][2] == ["tests/pipelines"]
+    with pytest.raises(SystemExit):
+        processors.main(["--only", "mmx"])

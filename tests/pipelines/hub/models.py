@@ -20,7 +20,6 @@ from pipelines.protocol import Net, NetKey, Outcome, run_alone
 from pipelines.request import Request
 from tests.weights import tiny_models
 
-torch.set_num_threads(1)
 CPU = torch.device("cpu")
 PROMPT = "a red circle, photo"
 

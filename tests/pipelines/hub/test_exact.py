@@ -17,6 +17,7 @@ from pipelines.hub.schedulers import scheduler_for
 from pipelines.options import OptionError
 from pipelines.protocol import Preview, run_alone
 from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
+from tests.rounding import TIMES, apart, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
@@ -182,17 +183,20 @@ def test_a_bare_unet_with_its_files_in_the_root(tmp_path: Path) -> None:
 
 
 def test_half_precision_files(tmp_path: Path) -> None:
-    """They are read where there are no others, and pictures stay what they are, nearly."""
+    """They are read where there are no others: to the bit, and pictures move by what rounding makes of them."""
     pipe: Any = tiny_models.ddpm(tmp_path)
-    request = ask("ddpm", "ddim", 2)
-    expected = drawn(request, load("ddpm", tmp_path, CPU, torch.float32))
-    pipe.unet.half().save_pretrained(tmp_path / "unet", variant="fp16")
+    request, whole = ask("ddpm", "ddim", 2), load("ddpm", tmp_path, CPU, torch.float32)
+    expected = drawn(request, whole)
+    written = pipe.unet.half()
+    written.save_pretrained(tmp_path / "unet", variant="fp16")
     (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    net = load("ddpm", tmp_path, CPU, torch.float32)
-    assert next(net.parameters()).dtype == torch.float32
-    assert float((drawn(request, net) - expected).abs().max()) < 0.05
-    half = drawn(request, load("ddpm", tmp_path, CPU, torch.bfloat16))
-    assert half.dtype == torch.float32 and float((half - expected).abs().max()) < 0.2
+    net, half = (load("ddpm", tmp_path, CPU, dtype) for dtype in (torch.float32, torch.bfloat16))
+    for p, own, rounded in zip(written.parameters(), net.parameters(), half.parameters(), strict=True):
+        assert torch.equal(own, p.float()) and torch.equal(rounded, p.to(torch.bfloat16))
+    assert drawn(request, half).dtype == torch.float32
+    # The weights alone are rounded in the first, and each of them by less than it is shaken.
+    assert 0 < apart(drawn(request, net), expected) < apart(drawn(request, shaken(whole, torch.float16)), expected)
+    assert 0 < apart(drawn(request, half), expected) < TIMES * apart(drawn(request, shaken(whole, torch.bfloat16)), expected)
 
 
 def test_what_is_not_loaded(tmp_path: Path) -> None:

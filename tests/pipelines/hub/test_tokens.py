@@ -24,11 +24,6 @@ from tests.pipelines.hub.models import CPU, PROMPT, ask, drawn, loaded, nets_of
 DRAWS = ("ancestral", "top_k", "top_p", "greedy")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[HubModel, Any]]:
     """Ours and the library's, by the adapter's name, read from the same files."""
