@@ -26,6 +26,7 @@ def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None
     from fastapi import FastAPI
 
     from app.api import routes
+    from app.gate import Gate
     from app.guard import Guard
     from app.service import Service
     from app.ui.page import build_page, look
@@ -36,9 +37,13 @@ def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None
     app.add_middleware(Guard, host=host, password=password)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
-    blocked = [str(paths.data), os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface"))]
-    app = gr.mount_gradio_app(app, page, path="/", blocked_paths=blocked, show_error=False, max_file_size="32mb",
-                              ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False, **look())
+    blocked = [folder for folder in (paths.data, Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")))
+               if not Path(private).resolve().is_relative_to(folder.resolve())]             # a data folder may hold the temporary one
+    app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
+                              max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False, **look())
+    page.has_launched = True                       # else the library judges no path, which a mounted page never sets
+    mounted = app.routes[-1]
+    mounted.app = Gate(mounted.app, Path(private))
     if warm:
         threading.Timer(1.5, service.warm).start()
     return app, service

@@ -1,0 +1,38 @@
+"""A whole server without a network: our routes and the page behind all that guards them."""
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+from fastapi.testclient import TestClient
+
+from app.paths import Paths
+from app.server import build_app
+
+
+@contextmanager
+def served(data: Path, **settings: Any) -> Iterator[TestClient]:
+    """A client of the server of a data folder; its answers are those that go out, errors included."""
+    app, service = build_app(Paths(data), warm=False, **settings)
+    try:
+        with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+            yield client
+    finally:
+        service.close()
+
+
+def uploads() -> Path:
+    """Where the server of this process keeps what was uploaded."""
+    return Path(os.environ["GRADIO_TEMP_DIR"])
+
+
+def png(colour: str = "red", side: int = 32) -> bytes:
+    """A small picture as a file."""
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (side, side), colour).save(file, "PNG")
+    return file.getvalue()
