@@ -128,7 +128,6 @@ sx.kinds.canvas = (root, props, trigger) => {
     stage.classList.add("sx-examples");
     line.textContent = found.length ? "Examples drawn by the bundled model; click one to take its settings, or press Generate."
                                     : "Press Generate.";
-    stage.style.setProperty("--columns", 3);
     stage.style.setProperty("--side", "160px");
     stage.replaceChildren(...found.map((p) => sx.el("button", {
       class: "sx-example", type: "button", title: "Take these settings", onclick: () => trigger("select", {action: "example", id: p.id})},
