@@ -10,8 +10,8 @@ from typing import Any
 from app.grid_export import ENDINGS
 from app.live import AXES
 from app.requests import face_of
-from app.terminal import copy, folder, follow
-from app.views import Ask, BadInput, GridAsk
+from app.terminal import copy, folder, watch
+from app.views import Ask, BadInput, GridAsk, UserError
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -58,16 +58,31 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
         raise BadInput("Name the family and the prompt of a grid, or one to go on with by --resume ID.")
     else:
         grid = service.grids.start(grid_ask(args, ask))
-    view = follow(service, service.grids.view(grid)["job"])
-    if view.status == "stopped":
-        print(f"Go on with: launch.py compare --resume {grid}", file=sys.stderr)
-    written = []
-    for path in files:
-        made = service.reading.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
-        written.append(str(copy(made, path.with_suffix(made.suffix))))
+    view = watch(service, service.grids.view(grid)["job"])
+    if view.error:
+        print(view.error, file=sys.stderr)
+    written, problems = _exported(service, grid, files)
+    table = service.reading.table(grid)
+    lacking = {cell["status"] for cell in table} - {"done", "empty"}
+    if lacking:
+        problems.append(f"Go on with: launch.py compare --resume {grid}{' --retry' * ('failed' in lacking)}")
+    for problem in problems:
+        print(problem, file=sys.stderr)
     hidden = () if args.json else ("settings", "errors", "images", "snapshot")               # too long for a line
-    cells = [{name: value for name, value in cell.items() if name not in hidden} for cell in service.reading.table(grid)]
-    return {"grid_id": grid, "status": view.status, "cells": cells, "files": written}
+    cells = [{name: value for name, value in cell.items() if name not in hidden} for cell in table]
+    return {"grid_id": grid, "status": view.status, "complete": not problems, "cells": cells, "files": written}
+
+
+def _exported(service: Any, grid: str, files: list[Path]) -> tuple[list[str], list[str]]:
+    """Write a grid; (the files that came of it, why others did not)."""
+    written, problems = [], []
+    for path in files:
+        try:
+            made = service.reading.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
+            written.append(str(copy(made, path.with_suffix(made.suffix))))
+        except UserError as error:
+            problems.append(str(error))
+    return written, problems
 
 
 KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance", "name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import queue
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,13 +15,14 @@ from app.grid_measures import Twins, distances, rights, similarity, why_same
 from app.live import CellState, LiveGrid
 from app.plan import Plan, adaptive, converges
 from app.runners import Backend, Drawn, drawn_of, pixels_of
-from app.views import NoRoom, UserError
+from app.views import DiskFull, NoRoom, UserError
 from pipelines.request import Request
 
 PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell,
 PREVIEW_PAUSE = 0.03               # and between those of all cells: pictures to look at must not hold up the networks
 WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
 STOP = "stop"
+ENDS = ("done", "failed", "cancelled")
 EXACT = 16                         # rows of every batch of an exactly repeatable grid
 
 
@@ -55,6 +57,7 @@ class GridRun:
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
         self.twins = Twins(keeper.pixels)
+        self.halted: UserError | None = None                      # why nothing can be kept any more
         self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
 
     def request(self, i: int) -> Request:
@@ -66,30 +69,47 @@ class GridRun:
         return self.plan.asked.distance and converges(self.request(i))
 
     def run(self) -> None:
-        """Until every cell has ended or a person stops it."""
+        """Until every cell has ended, a person stops it, or nothing can be kept any more."""
         try:
             self._run()
         finally:
-            for running in self.active.values():               # none, unless an error ended the run
-                self.backend.cancel(running)
+            self._cancel()                                     # nothing, unless an error ended the run
+            self.live.settle()
 
     def _run(self) -> None:
         job, live = self.job, self.live
         job.on_stop = lambda: self.inbox.put((STOP, None, None))
         job.change(status="running", total=len(live.cells) - live.counted("empty"), step=live.counted("done"))
         self._recall()
-        self._fill()
+        self._keeping(self._fill)
         while self.active:
-            what, engine_job, event = self.inbox.get()
-            if what == STOP:
-                for running in self.active.values():
-                    self.backend.cancel(running)
-            elif isinstance(what, Request):
-                self._reference_event(what, engine_job, event)
-            else:
-                self._cell_event(what, engine_job, event)
-            self._fill()
+            self._keeping(self._event, *self.inbox.get())
+            self._keeping(self._fill)
+        live.settle()
         self._finish()
+
+    def _keeping(self, work: Callable[..., None], *given: Any) -> None:
+        """Do something that keeps what it comes to; where nothing can be kept, drawing on would be for nothing."""
+        try:
+            work(*given)
+        except UserError as error:
+            self.halted = self.halted or error
+            self._cancel()
+
+    def _cancel(self) -> None:
+        for running in self.active.values():
+            self.backend.cancel(running)
+
+    def _event(self, what: Any, engine_job: Any, event: Any) -> None:
+        if what == STOP:
+            self._cancel()
+            return
+        if event.kind in ENDS:
+            self._ended(what)
+        if isinstance(what, Request):
+            self._reference_event(what, event)
+        else:
+            self._cell_event(what, engine_job, event)
 
     def _recall(self) -> None:
         """What finished cells looked like, so that equal ones among the new are found."""
@@ -103,7 +123,7 @@ class GridRun:
         rows = sum(self.asked(key).count for key in self.active)
         for i in list(self.waiting) if rows < WINDOW_ROWS else ():
             request = self.request(i)
-            if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining:
+            if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted:
                 break
             if request.model in self.crowded:
                 continue
@@ -119,6 +139,8 @@ class GridRun:
                 self.crowded.add(request.model)
                 if not self.active:
                     self._fails(i, error)
+            except DiskFull:
+                raise
             except UserError as error:
                 if not self.job.stopped:
                     self._fails(i, error)
@@ -150,10 +172,9 @@ class GridRun:
         self.converged[target] = None
         return target.count
 
-    def _reference_event(self, target: Request, engine_job: Any, event: Any) -> None:
-        if event.kind not in ("done", "failed", "cancelled"):
+    def _reference_event(self, target: Request, event: Any) -> None:
+        if event.kind not in ENDS:
             return
-        self._ended(target)
         self.converged[target] = drawn_of(target, event.result, 0).pixels if event.kind == "done" else \
             f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}"
         for i in [i for i in self.unmeasured if self.targets[i] == target]:
@@ -187,15 +208,16 @@ class GridRun:
             self._preview(i, event.preview)
         elif event.kind == "done":
             self._done(i, drawn_of(self.request(i), event.result, stats.nfe), stats)
-        elif event.kind in ("failed", "cancelled"):
+        elif event.kind == "failed":
             self._used(i)
-            self._keep(i, status="failed" if event.kind == "failed" else "stopped", error=event.error)
-        if event.kind in ("done", "failed", "cancelled"):
-            self._ended(i)
-            self.shown.pop(i, None)
+            self._keep(i, status="failed", error=event.error)
+        elif event.kind == "cancelled":
+            self._used(i)
+            live.change(i, status="stopped")
 
     def _ended(self, key: Any) -> None:
         del self.active[key]
+        self.shown.pop(key, None)
         if all(self.asked(other).model != self.asked(key).model for other in self.active):
             self.crowded.clear()
 
@@ -233,9 +255,11 @@ class GridRun:
         self.backend.measured(request, stats.rows, stats.network)
         try:
             images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
+        except DiskFull:
+            raise
         except UserError as error:
             self._used(i)
-            live.change(i, status="failed", error=str(error))
+            self._keep(i, status="failed", error=str(error))
             return
         metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
         live.size = drawn.pixels.shape[1]
@@ -266,11 +290,12 @@ class GridRun:
 
     def _finish(self) -> None:
         job, live = self.job, self.live
-        for i in self.waiting:
-            live.change(i, status="stopped")
         failed, done, total = live.counted("failed"), live.counted("done"), len(live.cells) - live.counted("empty")
-        if done + failed < total:
-            job.change(status="stopped", note=f"Stopped; {done} of {total} cells are done and kept.")
+        kept = f"Stopped; {done} of {total} cells are done and kept."
+        if self.halted:
+            job.change(status="stopped", note=f"{kept} Resume it when that is mended.", error=str(self.halted))
+        elif done + failed < total:
+            job.change(status="stopped", note=kept)
         else:
             job.change(status="failed" if failed == total else "done",
                        error=f"{failed} of {total} cells failed; each says why." if failed else None)

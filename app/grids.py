@@ -1,9 +1,10 @@
 """Comparisons as objects that stay: started, watched, stopped, resumed, extended, found again. Raises UserError with one sentence."""
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -15,14 +16,17 @@ from app.live import AXES, CellState, LiveGrid
 from app.models import Models
 from app.plan import Plan, converges, evaluations, make_plan, targets
 from app.requests import notes_of, settings_of
-from app.said import said, user_error
+from app.said import said
 from app.text import readable
 from app.views import BadInput, GridAsk, UserError
 from pipelines.request import Request
 from storage import Cursor, GridRecord, Storage, StorageError
 
+log = logging.getLogger(__name__)
 KEPT = 8                           # ended grids whose cells stay in memory
 SIZE = 32                          # side of a picture before one was drawn
+PATIENCE = 60                      # seconds at most until a run that was stopped has ended
+ELSEWHERE = "That grid is being drawn by another process of this data folder; stop it there, or wait for it to end."
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Grids:
         self._storage, self._models, self._desk = storage, models, desk
         self.keeper = Keeper(storage)
         self._live: dict[str, LiveGrid] = {}                       # that this process draws, and the last that it drew
-        self._lock = threading.RLock()                             # one grid begins or goes on at a time
+        self._lock = threading.Lock()                              # of that table
 
     def check(self, asked: GridAsk) -> GridCheck:
         """Check a comparison without running it; a budget in seconds becomes calls only when it starts."""
@@ -77,14 +81,14 @@ class Grids:
         """Begin a comparison; returns the grid's id at once."""
         plan = self._plan(asked)
         live = self._empty(plan)
-        with said():
+        with self._beginning(live):
             live.id = self._storage.start_grid(live.job.id, **self._labels(live, plan), name=live.name)
-        return self._launch(live, plan)
+            self._launch(live, plan)
+        return live.id
 
     def resume(self, grid_id: str, retry: bool = False) -> str:
         """Draw the cells that are not done, as they were to be when the grid began; retry: those that failed too. Returns its id."""
-        with self._lock:
-            record = self._free(grid_id)
+        with self._taken(grid_id) as record:
             ended = ("done",) if retry else ("done", "failed")
             kept = {i: cell for i, cell in enumerate(cells_of(record)) if cell.status in ended}
             return self._go_on(record, plan_of(record), kept)
@@ -94,8 +98,7 @@ class Grids:
 
         Raises BadInput if one of them would be lost.
         """
-        with self._lock:
-            record = self._free(grid_id)
+        with self._taken(grid_id) as record:
             plan, done = self._plan(asked), dict[str, list[CellState]]()
             for cell in cells_of(record):
                 if cell.status == "done":
@@ -109,17 +112,17 @@ class Grids:
                                "leave them out; press Use its settings and add to its values, or begin a new grid.")
             return self._go_on(record, plan, kept)
 
-    def _free(self, grid_id: str) -> GridRecord:
-        """A stored grid that nothing draws and that is not in the bin. Raises UserError."""
-        record = self.record(grid_id)
-        if record.deleted:
-            raise UserError("That grid is in the bin; restore it first.")
-        if (live := self._live.get(grid_id)) is not None and live.job.status in RUNNING:
-            raise UserError("That grid is being drawn already; stop it first, or wait for it to end.")
-        if record.status == "running" and live is None:
-            raise UserError("That grid is being drawn by another process of this data folder; stop it there, or, if that process was "
-                            "killed, close all others and start again.")
-        return record
+    @contextmanager
+    def _taken(self, grid_id: str) -> Iterator[GridRecord]:
+        """A stored grid that is not in the bin, and that from now on nobody else draws. Raises UserError."""
+        if (live := self._live.get(grid_id)) is not None:
+            if live.job.status in RUNNING:
+                raise UserError("That grid is being drawn already; stop it first, or wait for it to end.")
+            live.settled.wait(PATIENCE)
+        with said(), self._storage.taken(grid_id) as record:
+            if record.deleted:
+                raise UserError("That grid is in the bin; restore it first.")
+            yield upgraded(record)
 
     def _go_on(self, record: GridRecord, plan: Plan, kept: dict[int, CellState]) -> str:
         """Draw what a grid lacks of its plan."""
@@ -133,13 +136,41 @@ class Grids:
         live.name, live.note = record.name, record.note
         for i, cell in kept.items():
             live.cells[i] = cell
-        return self._launch(live, plan)
+        with self._beginning(live):
+            self._launch(live, plan)
+        return live.id
+
+    @contextmanager
+    def _beginning(self, live: LiveGrid) -> Iterator[None]:
+        """A run of a grid begins with a job that is stored; one that cannot begin has ended. Raises UserError."""
+        job = live.job
+        with said():
+            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+            try:
+                yield
+            except Exception as error:
+                live.settle()
+                job.change(status="failed", error=str(error))
+                self._end(live, "stopped")
+                with suppress(StorageError):                   # the job counts as interrupted then
+                    self._storage.finish_job(job.id, "failed", str(error))
+                raise
+
+    def _end(self, live: LiveGrid, status: str) -> None:
+        """The end of a run for the database; from now on others may draw the grid."""
+        try:
+            if live.id:
+                self._storage.end_grid(live.id, status)
+        except StorageError:
+            log.exception("the end of grid %s could not be stored; it counts as interrupted", live.id)
+        finally:
+            live.settled.set()
 
     def _plan(self, asked: GridAsk) -> Plan:
         return make_plan(asked, self._models, self._desk.pace if _budget_in_seconds(asked) else None)
 
     def _empty(self, plan: Plan, grid_id: str = "") -> LiveGrid:
-        """A grid in memory whose cells wait, with a job that is stored."""
+        """A grid in memory whose cells wait."""
         first, axes = plan.requests[0], {name: axis_of(getattr(plan, name)) for name in AXES}
         size = " × ".join(str(len(axes[a]["labels"])) for a in ("y", "x", "z") if axes[a]["name"]) or "1"
         name = plan.asked.name or f"{first.prompt} · {size}"
@@ -148,8 +179,6 @@ class Grids:
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
                  else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
-        with said():
-            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
         return LiveGrid(grid_id, axes, job, cells, distance=plan.asked.distance and any(map(converges, plan.requests)),
                         count=first.count, name=name)
 
@@ -158,31 +187,23 @@ class Grids:
         return {"rows": rows, "columns": columns, "layers": layers,
                 "settings": {"asked": asdict(plan.asked), "axes": live.axes, "distance": live.distance, "count": live.count}}
 
-    def _launch(self, live: LiveGrid, plan: Plan) -> str:
+    def _launch(self, live: LiveGrid, plan: Plan) -> None:
         """Lay out the cells in the database, those that are kept at their places and rows for the others, and draw."""
         job, kept = live.job, {cell.id: live.place(i) for i, cell in enumerate(live.cells) if cell.id is not None}
         fresh = [i for i, cell in enumerate(live.cells) if cell.id is None]
         job.grid_id, job.step_before = live.id, live.counted("done")
-        job.on_end = lambda: self._storage.change_grid(live.id, status=job.status)
-        try:
-            ids = self._storage.lay_out(live.id, kept, [(*live.place(i), live.cells[i].row()) for i in fresh], status="running",
-                                        **self._labels(live, plan))
-            for i, cell_id in zip(fresh, ids, strict=True):
-                live.cells[i] = replace(live.cells[i], id=cell_id)
-            with self._lock:
-                self._live.pop(live.id, None)                  # the latest stands last
-                ended = [k for k, other in self._live.items() if other.job.status not in RUNNING]
-                for old in ended[:max(0, len(ended) - KEPT)]:
-                    del self._live[old]
-                self._live[live.id] = live
-            self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
-        except (UserError, StorageError) as error:
-            job.change(status="failed", error=str(error))
-            with suppress(StorageError):                       # the next start does the same
-                self._storage.change_grid(live.id, status="stopped")
-                self._storage.finish_job(job.id, "failed", str(error))
-            raise (user_error(error) if isinstance(error, StorageError) else error) from error
-        return live.id
+        job.on_end = lambda: self._end(live, job.status)
+        ids = self._storage.lay_out(live.id, kept, [(*live.place(i), live.cells[i].row()) for i in fresh], status="running",
+                                    job_id=job.id, **self._labels(live, plan))
+        for i, cell_id in zip(fresh, ids, strict=True):
+            live.cells[i] = replace(live.cells[i], id=cell_id)
+        with self._lock:
+            self._live.pop(live.id, None)                      # the latest stands last
+            ended = [k for k, other in self._live.items() if other.job.status not in RUNNING]
+            for old in ended[:max(0, len(ended) - KEPT)]:
+                del self._live[old]
+            self._live[live.id] = live
+        self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
 
     # Looking at them
 
@@ -192,7 +213,7 @@ class Grids:
 
     def find(self, grid_id: str) -> LiveGrid:
         """A grid with its cells: as this process draws or has drawn it, else as it is stored now."""
-        if (live := self._live.get(grid_id)) is not None:
+        if (live := self._latest(grid_id)) is not None:
             return live
         record = self.record(grid_id)
         cells = cells_of(record)
@@ -203,6 +224,15 @@ class Grids:
         first = next((c.images[0] for c in cells if c.images), None)
         return LiveGrid(grid_id, record.settings["axes"], job, cells, self._storage.image(first).width if first else SIZE,
                         record.settings["distance"], record.settings["count"], record.name, record.note)
+
+    def _latest(self, grid_id: str) -> LiveGrid | None:
+        """What this process draws, or what it drew, unless another one has gone on with it."""
+        live = self._live.get(grid_id)
+        if live is None or live.job.status in RUNNING:
+            return live
+        with suppress(StorageError):                           # what cannot be read now is in memory
+            return live if self._storage.job_of(grid_id) == live.job.id else None
+        return live
 
     def has(self, grid_id: str) -> bool:
         """Whether there is a grid of this id."""
@@ -238,6 +268,8 @@ class Grids:
         """Stop now, or when the cells that are being drawn are done."""
         live = self._live.get(grid_id)
         if live is None or live.job.status not in RUNNING:
+            if (live is None or live.settled.is_set()) and self._storage.is_drawn(grid_id):
+                raise UserError(ELSEWHERE)
             return
         live.draining = True
         if after:
@@ -259,7 +291,7 @@ class Grids:
         """Into the bin, with its pictures; `restore` undoes it."""
         self.stop(grid_id)
         if (live := self._live.get(grid_id)) is not None:
-            live.job.finished.wait(10)                         # so that no picture comes after it is gone
+            live.settled.wait(PATIENCE)                        # so that no picture comes after it is gone
         with said():
             self._storage.delete_grid(grid_id)
 

@@ -1,6 +1,7 @@
 """A comparison while it runs, or as the database has it: its cells, and which of them a page has not seen yet."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,6 +64,7 @@ class LiveGrid:
     versions: list[int] = field(default_factory=list)           # of the job, when a cell last changed
     previews: dict[int, np.ndarray] = field(default_factory=dict)
     visible: frozenset[int] = frozenset()    # cells that a page shows at the moment; others need no previews
+    settled: threading.Event = field(default_factory=threading.Event)      # its run has ended, for the database too
 
     def __post_init__(self) -> None:
         self.versions = [0] * len(self.cells)
@@ -92,6 +94,12 @@ class LiveGrid:
             self.cells[i] = self.changed(i, **values)
             self.previews.pop(i, None)
             self._touch(i)
+
+    def settle(self) -> None:
+        """Nothing runs any more: cells that wait or run are stopped."""
+        for i, cell in enumerate(self.cells):
+            if cell.status in ("waiting", "running"):
+                self.change(i, status="stopped")
 
     def show(self, i: int, pixels: np.ndarray) -> None:
         """A preview (B, H, W, 3) uint8 of a cell that runs."""

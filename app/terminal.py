@@ -20,8 +20,8 @@ def bar(done: int, total: int, text: str = "") -> None:
         print(f"\r{'█' * filled}{'░' * (30 - filled)} {done}/{total} {text}", end=end, file=sys.stderr, flush=True)
 
 
-def follow(service: Any, job_id: str) -> Any:
-    """Follow a job to its end. Raises UserError if it failed."""
+def watch(service: Any, job_id: str) -> Any:
+    """Follow a job to its end, whichever that is; Ctrl-C stops it."""
     try:
         while True:
             view = service.wait(job_id, 0.1)
@@ -34,6 +34,12 @@ def follow(service: Any, job_id: str) -> Any:
         print("\nStopped.", file=sys.stderr)
     if view.note:
         print(view.note, file=sys.stderr)
+    return view
+
+
+def follow(service: Any, job_id: str) -> Any:
+    """The same, of a job that is worth nothing unless it is done. Raises UserError if it failed."""
+    view = watch(service, job_id)
     if view.status == "failed":
         raise UserError(view.error or "The job failed.")
     return view

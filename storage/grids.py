@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from storage.errors import StorageError
 from storage.gallery import Cursor
 from storage.records import CellRecord, GridRecord
-from storage.tables import Cell, Grid, Image
+from storage.tables import Cell, Grid, Image, Job
 from storage.words import holds
 
 Place = tuple[int, int, int]       # layer, row, column
-CHANGEABLE = frozenset({"name", "note", "status", "rows", "columns", "layers", "settings"})
+CHANGEABLE = frozenset({"name", "note", "status", "job_id", "rows", "columns", "layers", "settings"})
 SHOWN = 6                          # pictures of a grid on a page of grids
+UNENDED = ("waiting", "running")   # cells that only a grid that runs may have
+Alive = Callable[[str], bool]      # whether a process draws the grid, or runs the job, of an id
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class GridPage:
     total: int
 
 
-def _find(session: Session, grid_id: str) -> Grid:
+def find(session: Session, grid_id: str) -> Grid:
+    """Raises StorageError if there is none."""
     found = session.get(Grid, grid_id)
     if found is None:
         raise StorageError("That grid is not in the gallery; it may have been removed for good or belong to another data folder.")
@@ -54,21 +57,29 @@ def _find(session: Session, grid_id: str) -> Grid:
 def change(session: Session, grid_id: str, values: dict[str, Any]) -> None:
     if unknown := values.keys() - CHANGEABLE:
         raise StorageError(f"A grid's {', '.join(sorted(unknown))} cannot be changed; only {', '.join(sorted(CHANGEABLE))} can.")
-    grid = _find(session, grid_id)
+    grid = find(session, grid_id)
     for name, value in values.items():
         setattr(grid, name, value)
 
 
-def record(session: Session, grid_id: str) -> GridRecord:
+def record(session: Session, grid_id: str, alive: Alive) -> GridRecord:
     """A grid with its cells, in reading order, and their pictures that can be shown."""
-    grid = _find(session, grid_id)
+    grid = find(session, grid_id)
     ids: dict[str, list[str]] = {}
     for cell_id, image_id in session.execute(
             select(Cell.id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(Image.created, Image.id)):
         ids.setdefault(cell_id, []).append(image_id)
-    cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
-    return GridRecord(grid.id, grid.job_id, grid.name, grid.note, grid.status, grid.rows, grid.columns, grid.layers, grid.settings,
-                      grid.deleted is not None, tuple(CellRecord.of(cell, ids.get(cell.id, ())) for cell in cells))
+    rows = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
+    cells, status = [CellRecord.of(cell, ids.get(cell.id, ())) for cell in rows], _truly(grid, alive)
+    if status != "running":
+        cells = [replace(cell, status="stopped") if cell.status in UNENDED else cell for cell in cells]
+    return GridRecord(grid.id, grid.job_id, grid.name, grid.note, status, grid.rows, grid.columns, grid.layers, grid.settings,
+                      grid.deleted is not None, tuple(cells))
+
+
+def _truly(grid: Grid, alive: Alive) -> str:
+    """The status of a grid; what says that it runs, and whose process is gone, was cut off."""
+    return "interrupted" if grid.status == "running" and not alive(grid.id) else grid.status
 
 
 def of_cell(session: Session, cell_id: str) -> str | None:
@@ -100,7 +111,7 @@ def save_cell(session: Session, grid_id: str, place: Place, values: dict[str, An
 
 def place_cells(session: Session, grid_id: str, places: dict[str, Place], time: int) -> list[str]:
     """Move cells and remove those that are not named; returns the ids of these."""
-    _find(session, grid_id)
+    find(session, grid_id)
     there = set(session.scalars(select(Cell.id).where(Cell.grid_id == grid_id)))
     if not places.keys() <= there or len(set(places.values())) < len(places):
         raise StorageError("The cells of that grid could not be moved, since it changed meanwhile or two would share a place; "
@@ -124,7 +135,7 @@ def _release(session: Session, cell_ids: list[str], time: int) -> None:
 
 # Pages
 
-def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: int) -> GridPage:
+def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: int, alive: Alive) -> GridPage:
     """Newest first; the id breaks ties, so that no grid is lost or doubled between pages."""
     conditions: list[ColumnElement[bool]] = [Grid.deleted.is_not(None) if bin else Grid.deleted.is_(None)]
     conditions += holds(Grid.name + " " + Grid.note, text, folded=False)
@@ -142,7 +153,7 @@ def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: in
     images: dict[str, list[str]] = {grid_id: [] for grid_id in ids}
     for grid_id, image_id in session.execute(_first_pictures(ids)) if ids else ():
         images[grid_id].append(image_id)
-    return GridPage([_summary(grid, counts[grid.id], images[grid.id]) for grid in grids],
+    return GridPage([_summary(grid, _truly(grid, alive), counts[grid.id], images[grid.id]) for grid in grids],
                     Cursor(grids[-1].created, grids[-1].id) if more else None, total)
 
 
@@ -155,8 +166,8 @@ def _first_pictures(grid_ids: list[str]) -> CompoundSelect[Any]:
     return union_all(*map(select, looks))
 
 
-def _summary(grid: Grid, counts: dict[str, int], images: list[str]) -> GridSummary:
-    return GridSummary(grid.id, grid.name, grid.note, datetime.fromtimestamp(grid.created / 1e6, timezone.utc), grid.status,
+def _summary(grid: Grid, status: str, counts: dict[str, int], images: list[str]) -> GridSummary:
+    return GridSummary(grid.id, grid.name, grid.note, datetime.fromtimestamp(grid.created / 1e6, timezone.utc), status,
                        len(grid.rows), len(grid.columns), len(grid.layers), counts, tuple(images))
 
 
@@ -164,7 +175,7 @@ def _summary(grid: Grid, counts: dict[str, int], images: list[str]) -> GridSumma
 
 def bin_grid(session: Session, grid_id: str, time: int) -> None:
     """A grid and its pictures get the same time, which no picture that was deleted before has."""
-    grid = _find(session, grid_id)
+    grid = find(session, grid_id)
     if grid.deleted is None:
         before = session.scalar(select(func.max(Image.deleted)).where(_of_grid(grid_id))) or 0
         grid.deleted = max(time, before + 1)
@@ -172,7 +183,7 @@ def bin_grid(session: Session, grid_id: str, time: int) -> None:
 
 
 def restore_grid(session: Session, grid_id: str) -> None:
-    grid = _find(session, grid_id)
+    grid = find(session, grid_id)
     if grid.deleted is not None:
         session.execute(update(Image).where(_of_grid(grid_id), Image.deleted == grid.deleted).values(deleted=None))
         grid.deleted = None
@@ -193,7 +204,17 @@ def empty_bin(session: Session, limit: int) -> list[str]:
     return ids
 
 
-def interrupt(session: Session) -> None:
-    """Nothing runs when the first process opens a folder: what says that it does was cut off."""
-    session.execute(update(Grid).where(Grid.status == "running").values(status="interrupted"))
-    session.execute(update(Cell).where(Cell.status == "running").values(status="stopped"))
+# What runs
+
+def end(session: Session, grid_id: str, status: str) -> None:
+    find(session, grid_id).status = status
+    session.execute(update(Cell).where(Cell.grid_id == grid_id, Cell.status.in_(UNENDED)).values(status="stopped"))
+
+
+def interrupt(session: Session, alive: Alive) -> None:
+    """What says that it runs, and whose process is gone, was cut off."""
+    for table in (Job, Grid):
+        cut_off = [name for name in session.scalars(select(table.id).where(table.status == "running")) if not alive(name)]
+        session.execute(update(table).where(table.id.in_(cut_off)).values(status="interrupted"))
+    ended = select(Grid.id).where(Grid.status != "running")
+    session.execute(update(Cell).where(Cell.status.in_(UNENDED), Cell.grid_id.in_(ended)).values(status="stopped"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from storage.errors import StorageError, failure
 from storage.lock import FolderLock
 from storage.reconcile import Reconciliation, reconcile
 from storage.records import GridRecord, ImageRecord, NewImage, image_row
+from storage.running import Running
 from storage.shelf import Shelf
 from storage.tables import Grid, Image, Job, Model
 
@@ -45,6 +47,7 @@ class Storage:
         try:
             self.images.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(folder)
+            self._running = Running(folder / "running")
         except OSError as error:
             raise failure(f"The folder {folder} could not be opened", error, folder) from error
         self._writer = threading.Lock()
@@ -52,8 +55,8 @@ class Storage:
         try:
             self._engine, notes = open_database(folder)
             self.report = Reconciliation(notes)
+            self._write(lambda session: grids.interrupt(session, self._running.alive))
             if self._lock.first:
-                self._write(self._interrupt)
                 self.report = self._write(lambda session: reconcile(session, folder, notes))
                 self.empty_bin(BIN_DAYS)
             self._lock.share()
@@ -61,11 +64,9 @@ class Storage:
             self.close()
             raise
 
-    def _interrupt(self, session: Session) -> None:
-        session.execute(update(Job).where(Job.status == "running").values(status="interrupted"))
-        grids.interrupt(session)
-
     def close(self) -> None:
+        if hasattr(self, "_running"):
+            self._running.close()
         if hasattr(self, "_engine"):
             self._engine.dispose()
         self._lock.close()
@@ -86,6 +87,18 @@ class Storage:
         except SQLAlchemyError as error:
             raise failure(f"The database in {self.folder} could not be read", error, self.folder) from error
 
+    def _look(self, work: Callable[[Session, grids.Alive], T]) -> T:
+        """Read what may run. A process stores the end of its run and then frees its lock, which may happen between the look at the
+        database and the look at the lock; so what is gone is read again."""
+        gone: list[str] = []
+
+        def alive(name: str) -> bool:
+            there = self._running.alive(name)
+            gone.extend([] if there else [name])
+            return there
+        found = self._read(lambda session: work(session, alive))
+        return self._read(lambda session: work(session, alive)) if gone else found
+
     # Models and jobs
 
     def remember_model(self, sha256: str, *, family: str, name: str, source: str, parameters: int | None = None) -> None:
@@ -95,30 +108,74 @@ class Storage:
             insert(Model).values(sha256=sha256, **values).on_conflict_do_update(index_elements=["sha256"], set_=values)))
 
     def start_job(self, kind: str, family: str, settings: dict[str, Any], job_id: str | None = None) -> str:
-        """Note that a job runs; returns its id."""
+        """Note that a job of this process runs; returns its id. It does until `finish_job`, or until the process dies."""
         job_id = job_id or uuid.uuid4().hex
-        self._write(lambda session: session.add(Job(
-            id=job_id, kind=kind, family=family, settings=settings, status="running", created=now())))
+        with self._begins(job_id):
+            self._write(lambda session: session.add(Job(
+                id=job_id, kind=kind, family=family, settings=settings, status="running", created=now())))
         return job_id
 
     def finish_job(self, job_id: str, status: str, error: str | None = None) -> None:
-        """status: done, stopped, failed or interrupted."""
-        self._write(lambda session: session.execute(
-            update(Job).where(Job.id == job_id).values(status=status, error=error)))
+        """status: done, stopped, failed or interrupted. Where that cannot be stored, it counts as interrupted."""
+        try:
+            self._write(lambda session: session.execute(
+                update(Job).where(Job.id == job_id).values(status=status, error=error)))
+        finally:
+            self._running.release(job_id)
+
+    @contextmanager
+    def _begins(self, name: str) -> Iterator[None]:
+        """A job or grid runs from now on, unless what is done meanwhile fails."""
+        try:
+            lock = self._running.claim(name)
+        except OSError as error:
+            raise failure("Nothing can be drawn now", error, self.folder) from error
+        if lock is None:
+            raise StorageError("That is being drawn by another process of this data folder; stop it there, or wait for it to end.")
+        try:
+            yield
+        except BaseException:
+            self._running.release(name, lock)
+            raise
 
     # Grids
 
     def start_grid(self, job_id: str, *, rows: list[str], columns: list[str], layers: list[str], settings: dict[str, Any],
                    name: str = "") -> str:
-        """Note that a grid runs; returns its id."""
+        """Note that a grid is drawn by this process; returns its id. It is until `end_grid`, or until the process dies."""
         grid_id = uuid.uuid4().hex
-        self._write(lambda session: session.add(Grid(
-            id=grid_id, job_id=job_id, name=name, status="running", rows=rows, columns=columns, layers=layers, settings=settings,
-            created=now())))
+        with self._begins(grid_id):
+            self._write(lambda session: session.add(Grid(
+                id=grid_id, job_id=job_id, name=name, status="running", rows=rows, columns=columns, layers=layers, settings=settings,
+                created=now())))
         return grid_id
 
+    @contextmanager
+    def taken(self, grid_id: str) -> Iterator[GridRecord]:
+        """The grid as it is; from then on this process draws it, unless what is done meanwhile fails.
+
+        Raises StorageError while it is drawn, by this process or another.
+        """
+        self.grid(grid_id)                                         # an id that is none gets no lock
+        with self._begins(grid_id):
+            yield self._read(lambda session: grids.record(session, grid_id, lambda name: False))     # as it was left
+
+    def end_grid(self, grid_id: str, status: str) -> None:
+        """This process draws the grid no more, and others may; cells that wait or run are stopped.
+
+        status: done, stopped or failed. Where that cannot be stored, it counts as interrupted.
+        """
+        try:
+            self._write(lambda session: grids.end(session, grid_id, status))
+        finally:
+            self._running.release(grid_id)
+
+    def is_drawn(self, grid_id: str) -> bool:
+        """Whether a process draws the grid now, this one or another."""
+        return self._running.alive(grid_id)
+
     def change_grid(self, grid_id: str, **values: Any) -> None:
-        """values: any of name, note, status, rows, columns, layers, settings."""
+        """values: any of name, note, status, job_id, rows, columns, layers, settings."""
         self._write(lambda session: grids.change(session, grid_id, values))
 
     def save_cell(self, grid_id: str, layer: int, row: int, column: int, **values: Any) -> str:
@@ -142,7 +199,11 @@ class Storage:
         return ids
 
     def grid(self, grid_id: str) -> GridRecord:
-        return self._read(lambda session: grids.record(session, grid_id))
+        return self._look(lambda session, alive: grids.record(session, grid_id, alive))
+
+    def job_of(self, grid_id: str) -> str:
+        """The job that drew a grid last."""
+        return self._read(lambda session: grids.find(session, grid_id).job_id)
 
     def grid_of(self, cell_id: str) -> str | None:
         """The grid that a cell belongs to, unless it is in the bin."""
@@ -150,7 +211,7 @@ class Storage:
 
     def grids(self, text: str = "", bin: bool = False, after: gallery.Cursor | None = None, limit: int = 30) -> grids.GridPage:
         """Grids newest first; text: all its words occur in name or note."""
-        return self._read(lambda session: grids.page(session, text, bin, after, limit))
+        return self._look(lambda session, alive: grids.page(session, text, bin, after, limit, alive))
 
     def delete_grid(self, grid_id: str) -> None:
         """Put a grid and its pictures into the bin; `restore_grid` brings back exactly these."""

@@ -2,15 +2,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import itertools
 import json
 import os
+import pkgutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +24,13 @@ import pytest
 from PIL import Image
 
 from app import grid_export, jobs, reproduce
+from app.cli import main
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
 from app.views import Ask, BadInput, GridAsk, UserError
+from storage import StorageError
+from storage.database import NAME
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,6 +154,114 @@ def test_a_failed_cell_says_why_and_is_tried_again_when_asked(service: Service, 
     assert ended(service, grid)["done"] == 2
     service.grids.resume(grid, retry=True)
     assert ended(service, grid)["done"] == 3
+
+
+def stored(service: Service, grid: str) -> tuple[str, list[str]]:
+    """The status of a grid and those of its cells, as the database itself has them."""
+    service.grids.find(grid).settled.wait(120)
+    with closing(sqlite3.connect(service.paths.data / NAME)) as database:
+        statuses = database.execute('select status from cells where grid_id = ? order by layer, "row", "column"', (grid,))
+        return database.execute("select status from grids where id = ?", (grid,)).fetchone()[0], [row[0] for row in statuses]
+
+
+def full_disk(*given: Any, **more: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class Crash(Exception):
+    """A fault inside the program."""
+
+
+def crash(*given: Any, **more: Any) -> None:
+    raise Crash("a fault inside")
+
+
+def after(count: int, work: Callable[..., Any], then: Callable[..., Any]) -> Callable[..., Any]:
+    """The first calls do the work, all others something else."""
+    calls = itertools.count(1)
+    return lambda *given, **more: (work if next(calls) <= count else then)(*given, **more)
+
+
+def refused(*given: Any, **more: Any) -> None:
+    raise StorageError("The database is locked.")
+
+
+def odd(*given: Any, **more: Any) -> None:
+    raise UserError("The disk is on fire; put it out.")
+
+
+# How a grid of three cells ends: what breaks after the first cell (of whom, by what), the grid's status, and those of its cells.
+ENDS = {
+    "done": (None, "done", ["done"] * 3),
+    "some cells failed": (("app.service.Service.submit", odd), "done", ["done", "failed", "failed"]),
+    "pictures cannot be saved": (("app.service.Service.save", odd), "done", ["done", "failed", "failed"]),
+    "disk full": (("storage.files.write", full_disk), "stopped", ["done", "stopped", "stopped"]),
+    "cells cannot be saved": (("storage.store.Storage.save_cell", refused), "stopped", ["done", "stopped", "stopped"]),
+    "a crash": (("app.grid_runner.GridRun._done", crash), "failed", ["done", "stopped", "stopped"]),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_grid_ends_as_its_cells_did_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)                     # one cell after the other
+    broken, status, cells = ENDS[way]
+    with monkeypatch.context() as fault:
+        if broken is not None:
+            module, _, name = broken[0].rpartition(".")
+            place = pkgutil.resolve_name(module)
+            fault.setattr(place, name, after(1, getattr(place, name), broken[1]))
+        begun: list[int] = []
+        submit = service.submit
+        fault.setattr(service, "submit", lambda *given: begun.append(1) or submit(*given))        # type: ignore[func-returns-value]
+        grid, view = drawn(service, asked("steps=1,2,3"))
+        assert stored(service, grid) == (status, cells) == (view["status"], [cell["status"] for cell in view["cells"]])
+    if status == "stopped":
+        assert len(begun) == 2 and "1 of 3 cells are done and kept" in view["message"] and view["error"]
+    if cells[-1] != "done":
+        service.grids.resume(grid, retry=True)
+        view = ended(service, grid)
+    assert view["error"] is None and stored(service, grid) == ("done", ["done"] * 3)
+    assert [len(cell["images"]) for cell in view["cells"]] == [1] * 3
+
+
+def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    with monkeypatch.context() as fault:
+        save = service.save
+
+        def last(*given: Any) -> Any:
+            found = save(*given)
+            fault.setattr(service._storage, "_write", refused)
+            return found
+        fault.setattr(service, "save", last)
+        grid, view = drawn(service, asked("steps=1,2,3"))
+        assert stored(service, grid)[0] == "running" and view["status"] == "stopped" and "locked" in view["error"]
+        assert [cell["status"] for cell in view["cells"]] == ["stopped"] * 3
+        assert [g["status"] for g in service.grids.list()["items"]] == ["interrupted"]
+    service.grids.resume(grid)
+    assert ended(service, grid)["done"] == 3 and stored(service, grid) == ("done", ["done"] * 3)
+
+
+def test_closing_leaves_no_cell_that_waits_or_runs(tmp_path: Path) -> None:
+    service = Service(Paths(tmp_path))
+    grid = service.grids.start(asked("steps=1,900,901", "seed=1-3(+1)"))
+    until(lambda: service.grids.view(grid)["done"] >= 3)
+    service.close()
+    status, cells = stored(service, grid)
+    assert status == "stopped" and set(cells) == {"done", "stopped"}
+
+
+def test_a_grid_of_another_process_is_left_to_it_until_that_is_gone(service: Service) -> None:
+    grid, view = drawn(service, asked("steps=1,2"))
+    other = Service(service.paths)
+    other.grids.extend(grid, replace(other.grids.asked(grid), x="steps=1,2,900,901"))
+    assert service.grids.view(grid)["status"] == "running" and len(service.grids.view(grid)["cells"]) == 4     # not what it drew itself
+    for refused_now in (service.grids.resume, service.grids.stop, service.grids.delete):
+        with pytest.raises(UserError, match="by another process of this data folder"):
+            refused_now(grid)
+    other.close()
+    assert service.grids.view(grid)["status"] == "stopped"
+    service.grids.delete(grid)
 
 
 def test_an_axis_without_effect_is_pointed_out_with_its_reason(service: Service) -> None:
@@ -283,18 +399,20 @@ while True:
 
 
 def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_grid(tmp_path: Path) -> None:
+    beside = Service(Paths(tmp_path / "killed"))                              # a server that runs all the while
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "killed")], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     grid = child.stdout.readline().strip()
     for line in child.stdout:
+        assert beside.grids.view(grid)["status"] == "running"
         if int(line) >= 4:
             os.kill(child.pid, signal.SIGKILL)
             break
     child.wait()
     child.stdout.close()
-    service = Service(Paths(tmp_path / "killed"))
+    service = beside
     view = service.grids.view(grid)
-    assert view["status"] == "interrupted" and 4 <= view["done"] < 15
+    assert service.grids.list()["items"][0]["status"] == "interrupted" and view["status"] == "interrupted" and 4 <= view["done"] < 15
     kept = {cell["i"]: cell["images"] for cell in view["cells"] if cell["status"] == "done"}
     service.grids.resume(grid)
     view = ended(service, grid)
@@ -306,3 +424,41 @@ def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_grid(tmp_path:
     assert service.gallery.page().total == 15
     service.close()
     whole.close()
+
+
+def compared(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """What `compare` exits with, prints as JSON, and says."""
+    code = main(["compare", *arguments, "--json"])
+    said = capsys.readouterr()
+    return code, json.loads(said.out), said.err
+
+
+GRID = ("diffusion", "--prompt", "a red star", "--x", "steps=1,2,3", "--guidance-scale", "1", "--no-distance")
+
+
+@pytest.mark.parametrize(("place", "fault", "says", "hint", "cells"), [
+    ("app.service.Service.submit", odd, "2 of 3 cells failed", "--retry", ["done", "failed", "failed"]),
+    ("storage.files.write", full_disk, "disk is full", "", ["done", "stopped", "stopped"])])
+def test_a_command_fails_as_soon_as_a_cell_did_and_goes_on_with_resume(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, fault: Any, says: str, hint: str,
+        cells: list[str]) -> None:
+    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    data, out = ("--data", str(tmp_path / "data")), tmp_path / "grid.csv"
+    with monkeypatch.context() as broken:
+        module, _, name = place.rpartition(".")
+        owner = pkgutil.resolve_name(module)
+        broken.setattr(owner, name, after(1, getattr(owner, name), fault))
+        code, result, said = compared(capsys, *GRID, *data)
+    assert (code, result["complete"], [cell["status"] for cell in result["cells"]]) == (1, False, cells)
+    assert says in said and f"--resume {result['grid_id']} {hint}".rstrip() + "\n" in said and "Traceback" not in said
+    code, again, said = compared(capsys, "--resume", result["grid_id"], *([hint] if hint else []), *data, "--export", str(out))
+    assert (code, again["complete"], again["status"], again["files"], said) == (0, True, "done", [str(out)], "")
+    assert again["cells"][0]["images"] == result["cells"][0]["images"]
+
+
+def test_a_command_of_which_every_cell_failed_prints_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Service, "submit", odd)
+    code, result, said = compared(capsys, *GRID, "--data", str(tmp_path))
+    assert (code, result["complete"], result["status"]) == (1, False, "failed") and "3 of 3 cells failed" in said
+    assert {cell["error"] for cell in result["cells"]} == {"The disk is on fire; put it out."}

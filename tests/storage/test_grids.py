@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +21,7 @@ from storage.database import NAME, _config
 from storage.tables import Base
 
 Make = Callable[..., NewImage]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -207,20 +210,121 @@ def test_old_grids_leave_the_bin_for_good(storage: Storage, start: Callable[...,
     assert sql(storage, "select count(*) from cells") == [(0,)]
 
 
-def test_only_what_ran_is_interrupted_and_only_by_the_first_opener(tmp_path: Path) -> None:
+def statuses(storage: Storage, grid: str) -> tuple[str, list[str]]:
+    """Of a grid and its cells, as the database itself has them."""
+    return sql(storage, "select status from grids where id = ?", grid)[0][0], [
+        row[0] for row in sql(storage, 'select status from cells where grid_id = ? order by layer, "row", "column"', grid)]
+
+
+def begun(storage: Storage) -> tuple[str, str]:
+    """A job and its grid, which are drawn: one cell runs, one waits, one is done, one has failed and one is empty."""
+    job = storage.start_job("compare", "diffusion", {})
+    grid = storage.start_grid(job, rows=[""], columns=["1"] * 5, layers=[""], settings={})
+    cells = enumerate(("running", "waiting", "done", "failed", "empty"))
+    storage.lay_out(grid, {}, [(0, 0, k, {"status": status, "settings": {}}) for k, status in cells])
+    return job, grid
+
+
+LEFT = ["stopped", "stopped", "done", "failed", "empty"]
+
+
+@pytest.mark.parametrize("status", ["done", "stopped", "failed"])
+def test_an_ended_grid_has_no_cell_that_waits_or_runs(storage: Storage, status: str) -> None:
+    _, grid = begun(storage)
+    storage.end_grid(grid, status)
+    assert statuses(storage, grid) == (status, LEFT) and not storage.is_drawn(grid)
+
+
+def test_only_what_ran_is_interrupted_and_only_if_nobody_runs_it(tmp_path: Path) -> None:
     first = Storage(tmp_path)
-    job = first.start_job("compare", "diffusion", {})
-    grid, done = (first.start_grid(job, rows=[""], columns=["1", "2"], layers=[""], settings={}) for _ in range(2))
-    first.change_grid(done, status="done")
-    first.lay_out(grid, {}, [(0, 0, k, {"status": status, "settings": {}}) for k, status in enumerate(("running", "waiting", "done"))])
+    (_, grid), (_, done) = begun(first), begun(first)
+    first.end_grid(done, "done")
     second = Storage(tmp_path)
-    assert second.grid(grid).status == "running" and second.grid(grid).cells[0].status == "running"
+    assert statuses(second, grid) == ("running", ["running", "waiting", *LEFT[2:]])
+    assert (second.grid(grid).status, second.grid(grid).cells[0].status) == ("running", "running") and second.is_drawn(grid)
     second.close()
     first.close()
     third = Storage(tmp_path)
-    assert [cell.status for cell in third.grid(grid).cells] == ["stopped", "waiting", "done"]
-    assert (third.grid(grid).status, third.grid(done).status) == ("interrupted", "done")
+    assert statuses(third, grid) == ("interrupted", LEFT) and statuses(third, done) == ("done", LEFT)
     third.close()
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from storage import Storage
+from tests.storage.test_grids import begun
+storage = Storage(Path(sys.argv[1]))
+print(*begun(storage), flush=True)
+time.sleep(600)
+"""
+
+
+def killed(folder: Path) -> tuple[str, str]:
+    """A job and a grid whose process was killed while it drew them."""
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    job, grid = child.stdout.readline().split()
+    with closing(Storage(folder)) as beside:
+        assert beside.is_drawn(grid) and beside.grid(grid).status == "running"
+        with pytest.raises(StorageError, match="by another process"), beside.taken(grid):
+            raise AssertionError("two processes draw one grid")
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    return job, grid
+
+
+def test_a_grid_of_a_killed_process_is_interrupted_for_those_who_run_meanwhile(storage: Storage) -> None:
+    job, grid = killed(storage.folder)
+    assert (storage.grid(grid).status, [cell.status for cell in storage.grid(grid).cells]) == ("interrupted", LEFT)
+    assert storage.grids().items[0].status == "interrupted" and not storage.is_drawn(grid)
+    with storage.taken(grid) as record:
+        assert record.status == "interrupted"
+        with pytest.raises(StorageError, match="by another process"), storage.taken(grid):
+            raise AssertionError("it is drawn twice")
+    storage.lay_out(grid, {}, status="running")
+    assert storage.is_drawn(grid) and storage.grid(grid).status == "running"
+    storage.end_grid(grid, "done")
+    Storage(storage.folder).close()                                           # another opener writes down what was cut off
+    assert sql(storage, "select status from jobs where id = ?", job) == [("interrupted",)]
+
+
+def test_a_grid_that_could_not_be_begun_is_free(storage: Storage, start: Callable[..., str]) -> None:
+    grid = start()
+    storage.end_grid(grid, "stopped")
+    with pytest.raises(ZeroDivisionError), storage.taken(grid):
+        1 / 0                                                                 # noqa: B018
+    assert not storage.is_drawn(grid)
+    with pytest.raises(StorageError, match="not in the gallery"), storage.taken("../" * 3):
+        raise AssertionError("there is no such grid")
+    assert sorted(path.name for path in (storage.folder / "running").iterdir()) == [".lock", storage.grid(grid).job_id]
+
+
+def test_an_end_that_can_not_be_stored_is_an_interruption(storage: Storage, start: Callable[..., str],
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = start()
+
+    def full(*given: Any) -> None:
+        raise StorageError("There is no room.")
+    monkeypatch.setattr("storage.grids.end", full)
+    with pytest.raises(StorageError, match="no room"):
+        storage.end_grid(grid, "done")
+    assert storage.grid(grid).status == "interrupted" and storage.grids().items[0].status == "interrupted"
+
+
+def test_a_run_that_ends_between_two_looks_has_ended(storage: Storage, start: Callable[..., str],
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, alive = start(), storage._running.alive
+
+    def late(name: str) -> bool:
+        """The look at the lock, before which the run ends."""
+        if storage._running._held:
+            storage.end_grid(grid, "done")
+            storage._running.close()
+        return alive(name)
+    monkeypatch.setattr(storage._running, "alive", late)
+    assert storage.grid(grid).status == "done"
 
 
 @pytest.fixture
