@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,14 @@ options:
   --data DIR after a command: the folder for database, pictures and runs
   --help     after a command: its own options
 """
+# The folder we are called from stays the current one, so that --out means what it says, but is not searched for modules.
+ENTRY = """import sys
+if sys.path[0] == "":
+    del sys.path[0]
+sys.path.insert(0, %s)
+from app.cli import main
+sys.exit(main())
+"""
 
 
 class SetupError(Exception):
@@ -48,11 +57,13 @@ class SetupError(Exception):
 
 def say(text: str) -> None:
     """To standard error: standard output belongs to the command."""
-    print(text, file=sys.stderr, flush=True)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
 
-def environment(use_venv: bool, kinds: list[str]) -> str:
-    """The Python to run with, its requirements installed. Raises SetupError."""
+def environment(use_venv: bool, kinds: list[str], asked: bool = False) -> str:
+    """The Python to run with, its requirements installed. asked: only for help. Raises SetupError."""
     if sys.version_info < OLDEST:
         raise SetupError("Python %d.%d is too old, at least %d.%d is needed; install a newer one and start launch.py with "
                          "it." % (sys.version_info[:2] + OLDEST))
@@ -63,6 +74,12 @@ def environment(use_venv: bool, kinds: list[str]) -> str:
     stamps = venv if use_venv else ROOT / ".installed"
     wanted = {kind: fingerprint(kind, python) for kind in kinds}
     if installed(stamps, wanted):
+        return str(python)
+    if asked:
+        say("A command's own help comes from the program, which has to be installed first; launch.py --help lists the commands at once.")
+    if not os.access(str(ROOT), os.W_OK) and not use_venv:
+        for kind in wanted:                          # which pip does quickly where nothing is missing
+            install(python, kind, "before every start, since %s is not writable" % ROOT)
         return str(python)
     with lock(ROOT / ".setup.lock"):
         if use_venv and not works(python):
@@ -90,7 +107,7 @@ def installed(stamps: Path, wanted: dict) -> bool:
 
 def works(python: Path) -> bool:
     """Whether an environment has a Python with pip, which an interrupted set-up may lack."""
-    return python.exists() and subprocess.call(
+    return python.exists() and call(
         [str(python), "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
@@ -99,34 +116,40 @@ def make_venv(venv: Path) -> None:
         raise SetupError("This Python cannot make virtual environments; install its venv package (Debian, Ubuntu: "
                          "apt install python3-venv), or activate an environment and use --no-venv.")
     say("Making the environment in %s (once) ..." % venv)
-    if subprocess.call([sys.executable, "-m", "venv", "--clear", str(venv)], stdout=sys.stderr) != 0:
+    if call([sys.executable, "-m", "venv", "--clear", str(venv)], stdout=sys.stderr) != 0:
         raise SetupError("The environment in %s could not be made; check that the folder is writable, or activate an "
                          "environment and use --no-venv." % venv)
 
 
-def install(python: Path, kind: str) -> None:
+def install(python: Path, kind: str, when: str = "once; later starts skip this") -> None:
     """Install a requirements file. Without an NVIDIA GPU torch's CPU build is asked for first: it saves gigabytes."""
-    say("Installing %s (once; later starts skip this) ..." % kind)
+    say("Installing %s (%s) ..." % (kind, when))
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    torch = [line for line in (ROOT / kind).read_text().split() if line.startswith("torch==")]
+    torch = [line for line in (ROOT / kind).read_text(encoding="utf-8").split() if line.startswith("torch==")]
     if torch and sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
         say("  no NVIDIA GPU found: torch for the CPU")
-        subprocess.call([*pip, "--quiet", "--no-deps", "--retries", "0", "--timeout", "15", "--index-url", CPU_TORCH,
-                         *torch], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if subprocess.call([*pip, "-r", str(ROOT / kind), "--progress-bar", "off", "--quiet"], stdout=sys.stderr) != 0:
+        call([*pip, "--quiet", "--no-deps", "--retries", "0", "--timeout", "15", "--index-url", CPU_TORCH,
+              *torch], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if call([*pip, "-r", str(ROOT / kind), "--progress-bar", "off", "--quiet"], stdout=sys.stderr) != 0:
         raise SetupError("The packages of %s could not be installed (see pip's message above); check the network and the "
                          "disk, then start again: it goes on where it stopped." % kind)
 
 
 @contextlib.contextmanager
 def lock(path: Path):
-    """Let one process at a time set up; a killed one leaves nothing locked, since the system frees it."""
-    with path.open("a+") as file:
+    """Let one process at a time set up; a killed one leaves nothing locked, since the system frees it. Raises SetupError."""
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise SetupError("The folder %s cannot be written (%s); make it writable, or activate an environment and use --no-venv."
+                         % (path.parent, error.strerror)) from error
+    with file:
         if os.name == "nt":
             import msvcrt
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
         else:
             import fcntl
+            os.set_inheritable(file.fileno(), True)              # a pip that outlives us still holds it
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -148,17 +171,47 @@ def install_browser(python: str) -> None:
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         say("Installing Chromium for the browser tests ...")
         for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
-            subprocess.call(command, stdout=subprocess.DEVNULL, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+            call(command, stdout=subprocess.DEVNULL, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
     else:
-        run([python, "-m", "playwright", "install", "chromium"])
+        call([python, "-m", "playwright", "install", "chromium"])
 
 
-def run(command: list) -> int:
-    """Run a child to its end; Ctrl-C reaches it by itself, and we wait for its clean stop."""
-    process = subprocess.Popen(command, env=dict(os.environ, GRADIO_ANALYTICS_ENABLED="False"))
+def call(command: list, **more) -> int:
+    """Run a child to its end; what interrupts us ends it too."""
+    child = subprocess.Popen(command, close_fds=False, **more)
+    try:
+        return child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+
+
+@contextlib.contextmanager
+def stoppable():
+    """TERM and HUP interrupt as Ctrl-C does, unless they are ignored (nohup)."""
+    def stop(number, frame):
+        raise KeyboardInterrupt
+    before = {number: signal.getsignal(number) for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")) if number}
+    changed = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in changed:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])
+
+
+def become(command: list) -> int:
+    """Be this command from now on, as the same process where the system has that: whatever is sent to us reaches it then."""
+    environ = dict(os.environ, GRADIO_ANALYTICS_ENABLED="False")
+    if os.name != "nt":
+        os.execve(command[0], command, environ)
+    child = subprocess.Popen(command, env=environ)
     while True:
         try:
-            return process.wait()
+            return child.wait()                                  # Windows sends Ctrl-C to both; its clean stop is waited for
         except KeyboardInterrupt:
             continue
 
@@ -180,33 +233,51 @@ def main(arguments: list) -> int:
     use_venv = "--no-venv" not in arguments
     arguments = [a for a in arguments if a != "--no-venv"]
     if arguments[:1] in (["--help"], ["-h"], ["help"]):
-        print(HELP, end="")
+        try:
+            print(HELP, end="", flush=True)
+        except OSError:                                          # whoever read has enough (| head)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     if arguments[:1] == ["--data"]:
         arguments = ["serve", *arguments]
     command, rest = (arguments[0], arguments[1:]) if arguments else ("serve", [])
+    # Benchmarks measure beside other libraries, which are those that the tests check against.
+    kinds = ["requirements.txt"] + ["requirements-dev.txt"] * (command in ("test", "check", "bench"))
     try:
-        if command == "test":
-            python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
-            install_browser(python)
-            os.chdir(str(ROOT))
-            return run([python, "-m", *test_arguments(rest)])
-        if command == "check":
-            python = environment(use_venv, ["requirements.txt", "requirements-dev.txt"])
-            os.chdir(str(ROOT))
-            return run([python, "-m", "ruff", "check", "."]) or run([python, "-m", "mypy"])
-        # Benchmarks measure beside other libraries, which are those that the tests check against.
-        python = environment(use_venv, ["requirements.txt"] + ["requirements-dev.txt"] * (command == "bench"))
+        os.getcwd()
+    except OSError:
+        say("The current folder is not there any more; change to another one and start again.")
+        return 1
+    try:
+        with stoppable():
+            python = environment(use_venv, kinds, asked="--help" in rest or "-h" in rest)
+            if command == "test":
+                install_browser(python)
+            if command == "check":
+                os.chdir(str(ROOT))
+                failed = call([python, "-m", "ruff", "check", "."])
+                if failed:
+                    return failed
     except SetupError as error:
         say(str(error))
+        return 1
+    except OSError as error:
+        say("Setting up failed (%s); check that %s is writable and the disk has room, then start again: it goes on where it "
+            "stopped." % (error, ROOT))
         return 1
     except KeyboardInterrupt:
         say("Stopped; the next start goes on with the installation.")
         return 1
-    # The folder we are called from stays the current one, so that --out means what it says.
-    code = "import sys; sys.path[0] = %r; from app.cli import main; sys.exit(main())" % str(ROOT)
-    return run([python, "-c", code, command, *rest])
+    if command in ("test", "check"):
+        os.chdir(str(ROOT))
+        return become([python, "-m", *test_arguments(rest)] if command == "test" else [python, "-m", "mypy"])
+    return become([python, "-c", ENTRY % ascii(str(ROOT)), command, *rest])
 
 
 if __name__ == "__main__":
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:                                          # closed (>&-): what is opened first would be taken for it
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,8 @@ from typing import Any
 
 from app import cli_compare, cli_models
 from app.paths import open_paths
-from app.terminal import bar, copy, folder, follow, picture, show
+from app.stopping import stoppable
+from app.terminal import bar, copy, folder, follow, picture, show, streams
 from app.text import readable
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
     serve = add("serve", "open the playground in the browser", _serve)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=int, default=7860)
+    serve.add_argument("--port", type=int, help="default 7860, or the next one that is free")
     serve.add_argument("--password", help="needed to listen on anything but this machine")
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
@@ -169,7 +170,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             options = shot.settings["options"]
             images.append({"path": str(path), "seed": shot.seed, "nfe": shot.nfe, "seconds": shot.seconds,
                            "steps": options.get("steps"), "note": shot.note, **shot.settings})
-        return {"images": images}
+        return {"images": images, "complete": view.status == "done"}
     finally:
         service.close()
 
@@ -274,9 +275,14 @@ def _serve(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes: 0, 1 (it failed), 2 (bad arguments)."""
+    """Exit codes: 0, 1 (it failed or was stopped), 2 (bad arguments)."""
+    with streams():
+        return _main(argv if argv is not None else sys.argv[1:] or ["serve"])
+
+
+def _main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    args = parser().parse_args(argv if argv is not None else sys.argv[1:] or ["serve"])
+    args = parser().parse_args(argv)
     if args.command is None:
         parser().print_help(sys.stderr)
         return 2
@@ -284,16 +290,17 @@ def main(argv: list[str] | None = None) -> int:
         for name, value in vars(args).items():
             if name not in FILES and isinstance(value, str):
                 readable(value)
-        result = args.run(args)
+        with stoppable():
+            result = args.run(args)
     except UserError as error:
         print(str(error), file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-        return 1
+        return 0 if args.command == "serve" else 1                 # a server is there to be stopped
     if result is not None:
         with suppress(BrokenPipeError):
-            print(json.dumps(result)) if args.json else show(result)
+            print(json.dumps(result)) if args.json else show({name: value for name, value in result.items() if name != "complete"})
     return int(result is not None and result.get("complete") is False)
 
 

@@ -9,12 +9,15 @@ import sys
 import tempfile
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 from app.paths import Paths
+from app.seat import Card, Seat, identified
 from app.views import BadInput, UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORT, BACKLOG = 7860, 2048
 
 
 def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None, warm: bool = True):  # type: ignore[no-untyped-def]
@@ -49,44 +52,73 @@ def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None
     return app, service
 
 
-def serve(paths: Paths, host: str, port: int, open_browser: bool, password: str | None = None) -> None:
-    """Serve until Ctrl-C. Raises UserError if it must not or cannot."""
+def serve(paths: Paths, host: str, port: int | None, open_browser: bool, password: str | None = None) -> None:
+    """Serve until it is asked to end, at `PORT` or the next free one if no port is named; only the first server of a data folder does:
+    asked for the same address, another opens its page. Raises UserError if it must not or cannot."""
     if host not in LOOPBACK and not password:
         raise BadInput(f"Listening on {host} lets others in, so a password is needed; add --password WORD, or leave --host "
                        "away.")
-    free = free_port(host, port)
-    if free != port:
-        print(f"Port {port} is taken; using {free}.", file=sys.stderr, flush=True)
+    seat = Seat(paths.data)
+    while not seat.take():
+        if _joined(seat, host, port, open_browser):
+            return
+    try:
+        with listen(host, PORT if port is None else port) as listener:
+            _run(paths, listener, seat.sign(host, listener.getsockname()[1]), open_browser, password)
+    finally:
+        seat.leave()
+
+
+def _joined(seat: Seat, host: str, port: int | None, open_browser: bool) -> bool:
+    """Whether the page of the server that has the seat was opened; False if that has ended. Raises UserError if another was asked for."""
+    card = seat.holder()
+    if card is not None and (host != card.host or port not in (None, card.port)):
+        raise UserError(f"This data folder is served at {card.url} already, and one server at a time has it; use that page, end that "
+                        "server first, or choose another folder with --data DIR.")
+    card = seat.holder(answering=True)
+    if card is None:
+        return False
+    print(f"Sextant is at {card.url} already, with this data folder and the settings it was started with.", file=sys.stderr, flush=True)
+    _open(card.url, open_browser)
+    return True
+
+
+def _run(paths: Paths, listener: socket.socket, card: Card, open_browser: bool, password: str | None) -> None:
     import uvicorn
 
-    app, service = build_app(paths, host, password)
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
-    url = f"http://{name}:{free}"
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=free, log_level="warning", timeout_graceful_shutdown=2))
-
-    def announce() -> None:
-        print(f"Sextant is at {url} (Ctrl-C stops it); data in {paths.data}", file=sys.stderr, flush=True)
-        if open_browser and (sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            webbrowser.open(url)
-
-    threading.Timer(0.3, announce).start()
+    app, service = build_app(paths, card.host, password)
+    server = uvicorn.Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2))
     try:
-        server.run()
+        with suppress(KeyboardInterrupt), server.capture_signals():       # it ends in order, and then says why
+            print(f"Sextant is at {card.url} (Ctrl-C stops it); data in {paths.data}", file=sys.stderr, flush=True)
+            _open(card.url, open_browser)
+            server.run(sockets=[listener])
     finally:
         service.close()
 
 
-def free_port(host: str, port: int) -> int:
-    """The first port from `port` on that nobody listens on. Raises UserError after a hundred."""
+def _open(url: str, wanted: bool) -> None:
+    """Show a page in the browser, where there is one."""
+    if wanted and (sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):
+        webbrowser.open(url)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the first free port from `port` on, so that nobody else takes it. Raises UserError after a hundred."""
     if not 1 <= port <= 65535:
         raise BadInput(f"The port must be between 1 and 65535; you asked for {port}.")
     for candidate in range(port, min(port + 100, 65536)):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
             if os.name != "nt":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, candidate))
-                return candidate
-            except OSError as error:
-                reason = error.strerror
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, candidate))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            reason = error.strerror
+            continue
+        if candidate != port:
+            print(f"Port {port} is taken; using {candidate}.", file=sys.stderr, flush=True)
+        return listener
     raise UserError(f"No port from {port} on could be opened on {host} ({reason}); choose another with --port or --host.")

@@ -1,8 +1,13 @@
 """What the command line prints, and the files that it is given and writes."""
 from __future__ import annotations
 
+import errno
+import io
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +15,33 @@ from app.views import BadInput, UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+@contextmanager
+def streams() -> Iterator[None]:
+    """Output that any encoding takes, with escapes for what it lacks; a reader who has enough (`| head`), or none, ends nothing.
+
+    Exits with 1 and a sentence where the output could not be written.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:                                         # closed before we came
+            setattr(sys, name, open(os.devnull, "w"))              # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        gone = error.errno in (errno.EPIPE, errno.EINVAL)          # the second is what Windows says
+        if error.filename is not None or not (gone or error.errno in (errno.ENOSPC, errno.EIO)):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())       # what is still to be written at the exit
+        if not gone:
+            print(f"The output could not be written ({error.strerror}); what was made is kept.", file=sys.stderr)
+            raise SystemExit(1) from None
 
 
 def bar(done: int, total: int, text: str = "") -> None:

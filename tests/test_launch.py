@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "app" / "cli.py").write_text(
         "import os, sys\ndef main():\n    print('got', sys.argv[1:], os.getcwd())\n    return int(os.environ.get('CODE', 0))\n")
     monkeypatch.setattr(launch, "ROOT", tmp_path)
+    monkeypatch.setattr(launch, "become", subprocess.call)                              # else it would be the end of this test
     return tmp_path
 
 
@@ -80,6 +84,151 @@ def test_help_needs_no_environment(tmp_path: Path) -> None:
     copy.write_text((ROOT / "launch.py").read_text(encoding="utf-8"), encoding="utf-8")
     found = subprocess.run([sys.executable, str(copy), "--help"], capture_output=True, text=True, check=True)
     assert "sample" in found.stdout and "--no-venv" in found.stdout and list(tmp_path.iterdir()) == [copy]
+
+
+PROGRAM = """
+import os, signal, sys, time
+def main():
+    def heard(number, frame):
+        print('heard', number, flush=True)
+        sys.exit(7)
+    for name in ('SIGINT', 'SIGTERM', 'SIGHUP'):
+        signal.signal(getattr(signal, name), heard)
+    print('is', os.getpid(), flush=True)
+    time.sleep(600)
+"""
+PIP = """
+import os, sys, time
+if sys.argv[1] != '--version':
+    with open(os.environ['PIP_RUNS'], 'a') as file:
+        file.write(f'{os.getpid()}\\n')
+    while not os.path.exists(os.environ['PIP_RUNS'] + '.end'):
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def started(project: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts launch.py of the project as a process of its own."""
+    (project / "launch.py").write_text((ROOT / "launch.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (project / "app" / "cli.py").write_text(PROGRAM)
+    begun = []
+
+    def start(*arguments: str, **more: str) -> subprocess.Popen:
+        begun.append(subprocess.Popen([sys.executable, str(project / "launch.py"), *arguments], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, env=os.environ | more))
+        return begun[-1]
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_what_is_sent_to_launch_reaches_the_command(started: Callable[..., subprocess.Popen], project: Path, name: str) -> None:
+    runs = slow_pip(project)
+    runs.with_name(runs.name + ".end").touch()
+    process = started("--no-venv", "serve", PYTHONPATH=str(project / "path"), PIP_RUNS=str(runs))
+    assert process.stdout.readline() == f"is {process.pid}\n"                           # so that nothing is left behind
+    process.send_signal(getattr(signal, name))
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == ((-9, "") if name == "SIGKILL" else (7, f"heard {int(getattr(signal, name))}\n"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_setting_up_ends_with_its_pip(started: Callable[..., subprocess.Popen], project: Path, name: str) -> None:
+    runs = slow_pip(project)
+    process = started("--no-venv", "serve", PYTHONPATH=str(project / "path"), PIP_RUNS=str(runs))
+    until(lambda: runs.exists() and runs.read_text().endswith("\n"))
+    process.send_signal(getattr(signal, name))
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Stopped; the next start goes on" in error and not alive(int(runs.read_text()))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_a_pip_that_outlives_its_launch_is_waited_for(started: Callable[..., subprocess.Popen], project: Path) -> None:
+    runs = slow_pip(project)
+    environ = {"PYTHONPATH": str(project / "path"), "PIP_RUNS": str(runs)}
+    first = started("--no-venv", "serve", **environ)
+    until(lambda: runs.exists() and runs.read_text().endswith("\n"))
+    first.kill()
+    first.wait()
+    second = started("--no-venv", "serve", **environ)
+    while "waiting for it" not in (line := second.stderr.readline()):
+        assert line
+    assert alive(int(runs.read_text()))                                                 # and no other pip beside it
+    runs.with_name(runs.name + ".end").touch()
+    assert second.stdout.readline() == f"is {second.pid}\n"
+    assert len(runs.read_text().split()) == 2
+
+
+def slow_pip(project: Path) -> Path:
+    """Put a pip into project/path that notes its process in the file that is returned, and waits."""
+    (project / "path" / "pip").mkdir(parents=True)
+    (project / "path" / "pip" / "__init__.py").touch()
+    (project / "path" / "pip" / "__main__.py").write_text(PIP)
+    return project / "runs"
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_help_of_a_command_says_that_it_installs_first(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert launch.main(["--no-venv", "sample", "--help"]) == 0
+    out, error = capfd.readouterr()
+    assert error.count("installed first") == 1 and error.index("installed first") < error.index("Installing")
+    assert out.count("got ['sample', '--help']") == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files may not have such names")
+def test_any_folder_and_any_closed_stream(tmp_path: Path) -> None:
+    for name in ("a 'quoted' \"folder\" \\\\ %s", "größer ☃", os.fsdecode(b"latin \xe4")):
+        folder = tmp_path / name
+        (folder / "app").mkdir(parents=True)
+        (folder / "requirements.txt").write_text("")
+        (folder / "app" / "cli.py").write_text("import json, sys\ndef main():\n    print('got', ascii(sys.argv[1:]))\n    return 3\n")
+        (folder / "json.py").write_text("")                                             # of somebody's current folder
+        (folder / "launch.py").write_text((ROOT / "launch.py").read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / ".installed").mkdir()
+        (folder / ".installed" / "installed-requirements.txt").write_text(
+            launch.hashlib.sha256(str(sys.version_info[:2]).encode() + os.fsencode(sys.executable)).hexdigest())
+        command = [sys.executable, str(folder / "launch.py"), "--no-venv", "sample", "ü"]
+        for environ in ({}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONSAFEPATH": "1"}):
+            found = subprocess.run(command, capture_output=True, cwd=tmp_path, env=os.environ | environ)
+            assert (found.returncode, found.stdout, found.stderr) == (3, b"got ['sample', '\\xfc']\n", b"")
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-", "| head -c 1 >/dev/null"):
+        shown = subprocess.run(f'"{sys.executable}" "{ROOT / "launch.py"}" --help {closed}', shell=True, capture_output=True)
+        assert shown.stderr == b"" and shown.returncode == 0
+
+
+def test_a_folder_that_is_gone_or_not_writable_is_a_sentence(project: Path, capfd: pytest.CaptureFixture[str],
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".setup.lock").mkdir()                                                   # which even root cannot write to
+    assert launch.main(["serve"]) == 1
+    assert "cannot be written" in capfd.readouterr().err
+    monkeypatch.setattr(launch.os, "access", lambda *_: False)                          # read-only: the environment serves as it is
+    assert launch.main(["--no-venv", "serve"]) == 0
+    assert "before every start" in capfd.readouterr().err
+    def gone() -> str:
+        raise FileNotFoundError
+    monkeypatch.setattr(launch.os, "getcwd", gone)
+    assert launch.main(["serve"]) == 1
+    assert "current folder" in capfd.readouterr().err
 
 
 def test_launch_is_readable_by_old_pythons() -> None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from app.api import ROOT, explained, routes
 from app.guard import TRIES, Guard
 from app.paths import Paths
-from app.server import free_port, serve
+from app.server import listen, serve
 from app.service import Service
 from app.views import BadInput
 
@@ -81,6 +81,7 @@ def test_the_next_free_port() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert free_port("127.0.0.1", port) > port
+        with listen("127.0.0.1", port) as first, listen("127.0.0.1", port) as second:        # nobody takes what somebody has
+            assert port < first.getsockname()[1] < second.getsockname()[1]
     with pytest.raises(BadInput, match="between 1 and 65535"):
-        free_port("127.0.0.1", 0)
+        listen("127.0.0.1", 0)

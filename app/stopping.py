@@ -1,0 +1,45 @@
+"""How a command is asked to end: Ctrl-C, TERM and a terminal that closes (HUP) mean the same."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")                # the last is Windows' own
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Whatever asks to end raises KeyboardInterrupt in the main thread, once, so that work is saved and all is closed in order.
+
+    Asked again, only Ctrl-C counts, and ends the process at once. What is ignored (nohup) stays ignored.
+    """
+    asked = False
+
+    def stop(number: int, _: Any) -> None:
+        nonlocal asked
+        if number == getattr(signal, "SIGHUP", None):
+            signal.raise_signal(signal.SIGTERM)                    # for which a server has a handler of its own while it runs
+        elif not asked:
+            asked = True
+            raise KeyboardInterrupt
+        elif number == signal.SIGINT:
+            with suppress(OSError):
+                os.write(2, b"Ended at once.\n")
+            os._exit(1)
+
+    numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []                                               # signals are the main thread's alone
+    before = {number: signal.getsignal(number) for number in numbers}
+    changed = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
+    for number in changed:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, before[number])

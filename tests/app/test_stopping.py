@@ -1,0 +1,102 @@
+"""Ctrl-C, TERM and HUP mean the same to every command: work is saved, jobs end, nothing is left behind."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.stopping import stoppable
+from storage.database import NAME
+from tests.app.processes import Process, processes
+from tests.app.test_seat import SMALL, free_port
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
+LOUD = "import app.terminal, sys\napp.terminal.bar = lambda done, *_: print('step', done, file=sys.stderr, flush=True)\n"
+TINY = """
+import app.cli
+from pipelines.diffusion import family
+from tests.tiny import tiny_diffusion
+import pipelines.nets.captions
+family.FAMILY = family.Family(
+    build=family.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
+    start=family.start, reference=family.reference, plane=family.PLANE)
+pipelines.nets.captions.pretrain = lambda text: iter(())
+app.cli.bar = lambda done, *_: print('trained', file=sys.stderr, flush=True)
+"""
+BUSY = SMALL.replace("import app.server", "import app.server, app.service, sys, threading, time\nfrom app.views import Ask") + """
+def build(paths, *_):
+    service = app.service.Service(paths)
+    def work():
+        job = service.generate(Ask('gan', 'a red star', count=1))
+        service.wait(job)
+        job = service.generate(Ask('diffusion', 'a red star', options={'steps': 1000}, count=64))
+        while service.job(job).step < 1:
+            time.sleep(0.05)
+        print('drawing', file=sys.stderr, flush=True)
+    threading.Thread(target=work, daemon=True).start()
+    return PlainTextResponse('the page'), service
+app.server.build_app = build
+"""
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    with processes() as starter:
+        yield starter
+
+
+def jobs(data: Path) -> list[str]:
+    with closing(sqlite3.connect(data / NAME)) as database:
+        return [status for status, in database.execute("SELECT status FROM jobs ORDER BY created")]
+
+
+def test_training_saves(start: Callable[..., Process], tmp_path: Path) -> None:
+    from app.trainer import standing
+    run = start("train", "diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60", "--json",
+                "--data", str(tmp_path), before=TINY)
+    run.said("trained")
+    code, out, error = run.asked_to_end(signal.SIGTERM)
+    assert code == 1 and out == "" and "Stopped." in error and "Traceback" not in error
+    assert standing(tmp_path / "runs" / "one")["step"] >= 20
+
+
+def test_a_servers_jobs_become_interrupted(start: Callable[..., Process], tmp_path: Path) -> None:
+    server = start("serve", "--port", str(free_port()), "--data", str(tmp_path), "--no-browser", before=BUSY)
+    server.said("drawing")
+    assert server.asked_to_end()[0] == 0
+    assert jobs(tmp_path) == ["done", "interrupted"]
+
+
+def test_drawing_ends(start: Callable[..., Process], tmp_path: Path) -> None:
+    run = start("sample", "diffusion", "--prompt", "a red star", "--steps", "1000", "--count", "64", "--data", str(tmp_path), "--json",
+                before=LOUD)
+    run.said("step 1")
+    code, out, error = run.asked_to_end(signal.SIGHUP)
+    assert code == 1 and json.loads(out) == {"images": [], "complete": False} and "Stopped." in error and "Traceback" not in error
+    assert jobs(tmp_path) == ["stopped"]
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)                   # as nohup does
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_it_is_told_once_and_handlers_are_put_back() -> None:
+    before = [signal.getsignal(getattr(signal, name)) for name in SIGNALS]
+    with stoppable():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGTERM)                                 # it is closing already
+    assert [signal.getsignal(getattr(signal, name)) for name in SIGNALS] == before
