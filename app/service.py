@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pipelines.engine import Job
 
 log = logging.getLogger(__name__)
-AT_ONCE = 8                        # jobs that run together in the engine; more wait
+AT_ONCE = 8                        # jobs of a kind that run together in the engine; more wait, no picture for a comparison
 PACE_ROWS, PACE_STEPS = 16, 8      # of the run by which a model's pace is measured
 
 
@@ -65,7 +65,7 @@ class Service:
         self.side_by_side = SideBySide(self, self.bench, self._models, paths.tables)
         self._threads: list[threading.Thread] = []
         self._closing = False
-        self._slots = threading.Semaphore(AT_ONCE)
+        self._slots = {kind: threading.Semaphore(AT_ONCE) for kind in ("generate", "compare")}
         self._rates: dict[str, float] = {}                         # rows per second of a model's last run
         self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
         self.grids = Grids(self._storage, self._models, self)
@@ -144,7 +144,7 @@ class Service:
 
     def _run(self, job: JobState, run: Callable[[], None]) -> None:
         """A job's thread: wait for a slot, run, and whatever happens end in a stored final state."""
-        with self._slots:
+        with self._slots[job.kind]:
             try:
                 if job.stopped:
                     job.change(status="stopped", note="Stopped before it began.")

@@ -46,7 +46,9 @@ class Piece:
 class Group:
     """Waiting pieces that can share batches, and what was measured of their network."""
     buckets: tuple[int, ...]
+    priority: int = 0                                            # of all its jobs
     waiting: list[Piece] = field(default_factory=list)
+    seconds: float = 0.0                                         # of the whole device, that its last batch took
     rate: dict[int, float] = field(default_factory=dict)         # bucket -> rows per second, running mean
     seen: set[int] = field(default_factory=set)                  # buckets that are warmed up
     batches: int = 0
@@ -82,8 +84,7 @@ class Group:
         self.rate[bucket] = 0.8 * self.rate.get(bucket, rate) + 0.2 * rate
 
     def take(self, share: int) -> list[Piece]:
-        """The next batch of at most `share` rows: most urgent jobs first, then first come first served; a piece is split if need be."""
-        self.waiting.sort(key=lambda piece: -piece.job.priority)             # stable
+        """The next batch of at most `share` rows, first come first served; a piece is split if need be."""
         room, taken = min(share, self.limit()), []
         while self.waiting and room:
             piece = self.waiting.pop(0)

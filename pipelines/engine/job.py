@@ -1,6 +1,7 @@
 """A sampler on its way through the engine: what it was asked, what happened to it, what it has cost."""
 from __future__ import annotations
 
+import logging
 import queue
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pipelines.protocol import Answer, Cache, Preview, Sampler
 if TYPE_CHECKING:
     from pipelines.engine.cache import Slab
 
+log = logging.getLogger(__name__)
 ENDS = ("done", "failed", "cancelled")
 Listener = Callable[["Job", "Event"], None]
 
@@ -66,8 +68,11 @@ class Job:
         """Called by the engine."""
         if self._listener is None:
             self._events.put(event)
-        else:
+            return
+        try:
             self._listener(self, event)
+        except Exception:                                # its owner's fault, which no other job is to feel
+            log.exception("the listener of job %d failed", self.number)
 
     def events(self) -> Iterator[Event]:
         """All events in order; ends after done, failed or cancelled. For one reader, of a job without a listener."""

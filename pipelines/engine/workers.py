@@ -23,7 +23,7 @@ from pipelines.protocol import Answer, Net
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """Rows of several calls on their way through a network; the last fields say what came of them."""
     net: Net | None                # None: nobody knows that network
@@ -53,10 +53,12 @@ class Batch:
             if x.device.type == "cuda":
                 torch.cuda.synchronize(x.device)         # so that the time measured is the network's
             self.seconds = time.perf_counter() - begin
-            self.finite, self.answer = finite_rows(answer).tolist(), answer
+            self.finite = finite_rows(answer).tolist()
+            assert len(self.finite) == self.size, f"it answered with {len(self.finite)} rows where {self.size} were asked for"
+            self.answer = answer
         except Exception as error:
-            self.answer = None
-            if not _out_of_memory(error):
+            self.seconds = time.perf_counter() - begin
+            if not out_of_memory(error):
                 log.exception("network %s failed", key)
                 self.problem = f"The network {key.method} stopped with an error: {error}"
 
@@ -68,14 +70,19 @@ class Workers:
     """
 
     def __init__(self, count: int, landed: Callable[[Batch], None]) -> None:
-        self.count = self.free = count
+        self.count = count
+        self.batches: list[Batch] = []                   # on their way, until what came of them is handled
         self._landed = landed
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="worker") if count > 1 else None
 
+    @property
+    def free(self) -> int:
+        return self.count - len(self.batches)
+
     def start(self, batch: Batch) -> None:
-        """Hand a batch to a worker that is free; its place is taken until `landed` has been handled."""
+        """Hand a batch to a worker that is free."""
         assert self._pool is not None
-        self.free -= 1
+        self.batches.append(batch)
         self._pool.submit(self._work, batch)
 
     def _work(self, batch: Batch) -> None:
@@ -96,7 +103,7 @@ def use(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))

@@ -126,29 +126,32 @@ def test_events_tell_the_whole_story(plus_one: Engine) -> None:
     assert job.stats.nfe == 3 and job.status == "done"
 
 
-def test_cancel_closes_the_generator_and_frees_everything() -> None:
-    slow = threading.Event()
-    closed = threading.Event()
+@pytest.mark.parametrize("cores", (1, 2))
+def test_cancel_closes_the_generator_and_takes_one_call_at_most(cores: int) -> None:
+    begun, go_on, closed, calls = threading.Event(), threading.Event(), threading.Event(), []
 
     def net(x: Tensor, t: Tensor, cond: dict) -> Tensor:
-        slow.wait(0.01)
+        calls.append(len(x))
+        begun.set()
+        assert go_on.wait(60)
         return x
 
     def endless() -> Sampler:
         try:
-            yield from counting(10_000)
+            yield from counting(10**9, rows=cores)
         finally:
             closed.set()
         return torch.zeros(1)
 
-    engine = Engine({KEY: net})
+    engine = Engine({KEY: net}, cores=cores)
     job = engine.submit(endless())
-    begin = time.monotonic()
-    engine.cancel(job)
+    assert begun.wait(60)
+    engine.cancel(job)                                                           # while its first batches are being evaluated
+    go_on.set()
     assert [event.kind for event in job.events()][-1] == "cancelled"
-    assert time.monotonic() - begin < 1.0 and closed.is_set()
-    assert not engine._jobs and not any(group.waiting for group in engine._groups.values())
+    assert closed.is_set() and len(calls) <= cores
     assert engine.submit(counting(2)).result() is not None                       # and it goes on working
+    assert not engine._jobs and not any(group.waiting for group in engine._groups.values())
     engine.close()
 
 
@@ -222,11 +225,17 @@ def test_batches_use_fixed_sizes_and_share_rows() -> None:
     engine.close()
 
 
-def test_close_cancels_what_runs() -> None:
-    engine = Engine({KEY: lambda x, t, cond: x})
-    job = engine.submit(counting(1_000_000))
+@pytest.mark.parametrize("cores", (1, 2))
+def test_closing_cancels_what_runs_and_what_comes_later(cores: int) -> None:
+    engine, calls = Engine({}, cores=cores), []
+    engine.nets[KEY] = lambda x, t, cond: (calls.append(len(x)), x)[1]
+    jobs = [engine.submit(counting(10**9, rows=k)) for k in (1, 2, 5)]
     engine.close()
-    assert [event.kind for event in job.events()][-1] == "cancelled"
+    ended = len(calls)
+    jobs.append(engine.submit(counting(1)))
+    engine.close()                                                               # once is enough
+    assert [[event.kind for event in job.events()][-1] for job in jobs] == ["cancelled"] * 4
+    assert len(calls) == ended and not engine._jobs
 
 
 def test_a_size_that_was_slow_once_gets_another_chance() -> None:
