@@ -14,7 +14,7 @@ from typing import Any
 from app import cli_compare, cli_models
 from app.paths import open_paths
 from app.stopping import stoppable
-from app.terminal import bar, copy, folder, follow, picture, show, streams
+from app.terminal import bar, copy, folder, follow, show, streams
 from app.text import readable
 from app.views import Ask, BadInput, UserError
 from pipelines import registry
@@ -159,7 +159,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
     try:
         out, ask = folder(args.out), _ask(args, count=4)
         if args.picture:
-            source = service.keep_source(replace(ask, options={}), picture(args.picture))      # options may ask for the source
+            source = service.keep_source(replace(ask, options={}), Path(args.picture))      # options may ask for the source
             ask = replace(ask, options=ask.options | {"source": source})
         view = follow(service, service.generate(ask))
         images = []
@@ -178,7 +178,7 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
 def _examine(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        found = asdict(service.examine(Ask(args.family, args.prompt, model=args.model), picture(args.picture)))
+        found = asdict(service.examine(Ask(args.family, args.prompt, model=args.model), Path(args.picture)))
         return {name: value for name, value in found.items() if name not in ("picture", "noise", "back")}      # pictures, for the page
     finally:
         service.close()

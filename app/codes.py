@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.jobs import JobTable
-from app.own_picture import Bench, prepare, result_of
+from app.own_picture import Bench, result_of
+from app.picture_files import prepare
 from app.pictures import data_url
 from app.quality import PROMPT
 from app.requests import face_of
@@ -17,7 +18,7 @@ from app.views import Ask, BadInput, Codebook, CodeView, Thought, UserError
 from pipelines import registry
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from app.picture_files import Picture
 
 COUNTED = 256                      # test pictures whose codes say how often each is used
 TILE = 8                           # pixels of a code's picture that are shown
@@ -35,7 +36,7 @@ class Codes:
             raise BadInput(f"{face_of(ask.family).title} has no codes; use the VQ-VAE or the DALL-E tab.")
         return self._make_bench(replace(ask, prompt=ask.prompt or PROMPT))
 
-    def reconstruct(self, ask: Ask, picture: Image | None) -> CodeView:
+    def reconstruct(self, ask: Ask, picture: Picture | None) -> CodeView:
         """A picture of the user's own, its codes, and what the decoder makes of them."""
         from pipelines.data.dataset import to_tensor
         bench = self._bench(ask)

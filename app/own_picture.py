@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from app.picture_files import prepare
 from app.pictures import data_url, encode_png
 from app.requests import face_of, make_request
 from app.runners import finished
@@ -18,11 +18,11 @@ from app.views import Ask, BadInput, Examined, UserError
 from storage import Shelf, StorageError
 
 if TYPE_CHECKING:
+    from app.picture_files import Picture
     from app.residents import Loaded
     from pipelines.request import Request
     from pipelines.transport import Transport
 
-MAX_PIXELS = 50_000_000            # of an uploaded picture; more is refused before it is decoded
 TOLERANCE, STEPS, PROBES = 1e-5, 300, 1
 
 
@@ -51,29 +51,7 @@ def request(ask: Ask) -> Request:
     return replace(make_request(replace(ask, prompt="-", count=1)), prompt="")
 
 
-def prepare(picture: Image.Image | None, size: int, height: int | None = None) -> np.ndarray:
-    """The middle of a picture, (height, size, 3) uint8; a square without height. Raises BadInput."""
-    if picture is None:
-        raise BadInput("There is no picture yet; drop one here or take one from the gallery.")
-    if picture.width * picture.height > MAX_PIXELS:
-        raise BadInput(f"The picture has {picture.width:,} by {picture.height:,} pixels; at most {MAX_PIXELS:,} in all are accepted.")
-    return np.array(ImageOps.fit(_colours(picture), (size, height or size), Image.Resampling.LANCZOS))
-
-
-def _colours(picture: Image.Image) -> Image.Image:
-    """A picture of any mode in RGB: turned as its camera says, the first of an animation, deep gray scaled, transparency on white."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):                                # 16 bits and more, which `convert` would cut off
-        values = np.asarray(picture, dtype=float)
-        top = 65535 if picture.mode.startswith("I") else max(1.0, float(values.max()))
-        return Image.fromarray((255 * values.clip(0, top) / top).round().astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
-
-
-def examine(bench: Bench, picture: Image.Image | None) -> Examined:
+def examine(bench: Bench, picture: Picture | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
     from pipelines.data.dataset import to_pixels, to_tensor
     from pipelines.numerics.likelihood import bits_per_dim, dequantised
@@ -92,7 +70,7 @@ def examine(bench: Bench, picture: Image.Image | None) -> Examined:
                     data_url(back), float(noise.x.std()), difference, log_p.notes[0] or noise.notes[0] or returned.notes[0])
 
 
-def keep(bench: Bench, picture: Image.Image | None, sources: Shelf) -> str:
+def keep(bench: Bench, picture: Picture | None, sources: Shelf) -> str:
     """Store a picture as the model sees it, to start from; returns the checksum that the option `source` names."""
     if not hasattr(bench.request.options, "source"):
         raise UserError(f"{face_of(bench.request.family).title} cannot start from a picture; use the diffusion, the SDE or the flow tab.")
@@ -109,14 +87,13 @@ def source_of(request: Request, sources: Shelf, size: tuple[int, int], device: A
     if not name:
         return {}
     try:
-        with Image.open(io.BytesIO(sources.get(name))) as picture:
-            return {"source": to_tensor(prepare(picture, *size)).to(device)}
-    except StorageError as error:
+        return {"source": to_tensor(prepare(io.BytesIO(sources.get(name)), *size)).to(device)}
+    except (StorageError, BadInput) as error:
         raise UserError(f"The picture that this request starts from is not here ({name[:12]}…); choose it anew in the Picture "
                         "panel.") from error
 
 
-def morph(bench: Bench, first: Image.Image | None, second: Image.Image | None, count: int = 9) -> tuple[str, ...]:
+def morph(bench: Bench, first: Picture | None, second: Picture | None, count: int = 9) -> tuple[str, ...]:
     """Pictures on the way from one to another through their noises, as data URLs; the ends are drawn from their noises too.
 
     Raises UserError if an ODE was stopped before it was exact enough.

@@ -39,8 +39,7 @@ from storage import NewImage, Storage, StorageError
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
+    from app.picture_files import Picture
     from pipelines.engine import Job
 
 log = logging.getLogger(__name__)
@@ -193,15 +192,15 @@ class Service:
         return evaluate(self, ask, split, progress) | loaded.drawing.figures(loaded.net) | {
             "model_sha256": loaded.sha256, "environment": self.environment()}
 
-    def examine(self, ask: Ask, picture: Image | None) -> views.Examined:
+    def examine(self, ask: Ask, picture: Picture | None) -> views.Examined:
         """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
         return own_picture.examine(self.bench(ask), picture)
 
-    def morph(self, ask: Ask, first: Image | None, second: Image | None) -> tuple[str, ...]:
+    def morph(self, ask: Ask, first: Picture | None, second: Picture | None) -> tuple[str, ...]:
         """Pictures on the way from one picture to another, through their noises."""
         return own_picture.morph(self.bench(ask), first, second)
 
-    def keep_source(self, ask: Ask, picture: Image | None) -> str:
+    def keep_source(self, ask: Ask, picture: Picture | None) -> str:
         """Store a picture for generations to start from; returns what their option `source` is to be."""
         return own_picture.keep(self.bench(ask, pretrained=True), picture, self._storage.sources)
 

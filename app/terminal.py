@@ -9,12 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.views import BadInput, UserError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from app.views import UserError
 
 
 @contextmanager
@@ -122,14 +119,3 @@ def amount(size: float) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def picture(name: str) -> Image:
-    """The picture in a file. Raises BadInput."""
-    from PIL import Image
-    try:
-        with Image.open(name) as found:
-            found.load()
-            return found
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{name} could not be read as a picture ({error}); give a PNG, JPEG or WebP file.") from error

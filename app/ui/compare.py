@@ -12,7 +12,7 @@ import gradio as gr
 from app.axes import ALL, choices
 from app.grids import GridCheck
 from app.service import Service
-from app.ui.components import drawn, sentence, still
+from app.ui.components import drawn, sentence, still, told
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
 from pipelines.options import Option
 
@@ -291,7 +291,7 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
 
     def load(event: gr.EventData) -> list[Any]:
         try:
-            made = service.grids.asked(str(event._data.get("id")))
+            made = service.grids.asked(told(event, "id"))
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return tab.loaded(made)

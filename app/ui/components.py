@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-import PIL.Image
+from gradio.data_classes import ImageData
 
 from app.views import ModelView
 from pipelines.options import Option
@@ -33,20 +33,23 @@ def control(option: Option, elem_id: str, visible: bool = True) -> Any:
 
 
 def upload(label: str, elem_id: str, min_width: int) -> gr.Image:
-    """A place for a picture from the user's disk, in whatever mode it is stored; a file that is none gets a sentence."""
-    image = gr.Image(label=label, type="pil", sources=["upload", "clipboard"], height=130, min_width=min_width, elem_id=elem_id, buttons=[],
-                     image_mode=None)
-    read = image.preprocess
-
-    def preprocess(payload: Any) -> Any:
-        try:
-            return read(payload)
-        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-            raise gr.Error("That file could not be read as a picture; choose a PNG, JPEG, WebP, GIF or TIFF of at most 50 million pixels.",
-                           title="Not a picture", print_exception=False) from error
-
-    image.preprocess = preprocess            # type: ignore[method-assign]
+    """A place for a picture from the user's disk; handlers get its path, and the service reads it under its own limits."""
+    image = gr.Image(label=label, type="filepath", sources=["upload", "clipboard"], height=130, min_width=min_width, elem_id=elem_id,
+                     buttons=[], image_mode=None)
+    image.preprocess = _path                 # type: ignore[assignment, method-assign]
     return image
+
+
+def _path(payload: ImageData | None) -> str | None:
+    """Gradio would open the file, of any kind and size, before anybody is asked."""
+    if payload is not None and payload.path is None:
+        raise gr.Error("A picture comes as an uploaded file; choose one from your disk.", title="Not a file", print_exception=False)
+    return payload.path if payload is not None else None
+
+
+def told(event: gr.EventData, name: str) -> str:
+    """What a script of the page says along with an event; nothing where it does not."""
+    return str(event._data.get(name, "")) if isinstance(event._data, dict) else ""
 
 
 def sentence(elem_id: str) -> gr.HTML:

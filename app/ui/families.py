@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import drawn, sentence
+from app.ui.components import drawn, sentence, told
 from app.ui.family import PROMPTS
 from app.views import UserError
 
@@ -41,7 +41,7 @@ def families_tab(service: Service) -> gr.HTML:
         return json.dumps({"drawings": [asdict(drawing) for drawing in drawings]}), json.dumps({})
 
     def choose_prompt(event: gr.EventData) -> str:
-        return str(event._data.get("text", "")) or service.surprise(service.families()[0].name)
+        return told(event, "text") or service.surprise(service.families()[0].name)
 
     chips.select(choose_prompt, None, prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, seed, **quick)

@@ -12,7 +12,7 @@ import gradio as gr
 from app.lab import bench
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
-from app.ui.components import control, drawn, sentence
+from app.ui.components import control, drawn, sentence, told
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
 from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
@@ -206,6 +206,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
           panels: tuple[PicturePanel | None, CodesPanel | None, SeedsPanel | None]) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    # What reads a picture of one's own stands in line, so that those who only draw never wait for it.
+    in_line: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "pictures", "concurrency_limit": 2}
 
     steps_of = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
     # In the browser, since an answer that comes late would overwrite what was typed meanwhile.
@@ -215,7 +217,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         return [*describe(tab.sampler_info(name)), *tab.shown(name)]
 
     def choose_prompt(event: gr.EventData) -> str:
-        text = str(event._data.get("text", ""))
+        text = told(event, "text")
         return text or service.surprise(tab.info.name)
 
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
@@ -243,7 +245,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         return handler
 
     def paint(event: gr.EventData, picture: Any, keep: bool, seed: Any, *values: Any) -> tuple[Any, Any, str]:
-        return draw_from(picture, "mask", str(event._data.get("mask", "")), keep, seed, values)
+        return draw_from(picture, "mask", told(event, "mask"), keep, seed, values)
 
     if steps_of:
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
@@ -257,12 +259,12 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     if codes is not None:
         codes.wire(service, tab.info.name, tab.model)
         if codes.edit is not None:
-            codes.edit.click(edit("keep_rows"), [codes.picture, codes.rows, *controls], shown, **quick)
-            codes.shown.select(paint, [codes.picture, *controls], shown, **quick)
+            codes.edit.click(edit("keep_rows"), [codes.picture, codes.rows, *controls], shown, **in_line)
+            codes.shown.select(paint, [codes.picture, *controls], shown, **in_line)
     if seeds is not None:
         seeds.wire(service, tab.ask, tab.inputs())
     if own is not None:
-        own.edit.click(edit(own.option), [own.first, own.start, *controls], shown, **quick)
+        own.edit.click(edit(own.option), [own.first, own.start, *controls], shown, **in_line)
     if own is not None and own.both is not None:
         kind = next(name for name in KINDS if name in tab.options)
 

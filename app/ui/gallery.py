@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.service import Service
 from app.ui.compare import CompareTab
-from app.ui.components import drawn
+from app.ui.components import drawn, told
 from app.ui.family import FamilyTab
 from app.views import UserError
 
@@ -34,7 +34,7 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
                   for u in tab.restore(settings if settings and settings["family"] == tab.info.name else None))]
 
     def send(event: gr.EventData) -> list[Any]:
-        action, target = str(event._data.get("action")), str(event._data.get("id"))
+        action, target = told(event, "action"), told(event, "id")
         try:
             if action == "example":
                 found = [p for tab in families for p in service.gallery.examples(tab.info.name) if p.id == target]

@@ -8,7 +8,7 @@ import gradio as gr
 from app.service import Service
 from app.shelf import SORTED
 from app.ui.compare import CompareTab
-from app.ui.components import drawn, still
+from app.ui.components import drawn, still, told
 from app.ui.family import FamilyTab
 from app.views import ModelView, UserError
 from pipelines.hub.about import ADAPTERS
@@ -35,7 +35,7 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
 
     def draw(event: gr.EventData) -> list[Any]:
         try:
-            view = service.shelf.drawable(str(event._data.get("name")))
+            view = service.shelf.drawable(told(event, "name"))
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return [gr.Tabs(selected=view.family), *(u for tab in families for u in updates(tab, view))]

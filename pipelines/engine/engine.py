@@ -141,6 +141,7 @@ class Engine:
             if 2 * sum(group.rows for group in self._groups.values()) >= item.rows:
                 self._give_work()                        # the cores have work while these rows go on to their next calls
             self._land(item)
+            self._give_work()                            # before the next batch that has landed is looked at
         return what != "close"
 
     def _advance(self, job: Job, answer: tuple | None) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,3 +37,12 @@ def png(colour: str = "red", side: int = 32) -> bytes:
     file = io.BytesIO()
     PIL.Image.new("RGB", (side, side), colour).save(file, "PNG")
     return file.getvalue()
+
+
+def in_line(client: TestClient, fn_index: int, data: list[Any], session: str = "s") -> dict[str, Any]:
+    """What a handler that stands in line comes to: {success, output}, as the page hears it."""
+    joined = client.post("/gradio_api/queue/join", json={"fn_index": fn_index, "data": data, "session_hash": session})
+    assert joined.status_code == 200, joined.text
+    events = client.get("/gradio_api/queue/data", params={"session_hash": session}).text.splitlines()
+    said = [json.loads(line.removeprefix("data: ")) for line in events if line.startswith("data: ")]
+    return next(message for message in said if message["msg"] == "process_completed")

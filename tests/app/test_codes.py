@@ -1,4 +1,4 @@
-"""Pictures as codes through the service: reconstruct, change, look at what the model thought, continue; uploads of every kind."""
+"""Pictures as codes through the service: reconstruct, change, look at what the model thought, continue."""
 from __future__ import annotations
 
 import base64
@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from app.own_picture import MAX_PIXELS, prepare
 from app.paths import Paths
 from app.service import Service
 from app.views import Ask, BadInput, UserError
@@ -155,33 +154,6 @@ def test_a_gan_refuses_guidance(service: Service) -> None:
     with pytest.raises(BadInput, match="no guidance"):
         service.generate(Ask("gan", "a red star", model="gan", guidance_scale=3))
     assert service.check(Ask("gan", "a red star", model="gan", count=1)).calls == 1
-
-
-def test_uploads_of_every_kind() -> None:
-    red = Image.new("RGB", (40, 30), (255, 0, 0))
-    turned = Image.new("RGB", (2, 2), (0, 0, 255))
-    turned.putpixel((0, 0), (255, 255, 255))
-    exif = turned.getexif()
-    exif[0x0112] = 6
-    file = io.BytesIO()
-    turned.save(file, "PNG", exif=exif)
-    deep = Image.fromarray(np.full((9, 9), 32768, np.uint16))
-    moving = io.BytesIO()
-    red.save(moving, "GIF", save_all=True, append_images=[Image.new("RGB", (40, 30), (0, 255, 0))])
-    palette = red.quantize(4)
-    palette.info["transparency"] = palette.getpixel((0, 0))
-    for given, colour in ((red, (255, 0, 0)), (Image.new("RGBA", (8, 8), (0, 0, 0, 0)), (255, 255, 255)),
-                          (Image.new("LA", (8, 8), (0, 0)), (255, 255, 255)), (Image.new("1", (8, 8), 1), (255, 255, 255)),
-                          (deep, (128, 128, 128)), (Image.new("RGB", (1, 1), (9, 8, 7)), (9, 8, 7)), (Image.open(moving), (255, 0, 0)),
-                          (palette, (255, 255, 255)), (Image.new("CMYK", (8, 8), (0, 0, 0, 0)), (255, 255, 255)),
-                          (Image.new("F", (8, 8), 1.0), (255, 255, 255))):
-        found = prepare(given, 16)
-        assert found.shape == (16, 16, 3) and np.abs(found.astype(int) - colour).max() <= 2, given.mode
-    assert (prepare(Image.open(file), 2)[0, 1] > prepare(Image.open(file), 2)[0, 0]).any()               # the camera was turned
-    huge = Image.new("1", (MAX_PIXELS // 1000 + 1, 1000))
-    for wrong, sentence in ((huge, "at most"), (None, "no picture yet")):
-        with pytest.raises(BadInput, match=sentence):
-            prepare(wrong, 16)
 
 
 def test_the_discrete_vae_serves_the_same_panel(tmp_path: Path) -> None:

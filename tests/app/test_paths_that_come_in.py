@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.app.served import png, served, uploads
+from tests.app.served import in_line, png, served, uploads
 
 META, KINDS = {"_type": "gradio.FileData"}, ("image", "file", "gallery", "video", "audio", "imageeditor")
 OPEN = ("run/predict", "queue/join")
@@ -141,6 +141,5 @@ def test_what_was_uploaded_is_used_and_shown(client: TestClient) -> None:
     endpoint, inputs, places = next(found for found in with_files(client) if found[0]["api_name"] == "handler")
     picked = {"path": path, "orig_name": "my picture.png", "url": f"http://127.0.0.1/gradio_api/file={path}", "meta": META}
     data = [picked if k in places else value for k, value in enumerate(inputs)]
-    answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "data": data, "session_hash": "s"})
-    assert answer.status_code == 200, answer.text
-    assert "Images" in json.loads(answer.json()["data"][2])["error"]              # the picture was read, and none is asked for
+    answer = in_line(client, endpoint["id"], data)
+    assert "Images" in json.loads(answer["output"]["data"][2])["error"]              # the picture was read, and none is asked for
