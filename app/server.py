@@ -9,7 +9,8 @@ import sys
 import tempfile
 import threading
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.paths import Paths
@@ -25,7 +26,8 @@ def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = private = tempfile.mkdtemp(prefix="sextant-")       # 0700, ours alone
     atexit.register(shutil.rmtree, private, ignore_errors=True)
-    import gradio as gr
+    with _unproxied():
+        import gradio as gr
     from fastapi import FastAPI
 
     from app.api import routes
@@ -50,6 +52,18 @@ def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None
     if warm:
         threading.Timer(1.5, service.warm).start()
     return app, service
+
+
+@contextmanager
+def _unproxied() -> Iterator[None]:
+    """No proxies for a while: gradio makes clients when it is imported, and fails with a proxy that those cannot speak to."""
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.lower().endswith("_proxy")}
+    os.environ["no_proxy"] = "*"                   # else the system's own would be asked for
+    try:
+        yield
+    finally:
+        del os.environ["no_proxy"]
+        os.environ.update(before)
 
 
 def serve(paths: Paths, host: str, port: int | None, open_browser: bool, password: str | None = None) -> None:

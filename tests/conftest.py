@@ -1,11 +1,15 @@
 """Before torch is imported: the same waiting policy as the program's own. Every test begins alike, whatever ran before it."""
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
 import app  # noqa: F401
+
+for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[name]                                       # the tests' servers stand on this machine
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ def digests(blocks: Iterable[bytes], size: int) -> tuple[str, str]:
     return plain.hexdigest(), git.hexdigest()
 
 
+def proxies() -> list[str]:
+    """The environment variables that say by which way the network is reached; what they say may hold a password."""
+    known = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
+    return sorted(name for name, value in os.environ.items() if name.lower() in known and value)
+
+
 class Hub:
     """Where the Hub is, and how long one call may take."""
 
@@ -56,7 +63,12 @@ class Hub:
 
     @cached_property
     def client(self) -> httpx2.Client:
-        return httpx2.Client(follow_redirects=True, max_redirects=5, headers={"User-Agent": "sextant", "Accept-Encoding": "identity"})
+        """Raises HubError if the environment names a proxy that it cannot use."""
+        try:
+            return httpx2.Client(follow_redirects=True, max_redirects=5, headers={"User-Agent": "sextant", "Accept-Encoding": "identity"})
+        except (ImportError, ValueError, httpx2.InvalidURL) as error:                  # the first is said of SOCKS
+            raise HubError(f"The Hub cannot be asked through the proxy that is set ({', '.join(proxies()) or 'in the system'}); only "
+                           "proxies like http://host:port can be used, so change it, or unset it where none is needed.") from error
 
     @contextmanager
     def ask(self, path: str, repo: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
@@ -79,8 +91,9 @@ class Hub:
         except httpx2.TooManyRedirects as error:
             raise HubError(f"The Hub sent the question about {repo} round in circles; try again later.") from error
         except (httpx2.ConnectError, httpx2.ProxyError) as error:
-            raise HubError(f"The Hub ({urlsplit(self.endpoint).hostname}) cannot be reached; check the network and try again; models that "
-                           "are here work without it.", True) from error
+            way = f" through the proxy that is set ({', '.join(proxies())})" if proxies() else ""
+            raise HubError(f"The Hub ({urlsplit(self.endpoint).hostname}) cannot be reached{way}; check the network and try again; models "
+                           "that are here work without it.", True) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise HubError(f"The connection to the Hub broke while it answered about {repo}; try again.", True) from error
 

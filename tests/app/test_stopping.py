@@ -30,7 +30,7 @@ family.FAMILY = family.Family(
 pipelines.nets.captions.pretrain = lambda text: iter(())
 app.cli.bar = lambda done, *_: print('trained', file=sys.stderr, flush=True)
 """
-BUSY = SMALL.replace("import app.server", "import app.server, app.service, sys, threading, time\nfrom app.views import Ask") + """
+BUSY = SMALL.replace("import app.server, time", "import app.server, app.service, sys, threading, time\nfrom app.views import Ask") + """
 def build(paths, *_):
     service = app.service.Service(paths)
     def work():

@@ -171,3 +171,25 @@ def test_large_configurations_are_not_read(hub: HubServer) -> None:
     with pytest.raises(WeightsError, match="8 MiB"):
         listed("me/gan", hub=asking(hub)).plan()
     assert hub.asked()["small"] == 0
+
+
+@pytest.mark.parametrize(("name", "proxy", "says"), [
+    ("all_proxy", "socks5://me:secret@127.0.0.1:9", "only proxies like http://host:port"), ("ALL_PROXY", "socks4://h", "only proxies like"),
+    ("http_proxy", "magic://h", "only proxies like"), ("http_proxy", "://h", "only proxies like"),
+    ("http_proxy", "http://[::1", "only proxies"),
+    ("HTTP_PROXY", "http://127.0.0.1:1", "cannot be reached through the proxy"), ("http_proxy", "nonsense", "cannot be reached through"),
+    ("http_proxy", "http://h:99999999", "prox")])
+def test_a_proxy_that_cannot_be_used_is_a_sentence(hub: HubServer, monkeypatch: pytest.MonkeyPatch, name: str, proxy: str,
+                                                   says: str) -> None:
+    monkeypatch.setenv(name, proxy)
+    with pytest.raises(HubError) as caught:
+        search("star", hub=asking(hub))
+    assert says in str(caught.value) and name in str(caught.value) and "secret" not in str(caught.value) and not hub.log
+
+
+def test_no_proxy_leads_past_it(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("me/gan", FILES)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for hosts in ("127.0.0.1", "example.com, 127.0.0.1", "*"):
+        monkeypatch.setenv("no_proxy", hosts)
+        assert [found.id for found in search("gan", hub=asking(hub))] == ["me/gan"]
