@@ -13,10 +13,11 @@ from typing import Any
 from app.requests import amount, face_of, samplers_of
 from app.views import BadInput, ModelView
 from pipelines import registry
-from pipelines.options import Option, OptionError, options_of
+from pipelines.options import Option, OptionError, options_of, quoted
 from pipelines.request import Request
 
 MAX_VALUES = 1000                  # on one axis
+MAX_TEXT = 100_000                 # characters that an axis is written with
 ALL = "all"
 # What no dataclass of options names. Budgets are spent by each sampler as it can: the most steps that cost no more.
 OWN = {o.name: o for o in (
@@ -28,6 +29,7 @@ OWN = {o.name: o for o in (
     Option("nfe", int, 20, "Budget in calls", "Network calls for a picture, those of guidance included.", low=1, high=100_000),
     Option("seconds", float, 1.0, "Budget in seconds", "Time for a picture, by what a call takes on this machine.", low=0.001, high=10_000),
 )}
+EXAMPLES = {"prompt": "a red star | a cross"}
 BUDGETS = ("nfe", "seconds")
 _NUMBER = r"-?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:e-?\d{1,2})?"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?",
@@ -84,16 +86,32 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
     """
     if not text.strip():
         return NONE
+    if len(text) > MAX_TEXT:
+        raise BadInput(f"An axis is written with {MAX_TEXT:,} characters at most, this one has {len(text):,}; name fewer values.")
     name, equals, written = (part.strip() for part in text.partition("="))
     name, known = name.replace("-", "_"), choices(families)
     if not equals or not written:
-        raise BadInput(f"The axis {text.strip()!r} says no values; write it like steps=5,10,20 or sampler=all.")
+        raise BadInput(f"The axis {quoted(repr(text.strip()))} says no values; write it like steps=5,10,20 or sampler=all.")
     if name not in known:
-        raise BadInput(f"There is no axis {name!r} for {', '.join(face_of(f).title for f in families)}; there are {', '.join(known)}.")
+        titles = ", ".join(face_of(f).title for f in families)
+        raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {', '.join(known)}.")
     values, labels = _values(name, written, known[name], families, models, drawn)
+    if not values:
+        raise BadInput(f"The axis {name} says no values that there are; write it like {name}={EXAMPLES.get(name, 'all')}.")
     if len(values) > MAX_VALUES:
         raise BadInput(f"The axis {name} has {len(values):,} values; at most {MAX_VALUES:,} are possible.")
     return Axis(name, known[name][0].label, tuple(values), tuple(labels))
+
+
+def fixed_options(text: str) -> dict[str, str]:
+    """Options that do not vary, from "steps=20, eta=0.5". Raises BadInput."""
+    found = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value:
+            raise BadInput(f"The fixed setting {quoted(repr(part))} could not be read; write them like steps=20, eta=0.5.")
+        found[name.replace("-", "_")] = value
+    return found
 
 
 def _values(name: str, written: str, options: list[Option], families: Sequence[str],
@@ -165,7 +183,8 @@ def _named(written: str, there: tuple[str, ...], what: str) -> list[str]:
     names = list(dict.fromkeys(part.strip() for part in written.split(",") if part.strip()))
     wrong = [n for n in names if n not in there]
     if wrong or not names:
-        raise BadInput(f"There is no {what} {', '.join(map(repr, wrong)) or 'named'}; there are {', '.join(there) or 'none'}.")
+        said = ", ".join(quoted(repr(n)) for n in wrong[:5]) + ", …" * (len(wrong) > 5)
+        raise BadInput(f"There is no {what} {said or 'named'}; there are {', '.join(there) or 'none'}.")
     return names
 
 
@@ -175,26 +194,28 @@ def numbers(text: str, whole: bool) -> list[int | float]:
     Raises BadInput with a sentence.
     """
     found: list[int | float] = []
-    for part in str(text).split(","):
+    for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match is None or (whole and any(g and not g.lstrip("-").isdigit() for g in match.groups()[:3])):
-            raise BadInput(f"The value {part.strip()!r} could not be read; write a list like 5,10,20 or a "
+            raise BadInput(f"The value {quoted(repr(part.strip()))} could not be read; write a list like 5,10,20 or a "
                            f"range like {'10-50(+10)' if whole else '0-1(+0.25)'}.")
-        low, high, stride = (Decimal(g) if g else None for g in match.groups()[:3])
-        pieces = int(match.group(4)) if match.group(4) else None
-        assert low is not None
-        if high is None:
-            found.append(_number(low, whole))
-            continue
-        stride = stride if stride is not None else Decimal(1)
-        if high < low or stride <= 0 or pieces == 0:
-            raise BadInput(f"The range {part.strip()!r} is empty; write it from low to high, like 10-50(+10).")
-        count = pieces or int((high - low) / stride) + 1
-        if count > MAX_VALUES:
-            raise BadInput(f"The range {part.strip()!r} has {count:,} values; at most {MAX_VALUES:,} are possible.")
-        step = (high - low) / max(pieces - 1, 1) if pieces else stride
-        found += [_number(low + k * step, whole) for k in range(count)]
+        found += _values_of(match, whole, MAX_VALUES - len(found))
     return list(dict.fromkeys(found))
+
+
+def _values_of(match: re.Match[str], whole: bool, room: int) -> list[int | float]:
+    """A number or a range, of no more values than there is room for. Raises BadInput."""
+    low, high, stride = (Decimal(g) if g else None for g in match.groups()[:3])
+    pieces, written = int(match.group(4)) if match.group(4) else None, match.group()
+    assert low is not None
+    high, stride = low if high is None else high, Decimal(1) if stride is None else stride
+    if high < low or stride <= 0 or pieces == 0:
+        raise BadInput(f"The range {written!r} is empty; write it from low to high, like 10-50(+10).")
+    count = pieces or int((high - low) / stride) + 1
+    if count > room:
+        raise BadInput(f"The range {written!r} has {count:,} values; at most {MAX_VALUES:,} are possible on an axis, its parts together.")
+    step = (high - low) / max(pieces - 1, 1) if pieces else stride
+    return [_number(low + k * step, whole) for k in range(count)]
 
 
 def _number(value: Decimal, whole: bool) -> int | float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.requests import face_of, samplers_of
+from app.text import readable
 from app.views import Ask, BadInput, ModelView, UserError
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
@@ -64,6 +65,7 @@ class Models:
 
     def resolved(self, ask: Ask) -> Ask:
         """The request with its model named, and with what is usual for that model where it says nothing. Raises UserError."""
+        ask = readable(ask)
         entry = self._entry(ask)
         usual, face = usual_of(entry), registry.face(ask.family)
         sampler = ask.sampler or usual.get("sampler")

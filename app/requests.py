@@ -8,7 +8,7 @@ from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
 from pipelines.data.vocabulary import unknown_words
 from pipelines.hub.about import ADAPTERS, AdapterInfo
-from pipelines.options import Option, OptionError, build, options_of
+from pipelines.options import Option, OptionError, build, options_of, quoted
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
 
@@ -18,7 +18,7 @@ def face_of(family: str) -> Face:
     try:
         return registry.face(family)
     except KeyError:
-        raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.") from None
+        raise BadInput(f"There is no family {quoted(repr(family))}; there are {', '.join(registry.NAMES)}.") from None
 
 
 def family_info(name: str) -> FamilyInfo:
@@ -46,7 +46,8 @@ def make_request(ask: Ask) -> Request:
     known = samplers_of(face, ask.adapter)
     sampler = ask.sampler or known[0]
     if sampler not in known:
-        raise BadInput(f"There is no sampler {sampler!r} in {info.title if info else face.title}; there are {', '.join(known)}.")
+        title = info.title if info else face.title
+        raise BadInput(f"There is no sampler {quoted(repr(sampler))} in {title}; there are {', '.join(known)}.")
     given = {"guidance_scale": ask.guidance_scale, "seed": ask.seed, "count": ask.count, "width": ask.width, "height": ask.height}
     try:
         plain = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given[o.name] is not None}

@@ -26,6 +26,16 @@ def readable(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def quoted(value: Any) -> str:
+    """What somebody gave, as a sentence can say it: short, and without what is no text."""
+    try:
+        text = str(value)
+    except ValueError:                                       # a whole number of thousands of digits
+        text = "a number beyond measure"
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
 @dataclass(frozen=True)
 class Option:
     """One option as a control needs it. type is int, float, bool or str; low and high are inclusive."""
@@ -44,23 +54,23 @@ class Option:
         if self.type is bool:
             if isinstance(value, bool) or str(value).lower() in ("true", "false"):
                 return value if isinstance(value, bool) else str(value).lower() == "true"
-            raise OptionError(f"{self.label} must be true or false; you asked for {value!r}.")
+            raise OptionError(f"{self.label} must be true or false; you asked for {quoted(repr(value))}.")
         if self.choices:
             if value in self.choices:
                 return value
-            raise OptionError(f"{self.label} must be one of {', '.join(self.choices)}; you asked for {value!r}.")
+            raise OptionError(f"{self.label} must be one of {', '.join(self.choices)}; you asked for {quoted(repr(value))}.")
         if self.type is str:
             return readable(str(value))
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         whole = self.type is int
         if not math.isfinite(number) or (whole and number != int(number)) or isinstance(value, bool):
             raise OptionError(f"{self.label} must be a {'whole ' if whole else ''}number {self._range()}; "
-                              f"you asked for {value}.")
+                              f"you asked for {quoted(value)}.")
         if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
-            raise OptionError(f"{self.label} must be {self._range()}; you asked for {value}.")
+            raise OptionError(f"{self.label} must be {self._range()}; you asked for {quoted(value)}.")
         # An integer goes through int(value), since a large seed does not fit a float.
         return (int(value) if isinstance(value, (int, str)) and "." not in str(value) and "e" not in str(value).lower()
                 else int(number)) if whole else number
@@ -106,5 +116,5 @@ def build(cls: type, values: Mapping[str, Any]) -> Any:
     known = {o.name: o for o in options_of(cls)}
     for name in values:
         if name not in known:
-            raise OptionError(f"There is no option {name!r} here; there are {', '.join(known)}.")
+            raise OptionError(f"There is no option {quoted(repr(name))} here; there are {', '.join(known)}.")
     return cls(**{name: known[name].parse(value) for name, value in values.items()})

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.axes import ALL, choices
+from app.axes import ALL, choices, fixed_options
 from app.grids import GridCheck
 from app.service import Service
 from app.ui.components import drawn, sentence, still, told
@@ -159,17 +159,6 @@ DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.
 def written(axis: str, text: str, names: list[str]) -> str:
     """An axis as the service reads it."""
     return "" if axis == NOTHING else f"{axis}={text.strip() if not names else ','.join(names)}"
-
-
-def fixed_options(text: str) -> dict[str, str]:
-    """Options from "steps=20, eta=0.5". Raises BadInput."""
-    found = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value:
-            raise BadInput(f"The fixed setting {part!r} could not be read; write them like steps=20, eta=0.5.")
-        found[name.replace("-", "_")] = value
-    return found
 
 
 def summary(check: GridCheck) -> str:

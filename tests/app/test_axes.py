@@ -1,14 +1,16 @@
 """Axes are read, checked before anything runs, and turned into cells that say why they stay empty."""
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.axes import MAX_VALUES, choices, numbers, parse_axis
+from app.api_grids import ranges
+from app.axes import MAX_VALUES, choices, fixed_options, numbers, parse_axis
 from app.models import Models
 from app.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
 from app.requests import face_of, nfe_of
@@ -62,6 +64,71 @@ def test_any_text_is_read_or_gets_a_sentence(text: str) -> None:
         parse_axis(text, ("diffusion",))
     except BadInput as error:
         assert str(error).endswith(".")
+
+
+NAMES = [*choices(registry.NAMES), "size", "Steps", "", "nfe ", "a=b"]
+THERE = MODELS.views()
+WORDS = [*registry.NAMES, *(name for family in registry.NAMES for name in face_of(family).every), *(m.name for m in THERE), "all", "true",
+         "nan", "inf", "1e999", "-1e-999", "1e99", "1" * 30, "0", "-0", "5", "2.5", ".5", "1-3", "1-3(+1)", "0-1(+0.5)", "1-10[3]", "5-1",
+         "1-5[0]", "1-1000000000000", "1-9(+1e-9)", "٣", "１２", "²", "½", "a red star", "", " ", "|", ",", "=", "-", "[", "]", "(", ")",
+         "+", "\t", "\n", "\x00", "\ud800", "\U0001f600", "'", "%s", "{0}"]
+written = st.builds(lambda name, parts, gap: f"{name}={gap.join(parts)}",
+                    st.one_of(st.sampled_from(["prompt", "seed", "sampler"]), st.sampled_from(NAMES)),
+                    st.lists(st.sampled_from(WORDS), max_size=5), st.sampled_from([",", "|", " ", ""]))
+odd = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers(), max_size=2),
+                st.dictionaries(st.text(max_size=2), st.integers(), max_size=1), st.just(10**400), st.sampled_from(WORDS))
+
+
+class Known:
+    """The models as they are now, read once."""
+    views = staticmethod(lambda family=None: THERE)
+    resolved = staticmethod(MODELS.resolved)
+
+
+def planned(made: GridAsk) -> None:
+    """A plan, or a sentence that a page and a terminal can show."""
+    try:
+        assert make_plan(made, Known(), pace=lambda request: 0.01).requests
+    except BadInput as error:
+        assert str(error).endswith(".") and len(str(error).encode()) < 4000
+
+
+@given(st.one_of(written, st.text(max_size=20)), st.one_of(st.just(""), written), st.one_of(st.just(""), written))
+@settings(max_examples=150, deadline=None)
+def test_axes_of_any_kind_are_a_plan_or_a_sentence(x: str, y: str, z: str) -> None:
+    planned(GridAsk(ASK, x, y, z))
+
+
+@given(st.dictionaries(st.sampled_from([f.name for f in fields(Ask) if f.name != "options"]), odd, min_size=1, max_size=3),
+       st.dictionaries(st.sampled_from(NAMES), odd, max_size=2), st.sampled_from(["sampler=all", "steps=3", "family=all", "temperature=1"]))
+@settings(max_examples=150, deadline=None)
+def test_requests_of_any_kind_are_a_plan_or_a_sentence(given: dict[str, Any], options: dict[str, Any], x: str) -> None:
+    planned(GridAsk(replace(ASK, **given, options=options), x))
+
+
+@given(st.one_of(written, st.text(), st.just("steps=" + "9" * 400), st.just(",".join(["0-999999999999999"] * 3000))))
+def test_settings_that_stay_and_cells_that_are_seen_are_read_from_any_text(text: str) -> None:
+    try:
+        planned(GridAsk(replace(ASK, options=fixed_options(text)), "seed=1,2"))
+    except BadInput as error:
+        assert str(error).endswith(".") and len(str(error)) < 500
+    assert len(ranges(text)) <= 5000 and all(i >= 0 for i in ranges(text))
+
+
+@pytest.mark.parametrize("text", ["prompt=|", "prompt= | |", "model=,", "seed=1-1000000000000", "seed=1-10^12", "seed=1-1e12(+1e-9)",
+                                  "seed=" + "0-999," * 10_000 + "1", "seed=" + "1," * 200_000 + "1", "prompt=" + "a|" * 1100_000])
+def test_what_holds_nothing_or_far_too_much_is_refused_before_it_is_spelt_out(text: str) -> None:
+    counted = []
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(BadInput):
+        patch.setattr("app.axes._number", lambda value, whole: counted.append(value))
+        plan(text)
+    assert len(counted) <= MAX_VALUES
+
+
+def test_without_a_model_there_is_no_model_to_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Known, "views", staticmethod(lambda family=None: []))
+    with pytest.raises(BadInput, match="no values that there are"):
+        make_plan(GridAsk(ASK, "model=all"), Known())
 
 
 @pytest.mark.parametrize("bad", ["5;6", "-3", "1-2(+0)", "1-2[0]", "1e3", "5,,6", "٣٤٥" * 9])
