@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from pipelines.options import options_of
 from weights import catalog
 from weights.catalog import Entry, entries, find
 from weights.pretrained import pretrained
+from weights.reading import MISREAD, why_not
 from weights.verify import WeightsError, sha256
 
 
@@ -24,19 +27,34 @@ def usual_of(entry: Entry) -> dict[str, Any]:
     meta = entry.metadata
     if entry.adapter:
         return meta["usual"]
-    return registry.face(meta["family"]).usual(meta["config"]) if meta.get("family") in registry.NAMES else {}
+    return registry.face(meta["family"]).usual(meta["config"])
 
 
 def _traits(entry: Entry, meta: dict[str, Any]) -> dict[str, Any]:
     """Of a `ModelView`, what differs from model to model within a family."""
-    if meta.get("family") not in registry.NAMES:
-        return {}
     face = registry.face(meta["family"])
     found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0)}
     if entry.adapter:
         info = ADAPTERS[entry.adapter]
         return found | {"reads": info.reads, "guided": info.guided}
     return found | {"guided": face.guided}
+
+
+@contextmanager
+def _understood(entry: Entry) -> Iterator[None]:
+    """What a model's files say may be of any kind. Raises WeightsError with one sentence."""
+    try:
+        yield
+    except MISREAD as error:
+        raise WeightsError(f"What the files of {entry.name} say cannot be ({why_not(error)}); fetch or train it again.") from error
+
+
+def _view(entry: Entry) -> ModelView:
+    """A model with all that is known without reading its numbers. Raises WeightsError."""
+    with _understood(entry):
+        meta = entry.metadata
+        return ModelView(entry.name, meta["family"], meta["title"], entry.parameters, entry.expected or "", entry.source, entry.bytes,
+                         entry.card, usual_of(entry), None, **_traits(entry, meta))
 
 
 class Models:
@@ -46,7 +64,7 @@ class Models:
         self._runs, self.folder = runs, models
 
     def entries(self) -> list[Entry]:
-        """The bundled, those of runs, those of the Hub, the user's own folders and files."""
+        """The bundled, those of runs, those of the Hub, the user's own folders and files; what cannot be used has its fault."""
         return [*entries(self._runs), *pretrained(self.folder)]
 
     def views(self, family: str | None = None) -> list[ModelView]:
@@ -54,13 +72,11 @@ class Models:
         found = []
         for entry in self.entries():
             try:
-                meta, count, size, card, problem = entry.metadata, entry.parameters, entry.bytes, entry.card, None
+                view = _view(entry)
             except WeightsError as error:
-                meta, count, size, card, problem = {}, 0, 0, "", str(error)
-            if family is None or meta.get("family") == family:
-                usual = usual_of(entry) if meta else {}
-                found.append(ModelView(entry.name, meta.get("family", ""), meta.get("title", entry.name), count, entry.expected or "",
-                                       entry.source, size, card, usual, problem, **_traits(entry, meta)))
+                view = ModelView(entry.name, "", entry.name, 0, entry.expected or "", entry.source, 0, "", {}, str(error))
+            if family in (None, view.family):
+                found.append(view)
         return found
 
     def resolved(self, ask: Ask) -> Ask:
@@ -83,37 +99,58 @@ class Models:
         """The weights that a request names, or its family's first. Raises UserError."""
         face_of(ask.family)
         try:
-            if ask.model:
-                entry = self.find(ask.model)
-                if entry.metadata["family"] != ask.family:
-                    raise BadInput(f"The model {entry.name} belongs to the family {entry.metadata['family']}; choose "
-                                   f"one of {ask.family}.")
-                return entry
-            for entry in self.entries():
-                if entry.metadata["family"] == ask.family:
-                    return entry
+            if not ask.model:
+                return self._first_of(ask.family)
+            entry = self.find(ask.model)
+            view = _view(entry)
         except WeightsError as error:
             raise UserError(str(error)) from error
-        raise UserError(f"There are no weights for {ask.family}; train some with `launch.py train {ask.family}`.")
+        if view.family != ask.family:
+            raise BadInput(f"The model {entry.name} belongs to the family {view.family}; choose one of {ask.family}.")
+        return entry
+
+    def _first_of(self, family: str) -> Entry:
+        """A family's first model that is sound. Raises WeightsError, also where a bundled one may have been meant that is damaged: no
+        other takes its place unasked."""
+        damage = None
+        for entry in self.entries():
+            try:
+                view = _view(entry)
+            except WeightsError as error:
+                damage = damage or (error if entry.source == "bundled" else None)
+                continue
+            if view.family == family:
+                if damage is not None and entry.source != "bundled":
+                    break
+                return entry
+        raise damage or WeightsError(f"There are no weights for {family}; train some with `launch.py train {family}`.")
 
     def find(self, name: str) -> Entry:
-        """An entry by name. Raises WeightsError."""
-        return find(name, self.entries())
+        """An entry by name. Raises WeightsError, also for one that cannot be used."""
+        entry = find(name, self.entries())
+        entry.usable()
+        return entry
 
     def first(self) -> str:
         """The name of the first model, which a new page shows."""
         return entries()[0].name
 
     def verify(self) -> dict[str, str | None]:
-        """Check header and checksum of every file: name -> problem, None where it is sound."""
+        """Check header, checksum and numbers of every file: name -> problem, None where it is sound."""
         found: dict[str, str | None] = {}
         for entry in self.entries():
             try:
-                entry.check()
+                self.check(entry)
                 found[entry.name] = None
             except WeightsError as error:
                 found[entry.name] = str(error)
         return found
+
+    def check(self, entry: Entry) -> None:
+        """Look at all that is there of a model. Raises WeightsError."""
+        with _understood(entry):
+            entry.check()
+        _view(entry)
 
     def bundle(self, run: str) -> Path:
         """Copy the weights and the card of a run into the project and list their checksum. Raises UserError."""

@@ -22,6 +22,7 @@ from weights.hub import HUB
 from weights.installed import COMMIT, installed
 from weights.preflight import Plan
 from weights.pretrained import Pretrained, from_hub
+from weights.reading import short
 from weights.verify import WeightsError
 
 SCALE = Option("scale", float, 1.0, "Scale", "How strongly a LoRA changes its model.", low=-4, high=4)
@@ -60,7 +61,7 @@ class Shelf:
         """All models there are: facts, source, whether they are in memory, why one cannot be used."""
         resident = self._machine.residents.bytes()
         there = from_hub(self._models.folder)
-        links = {link.name: str(link.path) for link in local.linked(self._models.folder)}
+        links = {link.name: str(link.path) for link in local.usable(self._models.folder)[0]}
         found = []
         for view in self._models.views():
             family = registry.face(view.family).title if view.family in registry.NAMES else ""
@@ -91,7 +92,7 @@ class Shelf:
     def verify(self, name: str) -> None:
         """Look at headers and checksums again."""
         with _said():
-            self._models.find(name).check()
+            self._models.check(self._models.find(name))
 
     def remove(self, name: str) -> int:
         """Delete a model of the Hub, or forget a folder or file of the user's own, which stays; the bytes that are free again."""
@@ -101,7 +102,10 @@ class Shelf:
         self._machine.unload(name)
         with _said():
             if view.source == "hub":
-                return self.downloads.remove(from_hub(self._models.folder)[name].name)
+                whole = from_hub(self._models.folder).get(name)
+                if whole is None:
+                    raise UserError(str(view.problem))         # which says what is to be deleted
+                return self.downloads.remove(whole.name)
             local.remove(self._models.folder, name)
             return 0
 
@@ -109,7 +113,10 @@ class Shelf:
         """List a folder or a .safetensors file of the user's own where it lies; its name. base: the model that a LoRA file changes."""
         if not path.strip():
             raise BadInput("Name a folder with a model, or a .safetensors file.")
-        file = Path(path.strip()).expanduser()
+        try:
+            file = Path(path.strip()).expanduser()
+        except (RuntimeError, ValueError):
+            raise BadInput(f"{short(path)} names the home of a user that this machine does not know; give the whole path.") from None
         with _said():
             if not base:
                 return local.add(self._models.folder, file)

@@ -3,15 +3,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from weights.verify import WeightsError, read_header, sha256
+from pipelines import registry
+from weights.reading import inside, short, shown, small_file, why_not
+from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 BUNDLED = Path(__file__).parent / "bundled"
+FILE, STEPS = "model.safetensors", "steps"         # in a run's folder: its weights, and the folder of those that it kept on its way
+
+
+MAX_SIZE = 8192                    # side of a model's pictures in pixels
 
 
 @dataclass(frozen=True)
@@ -21,45 +28,113 @@ class Entry:
     path: Path
     source: str                    # "bundled" or "run"
     expected: str | None           # SHA-256 that the file must have; None: as found
+    fault: str = ""                # why nothing can be made of what lies there, a sentence
 
     adapter = ""                   # of a pretrained model
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """family, title, config, training facts. Raises WeightsError for a damaged file."""
-        try:
-            return json.loads(_header(self.path)[1]["model"])
-        except (KeyError, ValueError) as error:
-            raise WeightsError(f"{self.path.name} holds no description of its network, so it cannot be loaded; use "
-                               "weights that `launch.py train` wrote.") from error
+        self.usable()
+        return {"title": self.name} | described(self.path)
 
     @property
     def parameters(self) -> int:
         """How many numbers the file holds, from its header alone."""
+        self.usable()
         return _header(self.path)[0]
 
     @property
     def bytes(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        return size_of(self.path)
+
+    def usable(self) -> None:
+        """Raises WeightsError where there is nothing to use."""
+        if self.fault:
+            raise WeightsError(self.fault)
 
     def check(self) -> None:
-        """Read header and checksum again. Raises WeightsError."""
+        """Read header, checksum and every number again. Raises WeightsError."""
+        self.usable()
         read_header(self.path)
         if self.expected not in (None, sha256(self.path)):
             raise WeightsError(f"The weights of {self.name} do not match their checksum; restore them with `git checkout "
                                "weights/bundled`.")
+        check_numbers(self.path)
 
     @property
     def card(self) -> str:
         """The model card beside the file, Markdown; empty if there is none."""
-        path = self.path.with_suffix(".md")
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return said_in(self.path.with_suffix(".md"))
+
+
+def card_in(path: Path) -> str:
+    """A model card, "" if there is none. Raises WeightsError."""
+    try:
+        return small_file(path).decode("utf-8", "replace") if os.path.lexists(path) else ""
+    except OSError as error:
+        raise WeightsError(f"The card {shown(path)} could not be read ({why_not(error)}); write it anew, or delete it.") from error
+
+
+def said_in(path: Path) -> str:
+    """A model card for people: what is wrong with it where it cannot be read."""
+    try:
+        return card_in(path)
+    except WeightsError as error:
+        return str(error)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What a weights file says of its network, each thing of its kind: family, config, and if they are there title and training.
+
+    Raises WeightsError.
+    """
+    try:
+        found = json.loads(_header(path)[1]["model"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{shown(path.name)} holds no description of its network, so it cannot be loaded; use weights that "
+                           "`launch.py train` wrote.") from error
+    wrong = "is no table of facts" if not isinstance(found, dict) else _wrong(found)
+    if wrong:
+        raise WeightsError(f"{shown(path.name)} cannot be used because the description of its network {wrong}; use weights that "
+                           "`launch.py train` wrote.")
+    return found
+
+
+def _wrong(found: dict[str, Any]) -> str:
+    """What is wrong with a description, or ""."""
+    family, config, title, training = (found.get(name) for name in ("family", "config", "title", "training"))
+    if family not in registry.NAMES:
+        return f"names no family that there is ({short(family)}; there are {', '.join(registry.NAMES)})"
+    if not isinstance(config, dict):
+        return "has no configuration"
+    size = config.get("size", 0)
+    if type(size) is not int or not 0 <= size <= MAX_SIZE:
+        return f"gives its pictures an impossible size ({short(size)})"
+    if "title" in found and not (isinstance(title, str) and 0 < len(title) <= 200 and title.isprintable()):
+        return f"has a title that is no text ({short(title)})"
+    facts = training if isinstance(training, dict) else {}
+    images, origin = facts.get("images", 0), facts.get("from")
+    if not isinstance(training, (dict, type(None))) or type(images) is not int or not isinstance(origin, (str, type(None))):
+        return "tells of its training what is not possible"
+    return ""
 
 
 def _header(path: Path) -> tuple[int, dict[str, str]]:
     """(numbers that a file holds, its texts) from its header, which is read again when the file has changed."""
-    found = path.stat() if path.exists() else None
-    return _read(path, found.st_mtime_ns if found else 0, found.st_size if found else 0)
+    try:
+        found = path.stat()
+    except OSError:
+        return _read(path, 0, 0)                                   # says why
+    return _read(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=256)
@@ -70,20 +145,59 @@ def _read(path: Path, changed: int, size: int) -> tuple[int, dict[str, str]]:
 
 def entries(runs: Path | None = None) -> list[Entry]:
     """All weights: the bundled ones in the order of their list, then those of finished runs, newest first, then
-    those that runs kept on their way, as RUN@STEP."""
+    those that runs kept on their way, as RUN@STEP, then what of the runs cannot be used, with its fault."""
     listed = json.loads((BUNDLED / "catalog.json").read_text(encoding="utf-8"))
     found = [Entry(name, BUNDLED / f"{name}.safetensors", "bundled", digest) for name, digest in listed.items()]
-    if runs is not None and runs.is_dir():
-        files = sorted(runs.glob("*/model.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
-        found += [Entry(_name(path.parent), path, "run", None) for path in files]
-        kept = sorted(runs.glob("*/steps/*.safetensors"), key=lambda path: (path.parent, len(path.name), path.name))
-        found += [Entry(f"{_name(path.parents[1])}@{path.stem}", path, "run", None) for path in kept]
-    return found
+    return found if runs is None else found + _of_runs(runs)
+
+
+def _of_runs(runs: Path) -> list[Entry]:
+    finished: list[Entry] = []
+    kept: list[Entry] = []
+    faults: list[Entry] = []
+    for folder in (path for path in _listed(runs, faults) if not os.path.isfile(path)):
+        for path in _listed(folder, faults):
+            name = _name(folder)
+            if path.name == FILE and folder.name.isprintable():
+                finished.append(Entry(name, path, "run", None))
+            elif path.name == FILE:
+                faults.append(Entry(name, path, "run", None, f"The folder {shown(folder)} has a name that is no plain text; rename it."))
+            elif path.name == STEPS:
+                kept += [_step(name, file) for file in _listed(path, faults) if file.suffix == ".safetensors"]
+    finished.sort(key=lambda entry: _changed(entry.path), reverse=True)
+    kept.sort(key=lambda entry: (entry.path.parent, len(entry.name), entry.name))
+    return finished + kept + faults
+
+
+def _step(run: str, file: Path) -> Entry:
+    """Weights that a run kept on its way."""
+    step = file.stem.isascii() and file.stem.isdigit() and file.parents[1].name.isprintable()
+    return Entry(f"{run}@{shown(file.stem)}", file, "run", None, "" if step else
+                 f"{shown(file)} cannot be used because the weights that a run kept go by RUN/{STEPS}/STEP.safetensors, with a number and "
+                 "in plain text; rename it.")
+
+
+def _listed(folder: Path, faults: list[Entry]) -> list[Path]:
+    """What lies in a folder; one that cannot be looked into is added to the faults."""
+    try:
+        return inside(folder)
+    except OSError as error:
+        faults.append(Entry(shown(folder.name), folder, "run", None, f"{shown(folder)} could not be looked into ({why_not(error)}); check "
+                                                                     "or delete it."))
+        return []
+
+
+def _changed(path: Path) -> float:
+    """When a file was written last, in seconds since 1970."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _name(folder: Path) -> str:
     """What a run goes by; some file systems take names apart into letters and accents."""
-    return unicodedata.normalize("NFC", folder.name)
+    return shown(unicodedata.normalize("NFC", folder.name))
 
 
 def find(name: str, known: list[Entry]) -> Entry:
@@ -91,4 +205,4 @@ def find(name: str, known: list[Entry]) -> Entry:
     for entry in known:
         if entry.name == unicodedata.normalize("NFC", name):
             return entry
-    raise WeightsError(f"There is no model {name!r}; there are {', '.join(entry.name for entry in known)}.")
+    raise WeightsError(f"There is no model {short(name)}; there are {', '.join(entry.name for entry in known)}.")

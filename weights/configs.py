@@ -8,6 +8,7 @@ from typing import Any
 from unicodedata import category
 
 from pipelines.hub.about import ADAPTERS
+from weights.reading import short
 from weights.verify import WeightsError
 
 MAX_JSON = 8 * 2**20               # bytes of a configuration; the largest that is known names 184,000 tokens (Emu3)
@@ -110,8 +111,3 @@ def _walk(content: dict[str, Any]) -> Iterator[tuple[int, str, Any]]:
                 waiting += [(depth + 1, inner, deeper) for inner, deeper in value.items()]
             elif isinstance(value, list):
                 waiting += [(depth + 1, key, deeper) for deeper in value if key not in _CLASSES]
-
-
-def short(value: Any) -> str:
-    """A foreign value for a sentence: quoted, escaped, cut."""
-    return repr(value[:80] if isinstance(value, str) else value)[:90]

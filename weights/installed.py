@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.files import write_whole
+from weights.reading import MISREAD, inside, shown, small_file, why_not
 from weights.verify import WeightsError
 
 ORIGIN = ".origin.json"            # where a model came from, with the SHA-256 of each of its files
+LIST = "links.json"                # of the user's own models, beside them
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -35,18 +38,53 @@ def folder_of(root: Path, repo: str, commit: str) -> Path:
 
 def installed(root: Path) -> list[Installed]:
     """All complete models under a folder, by name."""
-    found = []
-    for path in root.glob(f"*/*/{ORIGIN}"):
-        try:
-            origin = json.loads(path.read_text(encoding="utf-8"))
-            repo, commit = str(origin["repo"]), str(origin["commit"])
-            if COMMIT.fullmatch(commit) and folder_of(root, repo, commit) == path.parent:
-                size = sum(file["size"] for file in origin["files"].values())
-                found.append(Installed(f"{repo}@{commit[:8]}", repo, commit, path.parent, size, origin.get("revision"),
-                                       str(origin.get("licence") or ""), path.stat().st_mtime))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue                                           # not ours
-    return sorted(found, key=lambda model: model.name)
+    return _found(root)[0]
+
+
+def damaged(root: Path) -> list[tuple[str, Path, str]]:
+    """(name, folder, a sentence) of each model that came from the Hub and is not whole any more."""
+    return _found(root)[1]
+
+
+def _found(root: Path) -> tuple[list[Installed], list[tuple[str, Path, str]]]:
+    """The models that are whole, and those that are not."""
+    whole: list[Installed] = []
+    broken: list[tuple[str, Path, str]] = []
+    for parent in (path for path in _folders(root, broken) if path.name != LIST and (os.path.isdir(path) or os.path.islink(path))):
+        for folder in _folders(parent, broken):
+            if not COMMIT.fullmatch(folder.name):
+                continue                                       # a download that is not finished, or nothing of ours
+            try:
+                whole.append(_installed(root, folder))
+            except MISREAD as error:
+                name = f"{shown(parent.name).replace('--', '/', 1)}@{folder.name[:8]}"
+                broken.append((name, folder, f"{name} cannot be used because the record of its download is damaged ({why_not(error)}); "
+                                             f"delete the folder {shown(folder)} and download it again."))
+    return sorted(whole, key=lambda model: model.name), broken
+
+
+def _folders(folder: Path, broken: list[tuple[str, Path, str]]) -> list[Path]:
+    """What lies in a folder; one that cannot be looked into is added to what is broken."""
+    try:
+        return inside(folder)
+    except OSError as error:
+        broken.append((shown(folder.name), folder, f"{shown(folder)} could not be looked into ({why_not(error)}); check or delete it."))
+        return []
+
+
+def _installed(root: Path, folder: Path) -> Installed:
+    """The model in a folder, as its record says. Raises one of MISREAD."""
+    path = folder / ORIGIN
+    origin = json.loads(small_file(path).decode("utf-8"))
+    repo, commit, revision, licence = origin["repo"], origin["commit"], origin.get("revision"), origin.get("licence")
+    files = list(origin["files"].values())
+    if not all(isinstance(text, (str, type(None))) for text in (repo, commit, revision, licence)) or not repo.isprintable() \
+            or not all(type(file["size"]) is int and file["size"] >= 0 and isinstance(file["sha256"], str) for file in files):
+        raise ValueError("a value of another kind than it should be")
+    if folder_of(root, repo, commit) != folder:
+        raise ValueError("it is that of another folder")
+    return Installed(f"{repo}@{commit[:8]}", repo, commit, folder, sum(file["size"] for file in files), revision, licence or "",
+                     path.stat().st_mtime)
 
 
 def forget(root: Path, name: str) -> int:
@@ -76,9 +114,4 @@ def tidy(parent: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """A small file that is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    write_whole(path, json.dumps(content, indent=1))

@@ -1,21 +1,24 @@
 """From a verified file to a network on a device, and back."""
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
 from torch import Tensor, nn
 
 from pipelines import registry
+from pipelines.files import write_whole
 from weights.catalog import Entry
 from weights.pretrained import Pretrained, WithLora, companion
-from weights.verify import WeightsError, read_header, sha256
+from weights.reading import shown
+from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 
 def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: False, waiting: bool = False) -> tuple[str, nn.Module]:
@@ -32,10 +35,13 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
                            "`launch.py models verify`, and `git checkout weights/bundled` to restore them.")
     try:
         net = registry.family(metadata["family"]).build(metadata["config"])
-        net.load_state_dict({name: z.float() for name, z in load_file(entry.path).items()})
+        tensors = {name: z.float() for name, z in load_file(entry.path).items()}
+        net.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({error}); use "
                            "weights that `launch.py train` wrote.") from error
+    if not finite(tensors):
+        check_numbers(entry.path)                              # which says how many are none
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]
 
 
@@ -68,11 +74,19 @@ def _first_line(error: Exception) -> str:
 
 
 def save(path: Path, weights: dict[str, Tensor], metadata: dict[str, Any]) -> str:
-    """Write fp16 weights with their description, by temporary file and rename; returns the SHA-256."""
-    temporary = path.with_suffix(".part")
-    save_file({name: z.detach().to(torch.float16).contiguous().cpu() for name, z in weights.items()}, temporary,
-              metadata={"model": json.dumps(metadata)})
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    return sha256(path)
+    """Write fp16 weights with their description, whole or not at all; returns the SHA-256.
+
+    Raises OSError, and WeightsError for values that are no numbers, or none that fp16 can hold.
+    """
+    half = {name: z.detach().to(torch.float16).contiguous().cpu() for name, z in weights.items()}
+    if not finite(half):
+        raise WeightsError(f"{shown(path.name)} was not written because the weights hold values that are no numbers, or larger than those "
+                           "of fp16; go on from an earlier checkpoint with a smaller learning rate.")
+    content = packed(half, metadata={"model": json.dumps(metadata)})
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def finite(tensors: dict[str, Tensor]) -> bool:
+    """Whether all their values are numbers."""
+    return all(bool(z.isfinite().all()) for z in tensors.values())

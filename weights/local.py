@@ -2,15 +2,20 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from pipelines import registry
 from pipelines.hub.about import ADAPTERS
-from weights.installed import write_json
+from weights.installed import LIST, write_json
 from weights.preflight import Plan, inspected
+from weights.reading import MISREAD, short, shown, small_file, why_not
 from weights.verify import WeightsError, read_header
 
 
@@ -28,7 +33,7 @@ class Link:
 
     @property
     def present(self) -> bool:
-        return self.path.exists()
+        return os.path.exists(self.path)
 
 
 def add(root: Path, path: Path) -> str:
@@ -36,8 +41,7 @@ def add(root: Path, path: Path) -> str:
 
     The files stay where they are. Raises WeightsError if they are not a model that can be loaded.
     """
-    plan = inspected(path)
-    path = path.resolve()
+    plan, path = inspected(path), _resolved(path)
     return _added(root, path.stem if path.is_file() else path.name, Link("", path, plan.adapter, plan.family, plan.title, plan.bytes))
 
 
@@ -49,12 +53,24 @@ def add_lora(root: Path, path: Path, base: str, plan: Plan, scale: float) -> str
     if not (plan.adapter in ADAPTERS and ADAPTERS[plan.adapter].lora):
         kinds = ", ".join(info.title for info in ADAPTERS.values() if info.lora)
         raise WeightsError(f"LoRA files are for models of the kinds {kinds}; {base} is none of them.")
+    path = _resolved(path)
     tensors, _ = read_header(path)
     if not any("lora" in name.lower() for name in tensors):
-        raise WeightsError(f"{path.name} holds no LoRA layers; add it without a model that it changes if it is a model itself.")
-    path = path.resolve()
+        raise WeightsError(f"{shown(path.name)} holds no LoRA layers; add it without a model that it changes if it is a model itself.")
     link = Link("", path, plan.adapter, plan.family, f"{plan.title} with a LoRA", path.stat().st_size, base, scale)
     return _added(root, f"{base.split('/')[-1]}-{path.stem}-{scale:g}", link)
+
+
+def _resolved(path: Path) -> Path:
+    """The file itself, without links. Raises WeightsError for what cannot be, or could not be written in a list."""
+    try:
+        found = path.resolve(strict=True)
+        if not str(found).isprintable():
+            raise ValueError("the path is no plain text")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WeightsError(f"{short(path.name)} could not be read ({why_not(error)}); check that {shown(path)[:300]} exists and has a name "
+                           "in plain text.") from error
+    return found
 
 
 def _added(root: Path, wish: str, new: Link) -> str:
@@ -76,19 +92,46 @@ def remove(root: Path, name: str) -> None:
         left = [link for link in links if link.name != name]
         if len(left) == len(links):
             there = ", ".join(link.name for link in links) or "none"
-            raise WeightsError(f"There is no local model {name!r}; those that were added by path are: {there}.")
+            raise WeightsError(f"There is no local model {short(name)}; those that were added by path are: {there}.")
         _write(root, left)
 
 
 def linked(root: Path) -> list[Link]:
     """The models that were added, oldest first, also those whose files are gone. Raises WeightsError for a damaged list."""
-    path = root / "links.json"
-    if not path.exists():
-        return []
+    links, problem = usable(root)
+    if problem:
+        raise WeightsError(problem)
+    return links
+
+
+def usable(root: Path) -> tuple[list[Link], str]:
+    """(what of the list can be read, oldest first; what is wrong with the rest, "" for nothing)."""
+    path = root / LIST
+    if not os.path.lexists(path):
+        return [], ""
     try:
-        return [Link(**{**entry, "path": Path(entry["path"])}) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise WeightsError(f"The list of local models cannot be read; put {path} aside and add your models again.") from error
+        entries = json.loads(small_file(path).decode("utf-8"))
+        if not isinstance(entries, list):
+            raise TypeError("it is no list")
+    except MISREAD as error:
+        return [], (f"The list of local models cannot be read ({why_not(error)}); put {shown(path)} aside and add your models again.")
+    links = [link for entry in entries if (link := _link(entry)) is not None]
+    lost = len(entries) - len(links)
+    return links, lost and (f"{lost} of the {len(entries)} entries in the list of local models cannot be read; put {shown(path)} aside and "
+                            "add your models again.") or ""
+
+
+def _link(entry: Any) -> Link | None:
+    """An entry of the list, None where something in it is not of its kind."""
+    try:
+        link = Link(**{**entry, "path": Path(entry["path"])})
+        texts = (link.name, str(link.path), link.adapter, link.family, link.title, link.base)
+        good = (all(isinstance(text, str) and text.isprintable() for text in texts) and bool(link.name) and link.path.is_absolute()
+                and (link.adapter == "own" or link.adapter in ADAPTERS) and link.family in registry.NAMES
+                and type(link.bytes) is int and type(link.scale) in (int, float) and math.isfinite(link.scale))
+    except MISREAD:
+        return None
+    return link if good else None
 
 
 @contextmanager
@@ -115,11 +158,11 @@ def _free(wish: str, taken: set[str]) -> str:
 
 def _write(root: Path, links: list[Link]) -> None:
     try:
-        write_json(root / "links.json", [{**asdict(link), "path": str(link.path)} for link in links])
+        write_json(root / LIST, [{**asdict(link), "path": str(link.path)} for link in links])
     except OSError as error:
         raise _unwritable(root, error) from error
 
 
 def _unwritable(root: Path, error: OSError) -> WeightsError:
-    return WeightsError(f"The list of local models could not be written ({error.strerror}); check that {root} is writable and the disk is "
-                        "not full.")
+    return WeightsError(f"The list of local models could not be written ({why_not(error)}); check that {shown(root)} is writable and the "
+                        "disk is not full.")

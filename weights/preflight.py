@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.hub.about import ADAPTERS
-from weights.configs import MAX_JSON, check_name, parsed, short
+from weights.configs import MAX_JSON, check_name, parsed
+from weights.reading import short, shown, why_not
 from weights.repository import ARCHIVES, MAX_VOCABULARY, PICKLES, ROOTS, Plan, planned
 from weights.single_file import recognised
 from weights.verify import WeightsError, read_header
@@ -34,8 +35,8 @@ def inspected(path: Path, prefer: str = "fp16") -> Plan:
             return _folder(path, prefer)
         return _single(path)
     except (OSError, RuntimeError, ValueError) as error:      # absent, unreadable, links in a circle, a NUL in the name
-        why = getattr(error, "strerror", None) or error
-        raise WeightsError(f"{short(path.name)} could not be read ({why}); check that {path} exists and is readable.") from error
+        raise WeightsError(f"{short(path.name)} could not be read ({why_not(error)}); check that {shown(path)[:300]} exists and is "
+                           "readable.") from error
 
 
 def _folder(root: Path, prefer: str) -> Plan:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -10,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.hub.about import ADAPTERS
-from weights.catalog import Entry
-from weights.installed import ORIGIN, Installed, installed
-from weights.local import linked
+from weights.catalog import FILE, MAX_SIZE, Entry, said_in, size_of
+from weights.configs import MAX_JSON
+from weights.installed import LIST, ORIGIN, Installed, damaged, installed
+from weights.local import usable
 from weights.preflight import Plan, inspected, numbers_in
+from weights.reading import MISREAD, short, small_file, why_not
 from weights.single_file import example, fits, told_guidance
-from weights.verify import WeightsError, read_header, sha256
+from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
 DEV_STEPS = 28                     # of FLUX.1 dev, which is not distilled to few steps as schnell is
@@ -23,8 +27,9 @@ DEV_STEPS = 28                     # of FLUX.1 dev, which is not distilled to fe
 DISTILLED: dict[str, dict[str, Any]] = {"LCMScheduler": {"sampler": "lcm", "steps": 4, "guidance_scale": 1.0},
                                         "TCDScheduler": {"sampler": "tcd", "steps": 4, "guidance_scale": 1.0}}
 
-# What a saved scheduler says of sampling, and the options that it becomes.
-SAVED = {"timestep_spacing": "spacing", "clip_sample": "clip", "snr": "snr", "correct_steps": "corrector_steps", "sampling_eps": "t_end"}
+# What a saved scheduler says of sampling, and the options that it becomes, with their kinds.
+SAVED = {"timestep_spacing": ("spacing", str), "clip_sample": ("clip", bool), "snr": ("snr", float),
+         "correct_steps": ("corrector_steps", int), "sampling_eps": ("t_end", float)}
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,17 @@ class Pretrained(Entry):
     def metadata(self) -> dict[str, Any]:
         """family, title, config (size), usual. Raises WeightsError."""
         plan, info = self.plan, ADAPTERS[self.plan.adapter]
-        saved = self._config("scheduler/scheduler_config.json")
-        usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
-        if plan.adapter == "flux" and self._told_guidance():
-            usual["steps"] = DEV_STEPS
-        usual |= {ours: saved[theirs] for theirs, ours in SAVED.items() if theirs in saved}
-        return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
-                "usual": usual | dict(info.fixed)}
+        try:
+            saved = self._config("scheduler/scheduler_config.json")
+            usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
+            if plan.adapter == "flux" and self._told_guidance():
+                usual["steps"] = DEV_STEPS
+            usual |= _habits(saved)
+            return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
+                    "usual": usual | dict(info.fixed)}
+        except MISREAD as error:
+            raise WeightsError(f"What the configurations of {self.name} say cannot be ({why_not(error)}); download the model again, or use "
+                               "another copy of it.") from error
 
     def _told_guidance(self) -> bool:
         return told_guidance(read_header(self.path)[0]) if self.path.is_file() else bool(self.network.get("guidance_embeds"))
@@ -73,8 +82,7 @@ class Pretrained(Entry):
 
     @property
     def card(self) -> str:
-        path = self.path / "README.md"
-        return path.read_text(encoding="utf-8", errors="replace") if self.path.is_dir() and path.exists() else ""
+        return said_in(self.path / "README.md") if os.path.isdir(self.path) else ""
 
     @cached_property
     def digest(self) -> str:
@@ -94,11 +102,17 @@ class Pretrained(Entry):
         return str(known["sha256"])
 
     def check(self) -> None:
-        """Look at everything again, and hold the files from the Hub against the checksums they came with. Raises WeightsError."""
+        """Look at everything again, every number too, and hold the files from the Hub against the checksums they came with.
+
+        Raises WeightsError.
+        """
         files, known = inspected(self.path).files, self._origin()
         for name in files:
-            if name in known and sha256(self.path / name) != known[name]["sha256"]:
+            path = self.path if self.path.is_file() else self.path / name
+            if name in known and sha256(path) != known[name]["sha256"]:
                 raise self._spoiled(name)
+            if name.endswith(".safetensors"):
+                check_numbers(path)
 
     def _spoiled(self, name: str) -> WeightsError:
         return WeightsError(f"{name} of {self.name} has changed since it was downloaded; remove the model and download it again.")
@@ -112,14 +126,17 @@ class Pretrained(Entry):
         vae, side = self._config("vae/config.json") or self._config("vqvae/config.json"), self.network.get("sample_size") or 0
         side = side if isinstance(side, int) else max(side)
         levels = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or (1,)
-        return side * 2 ** (len(levels) - 1)
+        found = side * 2 ** min(len(levels) - 1, 16)
+        if type(found) is not int or not 0 <= found <= MAX_SIZE:
+            raise ValueError(f"pictures of {short(found)} pixels")
+        return found
 
     def _config(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except (OSError, ValueError) as error:
-            raise WeightsError(f"{name} of {self.name} could not be read ({error}); download the model again.") from error
+            return json.loads(small_file(path, MAX_JSON).decode("utf-8")) if os.path.exists(path) else {}
+        except MISREAD as error:
+            raise WeightsError(f"{name} of {self.name} could not be read ({why_not(error)}); download the model again.") from error
 
 
 @dataclass(frozen=True)
@@ -145,7 +162,7 @@ class WithLora(Pretrained):
 
     @property
     def bytes(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        return size_of(self.path)
 
     @property
     def card(self) -> str:
@@ -162,7 +179,7 @@ class WithLora(Pretrained):
 
     def check(self) -> None:
         self.changed.check()
-        read_header(self.path)
+        check_numbers(self.path)
 
 
 def from_hub(root: Path) -> dict[str, Installed]:
@@ -175,24 +192,37 @@ def from_hub(root: Path) -> dict[str, Installed]:
 
 
 def pretrained(root: Path) -> list[Entry]:
-    """Those in the models folder: from the Hub, then the user's own folders, files and LoRA files."""
+    """Those in the models folder: from the Hub, then the user's own folders, files and LoRA files; what cannot be used has its fault."""
     found: list[Entry] = []
     for name, there in from_hub(root).items():
-        own = there.folder / "model.safetensors"
-        if not (there.folder / "model_index.json").exists() and OWN_TABLE in _text(there.folder / "config.json"):
-            found.append(Entry(name, own, "hub", None))
+        if not os.path.exists(there.folder / "model_index.json") and OWN_TABLE in _text(there.folder / "config.json"):
+            found.append(Entry(name, there.folder / FILE, "hub", None))
         else:
             found.append(Pretrained(name, there.folder, "hub", None))
-    for link in sorted(linked(root), key=lambda link: (bool(link.base), link.path.is_file())):       # what others need comes first
+    found += [Entry(name, folder, "hub", None, why) for name, folder, why in damaged(root)]
+    links, problem = usable(root)
+    for link in sorted(links, key=lambda link: (bool(link.base), os.path.isfile(link.path))):        # what others need comes first
         if link.base:
             base = next((entry for entry in found if entry.name == link.base and isinstance(entry, Pretrained)), None)
             found.append(WithLora(link.name, link.path, "local", None, base=base, scale=link.scale))
         elif link.adapter == "own":
-            path = link.path / "model.safetensors" if link.path.is_dir() else link.path
-            found.append(Entry(link.name, path, "local", None))
+            found.append(Entry(link.name, link.path / FILE if os.path.isdir(link.path) else link.path, "local", None))
         else:
             others = tuple(entry for entry in found if isinstance(entry, Pretrained))
-            found.append(Pretrained(link.name, link.path, "local", None, others))
+            found.append(Pretrained(link.name, link.path, "local", None, beside=others))
+    return found + ([Entry(LIST, root / LIST, "local", None, problem)] if problem else [])
+
+
+def _habits(saved: dict[str, Any]) -> dict[str, Any]:
+    """The options that a saved scheduler asks for. Raises TypeError for a value of another kind."""
+    found = {}
+    for theirs, (ours, kind) in SAVED.items():
+        value = saved.get(theirs)
+        if value is not None:
+            fits = type(value) in ((int, float) if kind is float else (kind,)) and (kind is str or math.isfinite(value))
+            if not fits:
+                raise TypeError(f"{theirs} = {short(value)}")
+            found[ours] = value
     return found
 
 
@@ -209,7 +239,10 @@ def companion(entry: Pretrained) -> Path:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() and path.stat().st_size < 2**20 else ""
+    try:
+        return small_file(path, 2**20).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _changed(path: Path) -> int:

@@ -16,11 +16,11 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import logging
 from huggingface_hub.utils._http import default_client_factory
 
+from weights.catalog import FILE, card_in, described
 from weights.hub import HUB, Hub, HubError
 from weights.remote import OWN_TAG, named
-from weights.verify import WeightsError, read_header
+from weights.verify import WeightsError, check_numbers
 
-FILE = "model.safetensors"
 _ONE = threading.Lock()            # the library has one client for the whole process
 
 
@@ -31,12 +31,9 @@ def push(run_file: Path, repo: str, *, private: bool = True, licence: str = "apa
     `samples` are PNG pictures by what they show; they stand in the card. The repository is made if there is none.
     Raises WeightsError for weights without a description, HubError for what the Hub says.
     """
-    try:
-        model = json.loads(read_header(run_file)[1]["model"])
-        family = str(model["family"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{run_file.name} holds no description of its network, so nobody could load it; publish weights that "
-                           "`launch.py train` wrote.") from error
+    model = described(run_file)
+    family = model["family"]
+    check_numbers(run_file)
     repo, pictures = named(repo, hub), {f"samples/{n}.png": picture for n, picture in enumerate((samples or {}).values())}
     text = card(run_file, repo, family, licence, dict(zip(samples or {}, pictures, strict=True)))
     if "/" not in repo:
@@ -58,8 +55,7 @@ def push(run_file: Path, repo: str, *, private: bool = True, licence: str = "apa
 
 def card(run_file: Path, repo: str, family: str, licence: str, samples: Mapping[str, str]) -> str:
     """The model card: the one beside the weights, or a short one, under the facts that the Hub reads; `samples`: captions with paths."""
-    path = run_file.with_suffix(".md")
-    text = path.read_text(encoding="utf-8") if path.exists() else f"# {repo.split('/')[-1]}\n\nA model of the family `{family}`.\n"
+    text = card_in(run_file.with_suffix(".md")) or f"# {repo.split('/')[-1]}\n\nA model of the family `{family}`.\n"
     text = re.sub(r"\A---\r?\n.*?\n---\r?\n", "", text, flags=re.DOTALL).strip()
     plain = {re.sub(r"[^\w ,.-]", "", caption): path for caption, path in samples.items()}
     shown = "".join(f"\n![{caption}]({path})\n" for caption, path in plain.items())

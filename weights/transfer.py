@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
 import shutil
 import threading
 import time
@@ -12,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weights.configs import MAX_JSON, check_name, short
+from weights.configs import MAX_JSON, check_name
 from weights.hub import Blob
 from weights.installed import COMMIT, folder_of, tidy, write_json
+from weights.reading import MISREAD, short, shown, small_file, why_not
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:
@@ -123,19 +126,25 @@ class Transfer:
 
     @classmethod
     def saved(cls, part: Path) -> Transfer | None:
-        """What an earlier process left unfinished, None if it cannot be told what it is."""
+        """What an earlier process left unfinished: failed if its plan is damaged, None if there is no plan."""
+        if not (COMMIT.fullmatch(part.stem) and os.path.lexists(part / "plan.json")):
+            return None
         try:
-            plan = json.loads((part / "plan.json").read_text(encoding="utf-8"))
+            plan = json.loads(small_file(part / "plan.json").decode("utf-8"))
             files = {path: Blob(int(size), str(digest)) for path, (size, digest) in plan["files"].items()}
             for path in files:
                 check_name(path)
             transfer = cls(part.parents[1], **{**{name: plan[name] for name in SAVED}, "files": files})
-            if COMMIT.fullmatch(transfer.commit) and transfer.part == part:
-                transfer.count()
-                return transfer
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, WeightsError):
-            pass
-        return None
+            texts = (transfer.id, transfer.repo, transfer.revision or "", transfer.licence)
+            if transfer.part != part or not all(isinstance(text, str) and text.isprintable() for text in texts) \
+                    or any(blob.size < 0 for blob in files.values()):
+                raise ValueError("it is that of another folder, or damaged")
+            transfer.count()
+            return transfer
+        except (*MISREAD, WeightsError) as error:
+            repo = shown(part.parent.name).replace("--", "/", 1)
+            return cls(part.parents[1], secrets.token_hex(4), repo, None, part.stem, status="failed", error=(
+                f"What was to be fetched of {repo} cannot be read any more ({why_not(error)}); cancel this download and begin again."))
 
     def clear(self) -> None:
         """Throw away what is unfinished."""

@@ -63,6 +63,15 @@ def test_a_folder_that_is_no_model_is_not_searched(service: Service, tmp_path: P
         service.shelf.add(str(tmp_path))
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "~\0", "\0", "a\ud800", "x" * 9999, "/" + "x/" * 3000, "~\udcff/x", "\n", "  ",
+                                  "CON"])
+def test_a_path_that_is_none_is_a_sentence(service: Service, path: str) -> None:
+    for base in ("", "shapes-gan", "\ud800"):
+        with pytest.raises(UserError) as said:
+            service.shelf.add(path, base)
+        assert str(said.value).isprintable() and str(said.value).endswith(".") and len(str(said.value)) < 1000
+
+
 def test_sizes_and_samplers_are_the_models_own(service: Service, sd: Path) -> None:
     name = service.shelf.add(str(sd))
     view = drawn(service, Ask("diffusion", "a red star", model=name, options={"steps": 2}, count=1, width=48, height=16))

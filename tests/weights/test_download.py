@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -212,11 +213,19 @@ def test_a_plan_that_was_tampered_with_is_not_followed(hub: HubServer, begin: Be
     good = json.loads(plan.read_text())
     for change in ({"files": {"../../../evil": [4, "0" * 40]}}, {"commit": ".."}, {"repo": "../.."}, {"files": 3}, {"files": {"x": 1}}):
         plan.write_text(json.dumps({**good, **change}))
-        assert begin().views() == []
-    plan.write_text("{" * 2000)
-    assert begin().views() == []
+        (view,) = begin().views()
+        assert (view.status, view.files) == ("failed", ()) and "cancel this download and begin again" in view.error
+    wrong = [json.dumps({**good, **change}).encode() for change in ({"id": []}, {"repo": "a\ud800"})]
+    for damaged in (b"[" * 9999, b"\xff", b"null", *wrong):
+        plan.write_bytes(damaged)
+        assert [view.status for view in begin().views()] == ["failed"]
     plan.write_text(json.dumps(good))
     assert [view.status for view in begin().views()] == ["paused"]
+    plan.unlink()
+    os.mkfifo(plan)
+    again = begin()
+    again.cancel(again.views()[0].id)
+    hub.until(lambda: not plan.parent.exists())                            # with all that had come
 
 
 def test_unknown_downloads(begin: Begin) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.weights.hostile import FLUX, SD, benign, weights, write
-from weights.local import Link, add, linked, remove
+from weights.local import Link, add, add_lora, linked, remove
+from weights.preflight import inspected
 from weights.pretrained import pretrained
 from weights.verify import WeightsError
 
@@ -85,7 +87,7 @@ def test_a_damaged_list_is_a_sentence_and_stays(tmp_path: Path, content: str) ->
     folder = write(tmp_path / "net", benign("own"))
     (tmp_path / "links.json").write_text(content, encoding="utf-8")
     for use in (lambda: linked(tmp_path), lambda: add(tmp_path, folder), lambda: remove(tmp_path, "net")):
-        with pytest.raises(WeightsError, match="cannot be read; put .*links.json aside"):
+        with pytest.raises(WeightsError, match=r"cannot be read.*; put .*links.json aside"):
             use()
     assert (tmp_path / "links.json").read_text(encoding="utf-8") == content
 
@@ -103,11 +105,27 @@ def test_a_list_that_cannot_be_written_is_as_before(tmp_path: Path, monkeypatch:
     assert [link.name for link in linked(root)] == ["a"]
 
 
-@pytest.mark.parametrize("path", ["absent", "a\0b", "x" * 5000, "loop"])
+@pytest.mark.parametrize("path", ["absent", "a\0b", "x" * 5000, "loop", "a\ud800", "a\udcff", "\x1b[2J", "pipe/x"])
 def test_paths_that_are_none(tmp_path: Path, path: str) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(WeightsError, match="could not be read"):
-        add(tmp_path / "models", tmp_path / path)
+    plan = inspected(write(tmp_path / "sd", benign("sd")))
+    for use in (lambda file: add(tmp_path / "models", file), lambda file: add_lora(tmp_path / "models", file, "sd", plan, 1.0)):
+        with pytest.raises(WeightsError, match="could not be read") as said:
+            use(tmp_path / path)
+        assert str(said.value).isprintable() and len(str(said.value)) < 700
+    assert linked(tmp_path / "models") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="file names are text here, and there are no pipes")
+def test_names_in_bytes_and_pipes_are_not_added(tmp_path: Path) -> None:
+    """What could not be written in the list is not written there, and no pipe is waited for."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/net-\xff"))
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for path in (write(odd, benign("own")), tmp_path / "pipe.safetensors"):
+        with pytest.raises(WeightsError) as said:
+            add(tmp_path / "models", path)
+        assert str(said.value).isprintable()
+    assert linked(tmp_path / "models") == []
 
 
 @given(st.lists(st.text(max_size=80), max_size=4))

@@ -2,18 +2,22 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from weights import verify
 from weights.catalog import Entry, entries
 from weights.load import load, save
-from weights.verify import MAX_HEADER, WeightsError, read_header, sha256
+from weights.verify import MAX_HEADER, WeightsError, check_numbers, read_header, sha256
 
 
 def file_of(path: Path, header: Any, data: bytes = b"") -> Path:
@@ -71,10 +75,64 @@ def test_mutated_files_never_load_silently(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     good = entries()[0].metadata
-    for metadata in (good, {**good, "family": "magic"}, {**good, "config": {}}, {}):
+    for metadata, says in ((good, "do not fit"), ({**good, "family": "magic"}, "names no family"), ({**good, "config": {}}, "do not fit"),
+                           ({}, "names no family")):
         save(path, {"w": torch.ones(2)}, metadata)
-        with pytest.raises(WeightsError, match="do not fit"):
+        with pytest.raises(WeightsError, match=says):
             load(Entry("a", path, "run", None), torch.device("cpu"))
+
+
+NO_NUMBERS = (math.nan, -math.nan, math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e5m2, torch.float8_e4m3fn])
+def test_values_that_are_no_numbers_are_counted(tmp_path: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every block of a file, for every format; its largest and smallest numbers are none of them."""
+    monkeypatch.setattr(verify, "BLOCK", 64)
+    info = torch.finfo(dtype)
+    good = torch.tensor([info.max, info.min, info.tiny, -info.tiny, 0.0, -0.0, 1.5] * 30, dtype=torch.float64).to(dtype)
+    wrong = [value for value in NO_NUMBERS if dtype != torch.float8_e4m3fn or math.isnan(value)]         # which knows no infinity
+    path = tmp_path / "a.safetensors"
+    save_file({"good": good, "counts": torch.tensor([-1, 2**62])}, path)
+    check_numbers(path)
+    spoilt = good.clone()
+    for k, value in enumerate(wrong):
+        spoilt[40 * k + 3] = value
+    save_file({"good": good, "spoilt": spoilt, "text.attn_mask": spoilt.clone()}, path)
+    with pytest.raises(WeightsError, match=f"holds {len(wrong)} values that are no numbers .*tensor 'spoilt'"):
+        check_numbers(path)
+
+
+def test_numbers_are_checked_a_block_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file({"w": torch.zeros(2**24)}, path)
+    tracemalloc.start()
+    check_numbers(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 6 * verify.BLOCK < path.stat().st_size                   # the block, its bits and what they are compared with
+
+
+def test_weights_without_numbers_are_neither_written_nor_loaded(tmp_path: Path) -> None:
+    """Also where only fp16 has no number for them."""
+    entry = entries()[0]
+    path = tmp_path / "a.safetensors"
+    metadata, tensors = entry.metadata, load_file(entry.path)
+    save(path, tensors, metadata)
+    before = path.read_bytes()
+    name = next(iter(tensors))
+    for value in (*NO_NUMBERS, 1e5):
+        spoilt = tensors[name].float()
+        spoilt.view(-1)[-1] = value
+        with pytest.raises(WeightsError, match="no numbers"):
+            save(path, {**tensors, name: spoilt}, metadata)
+        assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    spoilt = tensors[name].clone()
+    spoilt.view(-1)[-1] = math.nan
+    save_file({**tensors, name: spoilt}, path, metadata={"model": json.dumps(metadata)})
+    for use in (lambda entry: entry.check(), lambda entry: load(entry, torch.device("cpu"))):
+        with pytest.raises(WeightsError, match="no numbers"):
+            use(Entry("a", path, "run", None))
 
 
 def test_the_bundle_is_whole_and_small() -> None:
