@@ -87,9 +87,9 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
         return answer(lambda: Response(reading.snapshot(cell_id), media_type="image/png", headers=PRIVATE))
 
     @router.get("/export/{grid_id}.{ending}")
-    def export(grid_id: str, ending: str) -> Any:
+    def export(grid_id: str, ending: str, excel: bool = False) -> Any:
         def work() -> FileResponse | JSONResponse:
-            path = reading.export(grid_id, ending)
+            path = reading.export(grid_id, ending, excel)
             return FileResponse(path, filename=path.name, headers=PRIVATE)
         return answer(work)
 

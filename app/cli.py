@@ -14,9 +14,10 @@ from typing import Any
 from app import cli_compare, cli_models
 from app.paths import open_paths
 from app.stopping import stoppable
-from app.terminal import bar, copy, folder, follow, show, streams
+from app.terminal import bar, folder, follow, show, streams
 from app.text import readable
 from app.views import Ask, BadInput, UserError
+from app.whole import copy
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request

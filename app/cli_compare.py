@@ -10,7 +10,7 @@ from typing import Any
 from app.grid_export import ENDINGS
 from app.live import AXES
 from app.requests import face_of
-from app.terminal import copy, folder, watch
+from app.terminal import folder, watch
 from app.views import Ask, BadInput, GridAsk, UserError
 
 
@@ -27,6 +27,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--retry", action="store_true", help="with --resume: the cells that failed too")
     sub.add_argument("--export", metavar="FILE", action="append", default=[],
                      help=f"write the grid here, as its ending says: {', '.join(ENDINGS)}")
+    sub.add_argument("--excel", action="store_true", help="begin CSV files with a byte order mark, by which Excel reads them as UTF-8")
     sub.add_argument("--out", metavar="GRID.png", help="the same for a labelled picture")
 
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     """Start or resume a grid, follow it to its end, export it."""
     files = [Path(name) for name in [*args.export, *([args.out] if args.out else [])]]
     for path in files:
-        if path.suffix[1:] not in (*ENDINGS, "zip"):
+        if path.suffix[1:].lower() not in (*ENDINGS, "zip"):
             raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; the ending of {path} says none of them.")
         folder(str(path.parent))
     if args.resume:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     view = watch(service, service.grids.view(grid)["job"])
     if view.error:
         print(view.error, file=sys.stderr)
-    written, problems = _exported(service, grid, files)
+    written, problems = _exported(service, grid, files, args.excel)
     table = service.reading.table(grid)
     lacking = {cell["status"] for cell in table} - {"done", "empty"}
     if lacking:
@@ -73,13 +74,12 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     return {"grid_id": grid, "status": view.status, "complete": not problems, "cells": cells, "files": written}
 
 
-def _exported(service: Any, grid: str, files: list[Path]) -> tuple[list[str], list[str]]:
+def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[list[str], list[str]]:
     """Write a grid; (the files that came of it, why others did not)."""
     written, problems = [], []
     for path in files:
         try:
-            made = service.reading.export(grid, "png" if path.suffix == ".zip" else path.suffix[1:])
-            written.append(str(copy(made, path.with_suffix(made.suffix))))
+            written.append(str(service.reading.write(grid, path, excel)))
         except UserError as error:
             problems.append(str(error))
     return written, problems

@@ -18,6 +18,7 @@ from app.evaluation import COUNT, bits_per_dim
 from app.quality import PROMPT
 from app.requests import amount, face_of, make_request, settings_of, steps_of
 from app.views import Ask, BadInput, Drawing, FamilyTable, UserError
+from app.whole import write_text
 from pipelines import registry
 from pipelines.options import OptionError
 from pipelines.tokens import TOKENS
@@ -86,9 +87,9 @@ class SideBySide:
             rows = [self._row(family, counts, log, _shifted(progress, k * share, total)) for k, family in enumerate(registry.NAMES)]
             progress(total, total)
             table = {"made": time.strftime("%Y-%m-%d"), "counts": counts, "rows": rows, "cells": self._quality_cells(rows)}
-            quality.replace_text(path.with_suffix(".md"), family_table.markdown(table))
+            write_text(path.with_suffix(".md"), family_table.markdown(table))
             quality.write_csv(path.with_suffix(".csv"), family_table.FACTS, rows)
-            quality.replace_text(path, json.dumps(table, indent=1) + "\n")
+            write_text(path, json.dumps(table, indent=1) + "\n")
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "json": str(path), "rows": rows}
 
     def _row(self, family: str, counts: dict[str, int], log: quality.Log, progress: Progress) -> dict[str, Any]:
@@ -174,8 +175,8 @@ class SideBySide:
             _, end, after = rest.partition(END)
             if not begin or not end:
                 raise UserError(f"{readme.name} lacks the lines {BEGIN} and {END}; write them where the table is to stand.")
-            quality.replace_text(readme, f"{before}{begin}\n{table}{end}{after}")
-            quality.replace_text(bundled, (self._tables / "families.json").read_text(encoding="utf-8"))
+            write_text(readme, f"{before}{begin}\n{table}{end}{after}")
+            write_text(bundled, (self._tables / "families.json").read_text(encoding="utf-8"))
 
 
 def _shifted(progress: Progress, by: int, total: int) -> Progress:

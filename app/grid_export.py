@@ -1,12 +1,10 @@
 """Comparisons to take away: labelled pictures in tiles, a page that works by itself, tables; the settings are inside each."""
 from __future__ import annotations
 
-import csv
 import html
 import io
 import json
 import math
-import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -21,8 +19,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from app.live import LiveGrid
 from app.pictures import data_url
-from app.said import user_error
-from app.views import BadInput, UserError
+from app.said import said
+from app.views import BadInput
+from app.whole import replacing, write_table, write_text
+from pipelines.options import quoted
 from storage import Storage, StorageError
 
 TILE = 4096                        # pixels of a picture's longer side at most; larger grids become a ZIP of several
@@ -36,21 +36,27 @@ img{width:96px;image-rendering:pixelated;margin-right:2px}.flag{color:#b45309}
 @media(prefers-color-scheme:dark){body,th{background:#0f172a;color:#e2e8f0}td{color:#94a3b8}.flag{color:#fbbf24}}"""
 
 
-def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, folder: Path, ending: str) -> Path:
-    """Write a grid into a folder; returns the file, a ZIP for a PNG that needs several tiles. Raises UserError."""
-    if ending not in ENDINGS:
-        raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; you asked for {ending[:20]!r}.")
-    path = folder / f"grid-{live.id[:12]}.{ending}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as made:          # a download of an earlier one is not disturbed
-            written = {"png": _png, "csv": _csv, "json": _json, "html": _html}[ending](live, settings, storage, Path(made) / path.name)
-            return written.rename(folder / written.name)
-    except OSError as error:
-        raise UserError(f"The grid could not be exported to {folder} ({error.strerror}); make the folder writable or choose another "
-                        "with --data DIR.") from error
-    except StorageError as error:
-        raise user_error(error) from error
+def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path, excel: bool = False) -> Path:
+    """Write a grid into a file, in the format of its ending; returns the file, a ZIP for a PNG that needs several tiles.
+
+    excel: a CSV file begins with a byte order mark. Raises UserError.
+    """
+    ending = path.suffix[1:].lower()
+    if ending not in (*ENDINGS, "zip"):
+        raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; you asked for {quoted(repr(ending))}.")
+    with said():
+        if ending == "csv":
+            write_table(path, _table(live), excel)
+        elif ending == "json":
+            found = {"id": live.id, "name": live.name, "note": live.note, **settings}
+            cells = [facts(live, i) for i in range(len(live.cells))]
+            write_text(path, json.dumps(found | {"cells": cells}, indent=1, ensure_ascii=False))
+        elif ending == "html":
+            with replacing(path) as draft:
+                _html(live, settings, storage, draft)
+        else:
+            path = _png(live, settings, storage, path)
+    return path
 
 
 def facts(live: LiveGrid, i: int) -> dict[str, Any]:
@@ -69,26 +75,17 @@ COLUMNS = ("layer", "row", "column", "status", "nfe", "seconds", "ms_per_call", 
 OWN = ("family", "model", "sampler", "prompt", "negative_prompt", "guidance_scale", "seed", "count")
 
 
-def _csv(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+def _table(live: LiveGrid) -> Iterator[list[Any]]:
+    """The lines of a CSV file."""
     rows = [facts(live, i) for i in range(len(live.cells))]
     options = list(dict.fromkeys(name for row in rows for name in row["settings"].get("options", {})))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow([*COLUMNS, *OWN, *options, "images"])
-        for row in rows:
-            own, chosen = row["settings"], row["settings"].get("options", {})
-            table.writerow([*(row.get(name) for name in COLUMNS), *(own.get(name) for name in OWN),
-                            *(chosen.get(name) for name in options), " ".join(row["images"])])
-    return path
+    yield [*COLUMNS, *OWN, *options, "images"]
+    for row in rows:
+        own, chosen = row["settings"], row["settings"].get("options", {})
+        yield [*map(row.get, COLUMNS), *map(own.get, OWN), *map(chosen.get, options), " ".join(row["images"])]
 
 
-def _json(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
-    found = {"id": live.id, "name": live.name, "note": live.note, **settings, "cells": [facts(live, i) for i in range(len(live.cells))]}
-    path.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
-    return path
-
-
-def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
+def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> None:
     """One file with everything in it, scripts none."""
     z, y, x = (live.axes[name] for name in ("z", "y", "x"))
     inside = json.dumps({"name": live.name, **settings}, ensure_ascii=False).replace("</", "<\\/")
@@ -109,7 +106,6 @@ def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path
                 file.write("</tr>")
             file.write("</table></div>")
         file.write(f'<script type="application/json" id="settings">{inside}</script>')
-    return path
 
 
 def _flags(live: LiveGrid, i: int) -> list[str]:
@@ -147,15 +143,16 @@ def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path)
     inside = PngInfo()
     inside.add_itxt("settings", json.dumps({"name": live.name, **settings}, ensure_ascii=False))
     tiles = list(_tiles(live))
-    if len(tiles) == 1:
-        _tile(live, storage, *tiles[0]).save(path, pnginfo=inside)
-        return path
-    path = path.with_suffix(".zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
-        for layer, rows, columns in tiles:
-            buffer = io.BytesIO()
-            _tile(live, storage, layer, rows, columns).save(buffer, "PNG", pnginfo=inside)
-            file.writestr(f"layer-{layer + 1}-row-{rows.start + 1}-column-{columns.start + 1}.png", buffer.getvalue())
+    path = path.with_suffix(".png" if len(tiles) == 1 else ".zip")
+    with replacing(path) as draft:
+        if len(tiles) == 1:
+            _tile(live, storage, *tiles[0]).save(draft, "PNG", pnginfo=inside)
+            return path
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
+            for layer, rows, columns in tiles:
+                buffer = io.BytesIO()
+                _tile(live, storage, layer, rows, columns).save(buffer, "PNG", pnginfo=inside)
+                file.writestr(f"layer-{layer + 1}-row-{rows.start + 1}-column-{columns.start + 1}.png", buffer.getvalue())
     return path
 
 

@@ -1,6 +1,7 @@
 """What there is to read of a comparison: settings of a cell, charts, distances, likelihoods, files to take away."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import numpy as np
 
 from app import grid_charts
 from app.grid_bits import bits_per_dim
-from app.grid_export import export, facts
+from app.grid_export import ENDINGS, export, facts
 from app.grids import Grids
 from app.own_picture import Bench
 from app.said import said
 from app.views import Ask, BadInput
+from pipelines.options import quoted
 from storage import Storage
 
 
@@ -59,6 +61,13 @@ class GridReading:
         with said():
             return self._storage.snapshots.get(cell_id)
 
-    def export(self, grid_id: str, ending: str) -> Path:
-        """A file to take away: png (a ZIP of several, if it is large), csv, json or html."""
-        return export(self._grids.find(grid_id), self._grids.record(grid_id).settings, self._storage, self._exports, ending)
+    def export(self, grid_id: str, ending: str, excel: bool = False) -> Path:
+        """A file to take away: png (a ZIP of several, if it is large), csv, json or html; excel: a CSV file that Excel reads."""
+        if not re.fullmatch(r"[a-z]{1,8}", ending):
+            raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; you asked for {quoted(repr(ending))}.")
+        live = self._grids.find(grid_id)
+        return self.write(grid_id, self._exports / f"grid-{live.id[:12]}{'-excel' * excel}.{ending}", excel)
+
+    def write(self, grid_id: str, path: Path, excel: bool = False) -> Path:
+        """The same into a file of the user's; returns the one that it came to."""
+        return export(self._grids.find(grid_id), self._grids.record(grid_id).settings, self._storage, path, excel)

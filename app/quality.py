@@ -1,9 +1,7 @@
 """Quality against network calls: every sampler of a family at a few budgets, measured one after the other; resumable."""
 from __future__ import annotations
 
-import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +10,8 @@ from typing import Any
 
 from app.plan import steps_within
 from app.requests import face_of, make_request
-from app.views import Ask, BadInput, UserError
+from app.views import Ask, BadInput
+from app.whole import trouble, write_table, write_text
 from pipelines.options import options_of
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
@@ -59,7 +58,7 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
                 log.add({fact: result[fact] for fact in FACTS})
         progress(len(todo), len(todo))
         write_csv(path.with_suffix(".csv"), FACTS, log.rows)
-        replace_text(path.with_suffix(".md"), markdown(ask.family, log.rows, calls))
+        write_text(path.with_suffix(".md"), markdown(ask.family, log.rows, calls))
     return log.rows
 
 
@@ -82,7 +81,7 @@ class Log:
     def add(self, row: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._torn is not None:
-            replace_text(self._path, self._torn)
+            write_text(self._path, self._torn)
             self._torn = None
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -95,23 +94,11 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path.parent} could not be written ({error.strerror}); choose another folder with --data DIR.") from error
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file anew, or leave it as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+        raise trouble(path.parent, error, "choose another folder with --data DIR") from error
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(path, [columns, *([row.get(name) for name in columns] for row in rows)])
 
 
 def markdown(family: str, rows: list[dict[str, Any]], calls: Sequence[int]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,15 +83,6 @@ def folder(name: str | None) -> Path | None:
     except OSError as error:
         raise UserError(f"The folder {path} cannot be made ({error.strerror}); choose another with --out.") from error
     return path
-
-
-def copy(source: Path, target: Path) -> Path:
-    """Copy a file; returns the target. Raises UserError."""
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise UserError(f"{target} could not be written ({error.strerror}); the original is kept at {source}.") from error
-    return target
 
 
 def show(result: dict[str, Any], indent: str = "") -> None:

@@ -28,7 +28,7 @@ from app.cli import main
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, BadInput, GridAsk, UserError
+from app.views import Ask, BadInput, DiskFull, GridAsk, UserError
 from storage import StorageError
 from storage.database import NAME
 
@@ -251,6 +251,21 @@ def test_closing_leaves_no_cell_that_waits_or_runs(tmp_path: Path) -> None:
     assert status == "stopped" and set(cells) == {"done", "stopped"}
 
 
+@pytest.mark.parametrize("way", ["engine", "close"])
+def test_a_grid_ends_when_the_engine_does(service: Service, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    grid = service.grids.start(asked("steps=900", "seed=1-3(+1)"))
+    until(lambda: any(cell["status"] == "running" for cell in service.grids.view(grid)["cells"]))
+    if way == "engine":
+        monkeypatch.setattr(type(service.machine.engine), "_formed", crash)
+    else:
+        service.machine.close()
+    view = ended(service, grid)
+    assert {cell["status"] for cell in view["cells"]} == {"engine": {"failed"}, "close": {"stopped"}}[way]
+    monkeypatch.undo()
+    _, view = drawn(service, asked("steps=1"))                                # it waits for nothing
+    assert view["status"] == {"engine": "failed", "close": "stopped"}[way]
+
+
 def test_a_grid_of_another_process_is_left_to_it_until_that_is_gone(service: Service) -> None:
     grid, view = drawn(service, asked("steps=1,2"))
     other = Service(service.paths)
@@ -336,6 +351,33 @@ def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytes
     one, _ = drawn(service, asked("steps=1,2"))
     with Image.open(service.reading.export(one, "png")) as sheet:
         assert sheet.width > 250
+
+
+@pytest.mark.parametrize("ending", grid_export.ENDINGS)
+def test_an_export_replaces_a_file_only_when_it_is_whole(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                         ending: str) -> None:
+    grid, _ = drawn(service, asked("steps=1", name="=1+1"))
+    path = tmp_path / "out" / f"grid.{ending}"
+    path.parent.mkdir()
+    path.write_text("old")
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full_disk)
+        with pytest.raises(DiskFull, match="nothing that stood there has changed"):
+            service.reading.write(grid, path)
+    assert path.read_text() == "old" and os.listdir(path.parent) == [path.name]
+    assert service.reading.write(grid, path) == path and path.stat().st_size > 100 and os.listdir(path.parent) == [path.name]
+
+
+def test_a_table_calculates_nothing_and_keeps_its_numbers(service: Service) -> None:
+    service.grids.find(grid := service.grids.start(asked('prompt==HYPERLINK("x") star', "eta=0,0.5", options={"steps": 1})))
+    ended(service, grid)
+    for excel in (False, True):
+        path = service.reading.export(grid, "csv", excel)
+        assert path.read_bytes().startswith(b"\xef\xbb\xbf") == excel
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["prompt"], row["column"], float(row["eta"])) for row in rows] == [
+            ("'=HYPERLINK(\"x\") star",) * 2 + (0.0,), ("'=HYPERLINK(\"x\") star",) * 2 + (0.5,)]
 
 
 def test_letters_that_the_font_of_pictures_lacks_are_written_out() -> None:

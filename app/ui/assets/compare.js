@@ -21,8 +21,9 @@ sx.kinds.compare = (root, props, trigger) => {
     },
     onkeydown: (event) => { if (event.key === "Enter") event.target.blur(); }});
   const name = field("name", "Name of the grid", "Name"), note = field("note", "Note to the grid", "Add a note");
-  const links = ["PNG", "CSV", "JSON", "HTML page"].map((kind) => sx.el("a", {
-    class: "sx-small", download: true, "data-ending": kind.split(" ")[0].toLowerCase()}, `Export ${kind}`));
+  const formats = {png: "PNG", csv: "CSV", "csv?excel=true": "for Excel", json: "JSON", html: "HTML page"};
+  const links = Object.entries(formats).map(([ending, title]) => sx.el("a", {
+    class: "sx-small", download: true, "data-ending": ending}, `Export ${title}`));
   const again = small("Run again and compare", () => runAgain(null), {title: "Draw every cell again and say whether its pixels are equal"});
   const use = small("Use its settings", () => trigger("select", {id}), {title: "Put the settings and axes of this grid into the controls above"});
   const selftest = small("Self-test", () => drawnAgain("Drawing 8 seeds one by one and as one batch …", "selftest", {},
