@@ -125,7 +125,9 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def silence(self) -> None:
-        self.hub.closed.wait(60)
+        from tests.hub.server import SILENCE
+        assert self.fault is not None
+        self.fault.over.wait(SILENCE)
         raise Gone
 
     def refuse(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:

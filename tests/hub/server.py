@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.hub.repository import Repository
 
 TOKEN = "hf_test_token_of_this_hub"
+SILENCE = 60.0                     # seconds that a Hub which hangs says nothing
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Fault:
     skip: int = 0                            # requests of the phase that still pass
     after: str = "0"                         # Retry-After of a 429, in seconds
     used: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
 
     def strikes(self) -> bool:
         """Whether it hits the request that is at hand."""
@@ -98,6 +100,7 @@ class HubServer:
     def stop(self) -> None:
         """Answer nobody any more."""
         self.closed.set()
+        self._speak()
         if self._server:
             self._server.shutdown()
             self._server.server_close()
@@ -125,7 +128,13 @@ class HubServer:
         self.faults[phase] = Fault(kind, **details)
 
     def mend(self) -> None:
+        """Nothing goes wrong any more; who still hangs is let go."""
+        self._speak()
         self.faults.clear()
+
+    def _speak(self) -> None:
+        for fault in self.faults.values():
+            fault.over.set()
 
     def strike(self, phase: str) -> Fault | None:
         with self.lock:
@@ -148,8 +157,8 @@ class HubServer:
         """Requests that carried a token to another host than the Hub's own."""
         return [seen for seen in list(self.log) if seen.token and not seen.host.startswith("127.0.0.1")]
 
-    def until(self, condition: Any, seconds: float = 10.0) -> None:
-        """Wait for something that the server can see."""
+    def until(self, condition: Any, seconds: float = 120.0) -> None:
+        """Wait for something that the server can see; the time is a guard against hanging."""
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "what the test waits for did not happen"

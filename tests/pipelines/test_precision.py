@@ -36,3 +36,16 @@ def test_fast_answers_are_fp32_numbers_near_the_precise_ones(monkeypatch: pytest
         rough = shaken(net, torch.bfloat16).predict(z, phi, cond)
         assert torch.equal(precise, net.predict(z, phi, cond))
     assert fast.dtype == torch.float32 and 0 < apart(fast, precise) < TIMES * apart(rough, precise)
+
+
+def test_a_fast_answer_is_its_own_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the order of sums, which batches of other sizes may have otherwise, and what is rounded after them."""
+    monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
+    net = tiny("flow")
+    fast = keyed("t", net, ("encode", "predict"), CPU)[NetKey("t", "predict")]
+    with torch.inference_mode():
+        cond = net.encode(torch.arange(6 * net.config.text.length).view(6, -1) % net.config.text.vocabulary)
+        z, phi = torch.randn(6, 3, 32, 32), torch.linspace(0.1, 1.4, 6)
+        one = fast(z[2:3], phi[2:3], {name: part[2:3] for name, part in cond.items()})
+        precise, rough = (some.predict(z, phi, cond)[2:3] for some in (net, shaken(net, torch.bfloat16)))
+        assert apart(fast(z, phi, cond)[2:3], one) < TIMES * apart(rough, precise)

@@ -9,11 +9,10 @@ import torch
 from pipelines import registry
 from pipelines.engine import Engine
 from pipelines.numerics.ode import Control
-from pipelines.precision import keyed
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
 from pipelines.transport import between, decode, encode, likelihood
-from tests.tiny import tiny
+from tests.tiny import nets_of, tiny
 
 FAMILIES = [name for name in registry.NAMES if registry.family(name).transport is not None]
 X0 = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -22,7 +21,7 @@ CONTROL = Control(1e-5, 1e-5, 200)
 
 def setting(family: str, prompt: str = "a red star"):
     net = tiny(family)
-    nets = keyed("t", net, registry.family(family).methods, torch.device("cpu"))
+    nets = nets_of(family, net)
     name, spec = next(iter(registry.face(family).samplers.items()))
     transport = registry.family(family).transport
     assert transport is not None

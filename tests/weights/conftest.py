@@ -30,8 +30,8 @@ def begin(hub: HubServer, tmp_path: Path) -> Iterator[Begin]:
     """What makes a Downloads with little patience, as a process would that starts anew."""
     made = []
 
-    def new(patience: float = 0.3, **options: Any) -> Downloads:
-        made.append(Downloads(tmp_path / "models", Hub(hub.endpoint, LIMIT), patience=Patience(patience, 0.01, 0.1), **options))
+    def new(patience: float = 0.3, limit: float = LIMIT, **options: Any) -> Downloads:
+        made.append(Downloads(tmp_path / "models", Hub(hub.endpoint, limit), patience=Patience(patience, 0.01, 0.1), **options))
         return made[-1]
     yield new
     for downloads in made:

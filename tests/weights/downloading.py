@@ -16,7 +16,7 @@ FILES = {"config.json": json.dumps({"sextant": {"family": "gan", "title": "Small
          "model.safetensors": random.Random(0).randbytes(SIZE), "README.md": b"# A GAN\n", "LICENSE": b"free",
          "pytorch_model.bin": b"pickle", "samples.png": b"picture"}
 KEPT = {"config.json", "model.safetensors", "README.md", "LICENSE"}
-LIMIT = 0.3
+LIMIT, SHORT = 20.0, 0.3           # seconds that the Hub may be silent: where it is not, and where it is on purpose
 
 Begin = Callable[..., Downloads]
 
@@ -25,8 +25,8 @@ def view(downloads: Downloads, id: str) -> DownloadView:
     return next(view for view in downloads.views() if view.id == id)
 
 
-def until(downloads: Downloads, id: str, *wanted: str, seconds: float = 20) -> DownloadView:
-    """The view as soon as it has one of these states."""
+def until(downloads: Downloads, id: str, *wanted: str, seconds: float = 120) -> DownloadView:
+    """The view as soon as it has one of these states; the time is a guard against hanging."""
     end = time.monotonic() + seconds
     while (now := view(downloads, id)).status not in wanted:
         assert time.monotonic() < end, f"it is {now.status} ({now.error})"
@@ -35,7 +35,7 @@ def until(downloads: Downloads, id: str, *wanted: str, seconds: float = 20) -> D
 
 
 def ended(downloads: Downloads, id: str) -> DownloadView:
-    return until(downloads, id, "done", "failed", seconds=28)
+    return until(downloads, id, "done", "failed")
 
 
 def here(root: Path) -> dict[str, bytes]:

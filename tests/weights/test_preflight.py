@@ -58,8 +58,9 @@ def test_hostile_models_are_refused_and_never_run(name: str, tmp_path: Path, no_
     assert not linked(tmp_path / "models") and not canary.mark.exists() and "evil" not in sys.modules and not no_network
 
 
-def test_there_are_many_different_hostile_models_and_all_together_take_seconds(tmp_path: Path) -> None:
-    seen, paths = set(), []
+def test_there_are_many_different_hostile_models_and_none_takes_long(tmp_path: Path) -> None:
+    """To look at all of them takes about as long as to write them."""
+    seen, paths, begin = set(), [], time.monotonic()
     for k, build in enumerate(CASES.values()):
         folder = tmp_path / str(k) / "model"
         folder.mkdir(parents=True)
@@ -67,11 +68,11 @@ def test_there_are_many_different_hostile_models_and_all_together_take_seconds(t
         found = sorted((str(path.relative_to(folder)), _content(path)) for path in folder.rglob("*"))
         seen.add(hashlib.sha256(repr(found).encode("utf-8", "surrogateescape")).digest())
     assert len(seen) == len(CASES) >= 150
-    start = time.monotonic()
+    writing, start = time.monotonic() - begin, time.monotonic()
     for path in paths:
         with pytest.raises(WeightsError):
             inspected(path)
-    assert time.monotonic() - start < 10 and not Canary(tmp_path).mark.exists()
+    assert time.monotonic() - start < 10 * writing and not Canary(tmp_path).mark.exists()
 
 
 def _content(path: Path) -> str:

@@ -89,7 +89,7 @@ def test_of_several_candidates_the_first_is_watched(net: DALLE) -> None:
         request = Request("dalle", "m", "ancestral", face("dalle").samplers["ancestral"].options(candidates=candidates), "a red star", "",
                           guidance_scale=2.0, seed=5, count=2)
         seen: list[Preview] = []
-        nets = keyed("t", net, FAMILY.methods, torch.device("cpu"), FAMILY.memory(net))
+        nets = keyed("t", net, FAMILY.methods, torch.device("cpu"), FAMILY.memory(net), own_dtype=True)
         nets[NetKey("t", "score")] = lambda x, *_: x.flatten(1).sum(1, keepdim=True)     # its own is for larger pictures
         with torch.inference_mode():
             done = run_alone(FAMILY.start(request, "t", net, torch.device("cpu")), nets,

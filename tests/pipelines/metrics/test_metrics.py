@@ -20,11 +20,11 @@ def everything(scene: Scene) -> Claim:
     return Claim(tuple(ThingClaim(t.shape, t.color, t.size) for t in scene.things), scene.relation, scene.background)
 
 
-@pytest.mark.parametrize(("size", "count"), [(32, 1000), (64, 100)])
+@pytest.mark.parametrize(("size", "count"), [(32, 400), (64, 100)])
 def test_the_judge_reads_fresh_renders(size: int, count: int) -> None:
     scenes = [item("test", 21, k)[0] for k in range(count)]
     wrong = [s for s in scenes if (found := read(render(s, size))) is None or not everything(s).holds_for(found)]
-    assert len(wrong) <= 0.005 * count, wrong[:3]
+    assert len(wrong) <= 0.005 * count, wrong[:3]                       # two things may touch, which is no fault of the judge
 
 
 def test_the_judge_is_not_fooled() -> None:
