@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Body
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from app import api_grids, api_models
+from app.refusals import Said, refusal
 from app.service import Service
 from app.views import Ask, JobView, UserError
 from pipelines import registry
@@ -17,8 +21,7 @@ from pipelines import registry
 ROOT = Path(__file__).parents[1]
 Answer = Callable[[Callable[[], Any]], Any]
 
-IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
-                 "Cache-Control": "private, max-age=31536000, immutable"}
+IMAGE_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def routes(service: Service) -> APIRouter:
@@ -34,7 +37,21 @@ def answer(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except UserError as error:
-        return JSONResponse({"error": str(error)}, 400)
+        return refusal(str(error))
+
+
+def misfit(request: Request, error: Exception) -> Said:
+    """What is no value of the kind that a route takes."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part)[:60] for part in first["loc"][1:]) or "What was sent"
+    return refusal(f"{where} does not fit here: {first['msg'][:200]}; use the page itself.")
+
+
+def nothing(request: Request, error: Exception) -> Said:
+    """An address or method that there is not."""
+    assert isinstance(error, HTTPException)
+    return refusal(f"{str(error.detail)[:200]}: there is nothing at that address; use the page itself.", error.status_code)
 
 
 def _jobs(service: Service, answer: Answer) -> APIRouter:
@@ -49,7 +66,7 @@ def _jobs(service: Service, answer: Answer) -> APIRouter:
         """A snapshot, or only the version if nothing changed since `seen`."""
         view = service.job(job_id)
         if view is None:
-            return JSONResponse({"error": "That run is no longer kept; its pictures are in the gallery."}, 404)
+            return refusal("That run is no longer kept; its pictures are in the gallery.", 404)
         return {"version": view.version, "status": view.status} if view.version == seen else asdict(view)
 
     @router.get("/api/frame/{name}/{k}")
@@ -161,8 +178,8 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
     def source(path: str) -> Any:
         """A file that the page explains; no other file is given out."""
         if path not in explained():
-            return JSONResponse({"error": "Only the files that the page speaks of are shown here."}, 404)
-        return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
+            return refusal("Only the files that the page speaks of are shown here.", 404)
+        return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8")
 
     return router
 

@@ -62,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, help="default 7860, or the next one that is free")
     serve.add_argument("--password", help="needed to listen on anything but this machine")
+    serve.add_argument("--root-path", default="", metavar="/PATH", help="where a proxy shows the page, such as /sextant")
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="another host name to answer for, such as a "
+                       "proxy's; may be repeated")
+    serve.add_argument("--allow-frame", action="append", default=[], metavar="ORIGIN", help="a site that may show the page inside its own, "
+                       "such as https://pages.example.org; may be repeated")
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
     sample = add("sample", "draw pictures", _sample)
@@ -271,8 +276,10 @@ def _bench(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _serve(args: argparse.Namespace) -> None:
+    from app.guard import Access
     from app.server import serve
-    serve(open_paths(args.data), args.host, args.port, open_browser=not args.no_browser, password=args.password)
+    access = Access(args.host, args.password, tuple(args.allow_host), tuple(args.allow_frame), args.root_path.rstrip("/"))
+    serve(open_paths(args.data), access, args.port, open_browser=not args.no_browser)
 
 
 def main(argv: list[str] | None = None) -> int:

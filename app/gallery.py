@@ -108,7 +108,7 @@ def picture(record: ImageRecord) -> Picture:
               "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items() if name != "note")}
     if "note" in record.environment:
         facts["Note"] = record.environment["note"]
-    return Picture(record.id, f"/image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
+    return Picture(record.id, f"image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
                    record.sampler, record.steps, record.seed, record.prompt, _restorable(plain), facts, record.deleted,
                    record.missing, amount=amount(record.family, record.steps))
 

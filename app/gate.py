@@ -2,29 +2,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import QueryParams
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bodies import UPLOAD, parsed, replayed, whole
+from app.refusals import Refused, refusal
+
+log = logging.getLogger(__name__)
 LOOKS = re.compile(r"/|/config|/theme\.css|/favicon\.ico|/(?:static|assets)/.+|"
                    r"/gradio_api/(?:queue/data|heartbeat/[^/]+|upload_progress|startup-events|file=.+)")
 CALLS = re.compile(r"/gradio_api/(?:queue/join|run/predict|cancel)")       # JSON bodies, which are judged here
-UPLOAD = "/gradio_api/upload"
-DEPTH = 32                         # of lists and objects inside one another, far more than the page sends
-LIMIT = 8 << 20                    # bytes of a call's body: controls, and pictures that a handler drew
 FILE = {"_type": "gradio.FileData"}
-
-
-class Refused(Exception):
-    """What a client sent must not go further; a sentence that says why, and the answer's status."""
-
-    def __init__(self, sentence: str, status: int = 400) -> None:
-        super().__init__(sentence)
-        self.status = status
 
 
 class Gate:
@@ -38,16 +31,16 @@ class Gate:
             return await self.app(scope, receive, send)
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         if scope["type"] != "http" or not self._needed(scope["method"], path, scope["query_string"]):
-            return await JSONResponse({"error": "There is nothing at that address; use the page itself."}, 404)(scope, receive, send)
+            return await refusal("There is nothing at that address; use the page itself.", 404)(scope, receive, send)
         try:
             if "/file=" in path:
                 self._own(path.partition("/file=")[2])
             if scope["method"] == "POST" and path != UPLOAD:
-                receive = replayed(json.dumps(self._judged(parsed(await body_of(receive)))).encode(), receive)
+                receive = replayed(json.dumps(self._judged(parsed(await whole(receive)))).encode(), receive)
                 scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}
         except Refused as error:
-            return await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)
-        return await self.app(scope, receive, send)
+            return await refusal(str(error), error.status)(scope, receive, send)
+        return await self.app(scope, receive, sentences(send))
 
     @staticmethod
     def _needed(method: str, path: str, query: bytes) -> bool:
@@ -65,51 +58,47 @@ class Gate:
             pass
         raise Refused("Only files that were uploaded on this page can be used; choose the file again.")
 
-    def _judged(self, value: Any, depth: int = 0) -> Any:
+    def _judged(self, value: Any) -> Any:
         """A call with all that it says of files replaced by what is known of them here. Raises Refused."""
-        if depth > DEPTH:
-            raise Refused("What was sent is nested too deeply; use the page itself.")
         if isinstance(value, list):
-            return [self._judged(item, depth + 1) for item in value]
+            return [self._judged(item) for item in value]
         if not isinstance(value, dict):
             return value
         if "path" not in value and "url" not in value and value.get("meta") != FILE:
-            return {key: self._judged(item, depth + 1) for key, item in value.items()}
+            return {key: self._judged(item) for key, item in value.items()}
         name = value.get("orig_name")
         return {"path": self._own(value.get("path")), "meta": FILE,
                 "orig_name": Path(name).name if isinstance(name, str) and "\0" not in name else None}
 
 
-async def body_of(receive: Receive) -> bytes:
-    """A whole body. Raises Refused for one that is too long, or that its client left unfinished."""
-    found = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused("The connection was closed before everything had arrived.")
-        found += message.get("body", b"")
-        if len(found) > LIMIT:
-            raise Refused(f"A request has at most {LIMIT >> 20} MB; this one is larger.", 413)
-        if not message.get("more_body"):
-            return bytes(found)
+def sentences(send: Send) -> Send:
+    """Passes answers on; the library says 500 also where its answer is a sentence for whoever sent something that does not fit."""
+    held: list[Message] = []
+
+    async def outgoing(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            held.append(message)
+        elif held:
+            held.append(message)
+            if message.get("more_body"):
+                return
+            body = b"".join(part.get("body", b"") for part in held[1:])
+            if said(body):
+                held[0]["status"] = 400
+                for part in held:
+                    await send(part)
+            else:
+                answer = refusal("Something in the program went wrong with that; its log has the details.", 500)
+                await send({"type": "http.response.start", "status": 500, "headers": answer.raw_headers})
+                await send({"type": "http.response.body", "body": answer.body})
+        else:
+            await send(message)
+    return outgoing
 
 
-def parsed(body: bytes) -> Any:
-    """What JSON says. Raises Refused."""
+def said(body: bytes) -> bool:
+    """Whether an answer holds a sentence for a person."""
     try:
-        return json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise Refused("What was sent is no JSON that can be read here; use the page itself.") from error
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, followed by what the connection says next."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return messages.pop() if messages else await receive()
-    return again
+        return isinstance(json.loads(body).get("error"), str)
+    except (ValueError, AttributeError):
+        return False

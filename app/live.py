@@ -34,7 +34,7 @@ class CellState:
         shown = {name: getattr(self, name) for name in ("status", "images", "nfe", "seconds", "ms_per_call", "distance", "reason", "error")}
         shown |= {name: self.metrics.get(name) for name in MEASURED}
         if shown["snapshot"]:
-            shown["snapshot"] = {"url": f"/snapshot/{self.id}.png", **shown["snapshot"]}
+            shown["snapshot"] = {"url": f"snapshot/{self.id}.png", **shown["snapshot"]}
         return {"i": i, **{name: value for name, value in shown.items() if value is not None and value != ()}}
 
     def row(self) -> dict[str, Any]:

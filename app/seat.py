@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.policy import CLOSED
 from app.views import UserError
 
 ROUTE = "/sextant"                 # where a server says its id
@@ -105,5 +106,5 @@ def identified(app: ASGIApp, card: Card) -> ASGIApp:
     """The application, which also says who it is to whoever asks, before any password: the id is known to nobody else's folder."""
     async def answer(scope: Scope, receive: Receive, send: Send) -> Any:
         known = scope["type"] == "http" and scope["path"] == ROUTE
-        await (PlainTextResponse(card.id) if known else app)(scope, receive, send)
+        await (PlainTextResponse(card.id, headers=CLOSED) if known else app)(scope, receive, send)
     return answer

@@ -3,55 +3,75 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from app.bodies import Bodies
+from app.gate import Gate
+from app.guard import Access, Guard
 from app.paths import Paths
+from app.policy import Policy
+from app.refusals import Said
 from app.seat import Card, Seat, identified
+from app.uploads import Uploads
 from app.views import BadInput, UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT, BACKLOG = 7860, 2048
+ANYBODY = Access()                 # on this machine
 
 
-def build_app(paths: Paths, host: str = "127.0.0.1", password: str | None = None, warm: bool = True):  # type: ignore[no-untyped-def]
+def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # type: ignore[no-untyped-def]
     """(ASGI application, service). gradio is imported here, torch is not."""
+    uploads = Uploads()
+    atexit.register(uploads.close)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ["GRADIO_TEMP_DIR"] = private = tempfile.mkdtemp(prefix="sextant-")       # 0700, ours alone
-    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
     with _unproxied():
         import gradio as gr
     from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
 
-    from app.api import routes
-    from app.gate import Gate
-    from app.guard import Guard
+    from app import api
     from app.service import Service
     from app.ui.page import build_page, look
 
-    service = Service(paths)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(routes(service))
-    app.add_middleware(Guard, host=host, password=password)
+    service, looks = Service(paths), look()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Said, lifespan=partial(leaving, uploads))
+    app.include_router(api.routes(service))
+    app.add_exception_handler(RequestValidationError, api.misfit)
+    app.add_exception_handler(HTTPException, api.nothing)
+    app.add_middleware(Bodies, uploads=uploads)
+    app.add_middleware(Guard, access=access)
+    app.add_middleware(Policy, head=looks["head"], frames=access.frames)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
     blocked = [folder for folder in (paths.data, Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")))
-               if not Path(private).resolve().is_relative_to(folder.resolve())]             # a data folder may hold the temporary one
+               if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
     app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
-                              max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False, **look())
+                              max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
+                              root_path=access.root_path or None, **looks)
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]
-    mounted.app = Gate(mounted.app, Path(private))
+    mounted.app = Gate(mounted.app, uploads.folder)
     if warm:
         threading.Timer(1.5, service.warm).start()
     return app, service
+
+
+@asynccontextmanager
+async def leaving(uploads: Uploads, app: Any) -> AsyncIterator[None]:
+    """What was uploaded leaves with the server."""
+    yield
+    uploads.close()
 
 
 @contextmanager
@@ -66,10 +86,11 @@ def _unproxied() -> Iterator[None]:
         os.environ.update(before)
 
 
-def serve(paths: Paths, host: str, port: int | None, open_browser: bool, password: str | None = None) -> None:
+def serve(paths: Paths, access: Access, port: int | None, open_browser: bool) -> None:
     """Serve until it is asked to end, at `PORT` or the next free one if no port is named; only the first server of a data folder does:
     asked for the same address, another opens its page. Raises UserError if it must not or cannot."""
-    if host not in LOOPBACK and not password:
+    host = access.host
+    if host not in LOOPBACK and not access.password:
         raise BadInput(f"Listening on {host} lets others in, so a password is needed; add --password WORD, or leave --host "
                        "away.")
     seat = Seat(paths.data)
@@ -78,7 +99,7 @@ def serve(paths: Paths, host: str, port: int | None, open_browser: bool, passwor
             return
     try:
         with listen(host, PORT if port is None else port) as listener:
-            _run(paths, listener, seat.sign(host, listener.getsockname()[1]), open_browser, password)
+            _run(paths, access, listener, seat.sign(host, listener.getsockname()[1]), open_browser)
     finally:
         seat.leave()
 
@@ -97,11 +118,15 @@ def _joined(seat: Seat, host: str, port: int | None, open_browser: bool) -> bool
     return True
 
 
-def _run(paths: Paths, listener: socket.socket, card: Card, open_browser: bool, password: str | None) -> None:
+def _run(paths: Paths, access: Access, listener: socket.socket, card: Card, open_browser: bool) -> None:
     import uvicorn
 
-    app, service = build_app(paths, card.host, password)
-    server = uvicorn.Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2))
+    from app.patience import Patient
+
+    app, service = build_app(paths, access)
+    # What a proxy on this machine says of addresses counts if there is one, else anybody could say it.
+    server = uvicorn.Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient,
+                                           ws="none", proxy_headers=bool(access.root_path), server_header=False))
     try:
         with suppress(KeyboardInterrupt), server.capture_signals():       # it ends in order, and then says why
             print(f"Sextant is at {card.url} (Ctrl-C stops it); data in {paths.data}", file=sys.stderr, flush=True)

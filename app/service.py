@@ -239,7 +239,7 @@ class Service:
                 steps=steps_of(request), guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
                 seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
                 environment=self.environment() | ({"note": note} if note else {})))
-        return Shot(record.id, f"/image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
+        return Shot(record.id, f"image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
                     alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
     def measured(self, request: Request, rows: int, seconds: float) -> None:

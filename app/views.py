@@ -73,7 +73,7 @@ class Check:
 class Shot:
     """One finished picture."""
     id: str                                  # of the gallery record
-    url: str                                 # /image/<id>.png, served by the page's server
+    url: str                                 # image/<id>.png, beside the page
     path: str                                # of the file
     seed: int
     settings: dict[str, Any]                 # everything needed to draw it again

@@ -120,7 +120,7 @@ def describe(info: SamplerInfo | None) -> tuple[str, str]:
 
 def source_link(file: str) -> str:
     """A Markdown link to a file of ours, which the server shows as text."""
-    return f"[{file}](/source/{file})"
+    return f"[{file}](source/{file})"
 
 
 def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:

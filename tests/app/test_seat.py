@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app.guard import Access
 from app.seat import ROUTE, Seat, identified
 from app.server import listen, serve
 from app.views import UserError
@@ -114,10 +115,10 @@ def test_a_server_that_never_answers_is_a_sentence(tmp_path: Path, monkeypatch: 
     seat = Seat(tmp_path)
     assert seat.take()
     with pytest.raises(UserError, match="does not answer"):
-        serve(Paths(tmp_path), "127.0.0.1", None, open_browser=False)
+        serve(Paths(tmp_path), Access(), None, open_browser=False)
     card = seat.sign("127.0.0.1", free_port())
     with pytest.raises(UserError, match=f"{card.url} and does not answer"):
-        serve(Paths(tmp_path), "127.0.0.1", None, open_browser=False)
+        serve(Paths(tmp_path), Access(), None, open_browser=False)
 
 
 def test_a_server_says_nothing_but_a_random_id(tmp_path: Path) -> None:
@@ -129,6 +130,7 @@ def test_a_server_says_nothing_but_a_random_id(tmp_path: Path) -> None:
     assert [card.url for card in cards] == ["http://127.0.0.1:7860", "http://[::1]:7860"]
     assert cards[0].id != cards[1].id
     answer = TestClient(identified(page, cards[0])).get(ROUTE)
+    assert answer.headers["x-frame-options"] == "DENY"
     assert answer.text == cards[0].id and str(tmp_path) not in str(answer.headers)
 
 

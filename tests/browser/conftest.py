@@ -21,9 +21,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 
 @contextmanager
-def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
-    """The address of a playground that runs with a data folder, and with more in its environment."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser"]
+def serving(data: Path, port: int, *arguments: str, **environment: str) -> Iterator[str]:
+    """The address of a playground that runs with a data folder, and with more arguments and environment."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | environment) as server:
         assert server.stderr is not None
         for line in server.stderr:
@@ -34,8 +34,10 @@ def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
             raise AssertionError("the server ended before it said its address")
         # Somebody must read on: a pipe that is full would stop the server.
         threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield found.group()
-        server.terminate()
+        try:
+            yield found.group()
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ class Close:
     def urls(self, place: Place) -> list[str]:
         """Where a cell's pictures are, as the server says."""
         layer, row, column = place
-        return [f"/image/{image}.png" for image in self.cells[4 * layer + 2 * row + column]["images"]]
+        return [f"image/{image}.png" for image in self.cells[4 * layer + 2 * row + column]["images"]]
 
     def picture(self, place: Place, k: int) -> Pixels:
         url = self.urls(place)[k]

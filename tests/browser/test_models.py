@@ -205,7 +205,7 @@ def test_models_are_drawn_with_compared_checked_and_removed(open_page: Opener, h
     fill(page, "diffusion-count", 1)
     page.click("#diffusion-generate")
     picture = page.locator("#diffusion-canvas .sx-tile img")
-    expect(picture).to_have_attribute("src", re.compile(r"^/image/[0-9a-f]{32}\.png$"), timeout=60_000)
+    expect(picture).to_have_attribute("src", re.compile(r"^image/[0-9a-f]{32}\.png$"), timeout=60_000)
     assert picture.evaluate("image => image.naturalWidth") == 16
 
     tab(page, "Compare")

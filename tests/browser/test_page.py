@@ -46,8 +46,8 @@ def test_first_visit_shows_examples_and_first_generate_draws(open_page: Opener) 
     finished(page, 8)
     pictures = page.locator("#diffusion-canvas .sx-tile img")
     expect(pictures).to_have_count(2)
-    expect(pictures.first).to_have_attribute("src", re.compile(r"^/image/[0-9a-f]{32}\.png$"))
-    assert pictures.first.evaluate("image => image.naturalWidth") == 32
+    expect(pictures.first).to_have_attribute("src", re.compile(r"^image/[0-9a-f]{32}\.png$"))
+    expect(pictures.first).to_have_js_property("naturalWidth", 32)
 
 
 def test_live_preview_changes_then_the_scrubber_shows_every_step(open_page: Opener) -> None:

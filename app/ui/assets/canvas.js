@@ -93,7 +93,7 @@ sx.kinds.canvas = (root, props, trigger) => {
   const seek = async (position, onTiles = true) => {
     const k = position - 1, id = job, turn = ++asked;
     try {
-      if (!frames.has(k)) frames.set(k, await sx.get(`/api/frame/${id}/${k}`));
+      if (!frames.has(k)) frames.set(k, await sx.get(`api/frame/${id}/${k}`));
     } catch (error) { scrub.text.textContent = error.message; return; }
     if (turn !== asked || id !== job) return;
     shown = frames.get(k);
@@ -107,9 +107,9 @@ sx.kinds.canvas = (root, props, trigger) => {
   };
   keep.onclick = async () => {
     keep.disabled = true;
-    try { await sx.post(`/api/keep/${job}`); keep.textContent = "Kept"; } catch (error) { scrub.text.textContent = error.message; }
+    try { await sx.post(`api/keep/${job}`); keep.textContent = "Kept"; } catch (error) { scrub.text.textContent = error.message; }
   };
-  stop.onclick = () => { if (job) { stop.disabled = true; sx.post(`/api/stop/${job}`); } };
+  stop.onclick = () => { if (job) { stop.disabled = true; sx.post(`api/stop/${job}`); } };
 
   const attach = (id, gone) => {
     let_go();
@@ -123,7 +123,7 @@ sx.kinds.canvas = (root, props, trigger) => {
 
   const examples = async () => {
     let found = [];
-    try { found = await sx.get(`/api/examples/${family}`); } catch { /* the button still works */ }
+    try { found = await sx.get(`api/examples/${family}`); } catch { /* the button still works */ }
     if (job) return;
     stage.classList.add("sx-examples");
     line.textContent = found.length ? "Examples drawn by the bundled model; click one to take its settings, or press Generate."

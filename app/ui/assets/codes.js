@@ -69,7 +69,7 @@ sx.kinds.codes = (root, props, trigger) => {
   const decode = async () => {
     const mine = ++turn;
     try {
-      const {url} = await sx.post(`/api/codes/${family}/decode`, {model: view.model, codes});
+      const {url} = await sx.post(`api/codes/${family}/decode`, {model: view.model, codes});
       if (mine === turn) image.src = url;
     } catch (error) { say(error.message, true); }
   };
@@ -77,7 +77,7 @@ sx.kinds.codes = (root, props, trigger) => {
     if (bookOf !== next.model) {
       say("Reading the codebook…");
       try {
-        codebook = await sx.post(`/api/codes/${family}/book`, {model: next.model});
+        codebook = await sx.post(`api/codes/${family}/book`, {model: next.model});
         bookOf = next.model;
       } catch (error) { say(error.message, true); return; }
     }
@@ -99,7 +99,7 @@ sx.kinds.codes = (root, props, trigger) => {
     if (!view) say("Reading the codes…");
     of = `${job} ${k}`;
     try {
-      const found = await sx.get(`/api/codes/${job}/${k}`);
+      const found = await sx.get(`api/codes/${job}/${k}`);
       if (of === `${job} ${k}`) await show(found);
     } catch (error) { if (!view) say(error.message); }
   };

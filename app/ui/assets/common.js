@@ -62,7 +62,7 @@ window.sx = {
     const tick = async () => {
       if (!live) return;
       try {
-        const view = await sx.get(`/api/job/${id}?seen=${version}`);
+        const view = await sx.get(`api/job/${id}?seen=${version}`);
         if (!live) return;
         if (view.version !== version) { version = view.version; last = view; draw(view); }
         if (last && sx.running(last.status)) setTimeout(tick, pause);

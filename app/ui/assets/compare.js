@@ -2,7 +2,7 @@
 sx.kinds.compare = (root, props, trigger) => {
   const ZOOMS = [1, 2, 3, 4, 6, 8];
   const small = (text, run, more = {}) => sx.el("button", {class: "sx-small", type: "button", onclick: run, ...more}, text);
-  const post = (what, body) => sx.post(`/api/grid/${id}/${what}`, body);
+  const post = (what, body) => sx.post(`api/grid/${id}/${what}`, body);
   const trouble = sx.el("p", {class: "sx-error sx-first", role: "alert", hidden: true});
   const say = (error) => { trouble.textContent = error.message; trouble.hidden = false; };
 
@@ -55,7 +55,7 @@ sx.kinds.compare = (root, props, trigger) => {
     cell: (i) => cells[i] || {i, status: "waiting"}, label: (i) => grid.label(i), again: (i) => runAgain(i), bits: (pair) => bitsOf(pair),
     settings: (i) => {
       const kept = settings;
-      if (!kept.has(i)) kept.set(i, sx.get(`/api/grid/${id}/cell/${i}`).catch((error) => { kept.delete(i); throw error; }));
+      if (!kept.has(i)) kept.set(i, sx.get(`api/grid/${id}/cell/${i}`).catch((error) => { kept.delete(i); throw error; }));
       return kept.get(i);
     },
     swap: () => panel.show(...[...panel.pair()].reverse()),
@@ -124,7 +124,7 @@ sx.kinds.compare = (root, props, trigger) => {
     stop.hidden = drain.hidden = !running;
     resume.hidden = running || !of("waiting", "stopped", "running");
     retry.hidden = running || !of("failed");
-    for (const link of links) { link.hidden = running; link.href = `/export/${view.id}.${link.dataset.ending}`; }
+    for (const link of links) { link.hidden = running; link.href = `export/${view.id}.${link.dataset.ending}`; }
     again.hidden = selftest.hidden = running || !of("done");
     work.classList.toggle("sx-loading-now", view.status === "loading");
     bar.firstChild.style.width = `${view.total ? 100 * view.done / view.total : 0}%`;
@@ -171,7 +171,7 @@ sx.kinds.compare = (root, props, trigger) => {
     const tick = async () => {
       if (!live) return;
       try {
-        const next = await sx.get(`/api/grid/${id}?seen=${version}&show=${grid.ranges()}`);
+        const next = await sx.get(`api/grid/${id}?seen=${version}&show=${grid.ranges()}`);
         if (!live) return;
         version = next.version;
         if (lost) { lost = false; trouble.hidden = true; }
@@ -215,12 +215,12 @@ sx.kinds.compare = (root, props, trigger) => {
     post("stop", {after}).catch(say);
   };
   const go = async (which, failed) => {
-    try { await sx.post(`/api/grid/${which}/resume`, {retry: failed}); attach(which); } catch (error) { say(error); }
+    try { await sx.post(`api/grid/${which}/resume`, {retry: failed}); attach(which); } catch (error) { say(error); }
   };
   let timer = null;
   const removed = (item) => {
     if (item.id === id) detach();
-    const back = () => sx.post(`/api/grid/${item.id}/restore`).then(() => { undo.hidden = true; attach(item.id); earlier.refresh(); }, say);
+    const back = () => sx.post(`api/grid/${item.id}/restore`).then(() => { undo.hidden = true; attach(item.id); earlier.refresh(); }, say);
     undo.replaceChildren(`“${item.name || "The grid"}” moved to the bin. `, small("Undo", back));
     undo.hidden = false;
     earlier.refresh();
@@ -248,7 +248,7 @@ sx.kinds.compare = (root, props, trigger) => {
     (found) => found, grid.label);
   const bitsOf = (pair) => tellOf("Measuring …", () => Promise.all([...new Set(pair)].map(async (i) => {
     try {
-      const found = await sx.get(`/api/grid/${id}/bits/${i}`), note = found.note ? ` (${found.note})` : "";
+      const found = await sx.get(`api/grid/${id}/bits/${i}`), note = found.note ? ` (${found.note})` : "";
       const text = found.undefined || `${found.bits.map((b) => b.toFixed(3)).join(", ")} bits per dimension, of the ${found.of}${note}`;
       return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${text}`);
     } catch (error) { return sx.el("div", {class: "sx-error"}, error.message); }           // of one cell, not of the other

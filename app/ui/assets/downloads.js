@@ -10,7 +10,7 @@ sx.downloadList = (on) => {
   let seen = false, timer = null, turn = 0;
 
   const steer = async (id, what) => {
-    try { await sx.post(`/api/models/downloads/${id}/${what}`); told.textContent = ""; } catch (error) { told.textContent = error.message; }
+    try { await sx.post(`api/models/downloads/${id}/${what}`); told.textContent = ""; } catch (error) { told.textContent = error.message; }
     poll();
   };
   const bar = (label) => sx.el("div", {class: "sx-progress", role: "progressbar", "aria-label": label,
@@ -89,7 +89,7 @@ sx.downloadList = (on) => {
     const mine = ++turn;
     let active = true;
     try {
-      const {downloads} = await sx.get("/api/models/downloads");
+      const {downloads} = await sx.get("api/models/downloads");
       if (mine !== turn) return;
       draw(downloads);
       active = downloads.some((view) => ACTIVE.includes(view.status));
@@ -102,7 +102,7 @@ sx.downloadList = (on) => {
     watch(now) { seen = now; if (seen) poll(); },
     async start(repo, revision = "") {
       try {
-        begun.add((await sx.post("/api/models/download", {repo, revision})).id);
+        begun.add((await sx.post("api/models/download", {repo, revision})).id);
         told.textContent = "";
       } catch (error) { told.textContent = error.message; }
       await poll();

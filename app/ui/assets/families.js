@@ -26,7 +26,7 @@ sx.kinds.families = (root, props, trigger) => {
     });
     sum();
   };
-  stop.onclick = () => { stop.disabled = true; drawings.filter((drawing) => drawing.job).forEach((drawing) => sx.post(`/api/stop/${drawing.job}`)); };
+  stop.onclick = () => { stop.disabled = true; drawings.filter((drawing) => drawing.job).forEach((drawing) => sx.post(`api/stop/${drawing.job}`)); };
   let kept = null;
   try { kept = JSON.parse(sx.recall("families")); } catch { /* not ours */ }
   if (Array.isArray(kept)) attach(kept);
@@ -65,7 +65,7 @@ sx.familyCard = (family, samplers, trigger) => {
     refuse(sentence) { reset(); stage.replaceChildren(); say(sentence, true); },
     async example() {
       try {
-        const [picture] = await sx.get(`/api/examples/${family}`);
+        const [picture] = await sx.get(`api/examples/${family}`);
         if (stage.childElementCount || note.textContent) return;
         if (picture) show([picture.url], 1);
         say(picture ? `Example: ${picture.prompt}` : "Press Draw all.");
@@ -114,7 +114,7 @@ sx.kinds.measured = (root) => {
   };
   new IntersectionObserver(async (entries) => {
     if (!entries[0].isIntersecting) return;
-    try { table = await sx.get("/api/families"); draw(); } catch (error) { note.textContent = error.message; }
+    try { table = await sx.get("api/families"); draw(); } catch (error) { note.textContent = error.message; }
   }, {rootMargin: "5000px"}).observe(note);                              // when the tab is shown, wherever the page stands
   let width = 0;
   new ResizeObserver(() => { if (table && chart.clientWidth !== width) { width = chart.clientWidth; sx.plotFamilies(chart, table.points); } }).observe(chart);

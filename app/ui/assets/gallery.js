@@ -23,7 +23,7 @@ sx.kinds.gallery = (root, props, trigger) => {
     const mine = ++turn, parameters = query();
     if (append && next) parameters.set("after", next);
     try {
-      const page = await sx.get(`/api/gallery?${parameters}`);
+      const page = await sx.get(`api/gallery?${parameters}`);
       if (mine !== turn) return;
       items = append ? items.concat(page.items) : page.items;
       next = page.next;
@@ -48,7 +48,7 @@ sx.kinds.gallery = (root, props, trigger) => {
     const again = async () => {
       verdict.textContent = "Drawing it again …";
       try {
-        const {verdict: found, max, mean, then, now} = await sx.post(`/api/again/${picture.id}`);
+        const {verdict: found, max, mean, then, now} = await sx.post(`api/again/${picture.id}`);
         verdict.replaceChildren(sx.verdictOf({cells: [{i: 0, verdict: found, max, mean}], then, now}, () => "This picture"));
       } catch (error) { verdict.textContent = error.message; }
     };
@@ -61,7 +61,7 @@ sx.kinds.gallery = (root, props, trigger) => {
         act("Run again and compare", again),
         picture.deleted ? act("Restore", () => move([picture.id], "restore")) : act("Delete", () => move([picture.id], "delete"))),
       verdict, facts);
-    sx.get(`/api/picture/${picture.id}`).then((now) => { 
+    sx.get(`api/picture/${picture.id}`).then((now) => { 
       if (chosen !== picture) return;
       if (now.process) facts.before(process(now));
       if (now.grid) facts.before(act("Open its grid", () => sx.open({kind: "compare", grid: now.grid})));
@@ -76,20 +76,20 @@ sx.kinds.gallery = (root, props, trigger) => {
     const scrub = sx.scrubber(async (position) => {
       const mine = ++turn;
       try {
-        const frame = await sx.get(`/api/frame/${picture.id}/${position - 1}`);
+        const frame = await sx.get(`api/frame/${picture.id}/${position - 1}`);
         if (mine !== turn) return;
         scrub.text.textContent = `step ${frame.step}/${frame.total}`;
         document.dispatchEvent(new CustomEvent(`sx-frame-gallery-${picture.id}`, {detail: {frame, k: 0, position: position - 1, job: picture.id}}));
       } catch (error) { scrub.text.textContent = error.message; }
     }, "Step of the kept process");
     panel.append(sx.el("div", {class: "sx-row"}, ...scrub.nodes), inside);
-    sx.get(`/api/ways/${picture.id}`).then((ways) => { scrub.set(ways.t.length); scrub.seek(ways.t.length); })
+    sx.get(`api/ways/${picture.id}`).then((ways) => { scrub.set(ways.t.length); scrub.seek(ways.t.length); })
       .catch((error) => { scrub.text.textContent = error.message; });
     return panel;
   };
   let timer = null;
   const move = async (ids, what) => {
-    try { await sx.post(`/api/${what}`, {ids}); } catch (error) { total.textContent = error.message; return; }
+    try { await sx.post(`api/${what}`, {ids}); } catch (error) { total.textContent = error.message; return; }
     detail.replaceChildren();
     await load(false);
     if (what === "restore") { undo.hidden = true; return; }
@@ -105,7 +105,7 @@ sx.kinds.gallery = (root, props, trigger) => {
   };
   const refresh = async () => {
     try {
-      const facets = await sx.get("/api/facets");
+      const facets = await sx.get("api/facets");
       fill(family, facets.families); fill(sampler, facets.samplers);
     } catch { /* the list below says what is wrong */ }
     await load(false);
@@ -128,7 +128,7 @@ sx.kinds.gallery = (root, props, trigger) => {
   return async (value) => {
     if (value.open && value.open !== opened) {
       opened = value.open;
-      try { open(await sx.get(`/api/picture/${value.open}`)); } catch (error) { detail.textContent = error.message; }
+      try { open(await sx.get(`api/picture/${value.open}`)); } catch (error) { detail.textContent = error.message; }
     }
   };
 };

@@ -20,7 +20,7 @@ sx.facts = {
   ].filter(([, value]) => value != null && value !== ""),
 
   flags: (cell) => [cell.same_as && `same pixels as ${cell.same_as}`, cell.note].filter(Boolean),
-  pictures: (cell) => cell.images?.length ? cell.images.map((id) => `/image/${id}.png`) : cell.preview || [],
+  pictures: (cell) => cell.images?.length ? cell.images.map((id) => `image/${id}.png`) : cell.preview || [],
 };
 
 // How large the parts of every cell are, in pixels: look = {side, count, distance, beside}.

@@ -19,7 +19,7 @@ sx.gridChart = () => {
     drawn = state;
     const mine = ++asked;
     try {
-      const chart = await sx.get(`/api/grid/${id}/chart?what=${what}`);
+      const chart = await sx.get(`api/grid/${id}/chart?what=${what}`);
       if (mine !== asked) return;
       if (!chosen && what === "error" && !chart.series.length) { chosen = true; what = "accuracy"; draw(); return; }
       const some = chart.series.length > 0;
@@ -31,7 +31,7 @@ sx.gridChart = () => {
   const distance = async () => {
     far.textContent = "Measuring…";
     try {
-      const rows = await sx.get(`/api/grid/${id}/frechet`);
+      const rows = await sx.get(`api/grid/${id}/frechet`);
       far.textContent = rows.map((r) => `${r.series}, ${r.nfe} calls: ${r.value.toFixed(1)} (95 % ${r.low.toFixed(1)} to ${r.high.toFixed(1)}, ${r.count} pictures)`).join(" · ");
     } catch (error) { far.textContent = error.message; }
   };

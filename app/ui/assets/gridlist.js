@@ -20,14 +20,14 @@ sx.gridList = (on) => {
     const state = [grid.size, `${grid.done} of ${grid.total} cells`, grid.failed ? `${grid.failed} failed` : "",
       grid.status === "done" ? "" : grid.status, new Date(grid.created).toLocaleString([], {dateStyle: "medium", timeStyle: "short"})];
     const thumbs = sx.el("span", {class: "sx-earlier-thumbs"},
-      ...grid.thumbs.slice(0, 6).map((id) => sx.el("img", {src: `/image/${id}.png`, alt: "", loading: "lazy"})));
+      ...grid.thumbs.slice(0, 6).map((id) => sx.el("img", {src: `image/${id}.png`, alt: "", loading: "lazy"})));
     const text = sx.el("span", {class: "sx-earlier-text"}, sx.el("b", {}, name),
       sx.el("span", {class: "sx-quiet sx-num"}, state.filter(Boolean).join(" · ")),
       grid.note ? sx.el("span", {class: "sx-quiet"}, grid.note) : null);
     const open = sx.el("button", {class: "sx-earlier-open", type: "button", disabled: bin.checked,
                                   onclick: () => on.open(grid.id)}, thumbs, text);
-    const restore = () => sx.post(`/api/grid/${grid.id}/restore`);
-    const remove = async () => { await sx.post(`/api/grid/${grid.id}/delete`); on.removed(grid); };
+    const restore = () => sx.post(`api/grid/${grid.id}/restore`);
+    const remove = async () => { await sx.post(`api/grid/${grid.id}/delete`); on.removed(grid); };
     const unfinished = !running && grid.done + grid.failed < grid.total;
     return sx.el("div", {class: "sx-earlier-item", "data-id": grid.id, "aria-current": grid.id === current ? "true" : null}, open,
       ...(bin.checked ? [button("Restore", () => act(restore), name)]
@@ -37,7 +37,7 @@ sx.gridList = (on) => {
     if (!node.open) return;
     const mine = ++turn, query = new URLSearchParams({text: search.value, bin: bin.checked, after: append && next ? next : ""});
     try {
-      const page = await sx.get(`/api/grids?${query}`);
+      const page = await sx.get(`api/grids?${query}`);
       if (mine !== turn) return;
       next = page.next;
       more.hidden = !next;

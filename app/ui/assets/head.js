@@ -38,10 +38,10 @@ sx.kinds.head = (root, props) => {
     sx.el("span", {}, job.status), sx.el("span", {class: "sx-num"}, sx.seconds(job.seconds)),
     sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.open(job)}, "Open"),
     sx.running(job.status)
-      ? sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.post(`/api/stop/${job.id}`)}, "Stop") : null);
+      ? sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.post(`api/stop/${job.id}`)}, "Stop") : null);
   const poll = async () => {
     try {
-      const chips = await sx.get("/api/chips");
+      const chips = await sx.get("api/chips");
       device.textContent = `${chips.device} · ${chips.memory}`;
       queue.textContent = chips.running || chips.waiting
         ? `${chips.running} running${chips.waiting ? ` · ${chips.waiting} waiting` : ""} ▾` : "idle ▾";

@@ -175,7 +175,7 @@ sx.kinds.lab = (root, {bench}) => {
     if (!id) return;
     const mine = ++turn, begun = performance.now();
     try {
-      const answer = await sx.post(`/api/lab/${id}/run`, {sampler: sampler.value, options: chosen, count: fan.checked ? 60 : 400, seed: 0, fan: fan.checked});
+      const answer = await sx.post(`api/lab/${id}/run`, {sampler: sampler.value, options: chosen, count: fan.checked ? 60 : 400, seed: 0, fan: fan.checked});
       if (mine !== turn) return;
       const name = sampler.selectedOptions[0].text;
       before = found && found.name !== name && found.fan === fan.checked ? found : null;
@@ -191,7 +191,7 @@ sx.kinds.lab = (root, {bench}) => {
   const contours = async () => {
     level = null;
     if (!contour.checked || !id) { draw(); return; }
-    try { level = await sx.post(`/api/lab/${id}/contours`, {options: chosen}); }
+    try { level = await sx.post(`api/lab/${id}/contours`, {options: chosen}); }
     catch (error) { contour.checked = false; say(error.message, true); }
     draw();
   };
@@ -200,7 +200,7 @@ sx.kinds.lab = (root, {bench}) => {
     halt();
     live = trains; found = before = level = id = null; time.disabled = play.disabled = true; time.value = 0; now.textContent = "";
     chips.forEach((chip) => chip.setAttribute("aria-pressed", chip.dataset.density === density));
-    const made = (await sx.post(`/api/lab/${family}`, {density, points: density === "drawn" ? drawn : null, options: learnt, live})).id;
+    const made = (await sx.post(`api/lab/${family}`, {density, points: density === "drawn" ? drawn : null, options: learnt, live})).id;
     if (mine === session) id = made;
     return mine === session && made;
   };
@@ -209,7 +209,7 @@ sx.kinds.lab = (root, {bench}) => {
     try {
       const mine = await fresh(true), going = () => mine && mine === id && live;
       while (going()) {
-        const state = await sx.get(`/api/lab/${mine}`);
+        const state = await sx.get(`api/lab/${mine}`);
         if (!going()) break;
         if (state.error) throw new Error(state.error);
         progress(state);
@@ -223,7 +223,7 @@ sx.kinds.lab = (root, {bench}) => {
   const over = async () => {
     try {
       const mine = await fresh(false);
-      if (mine) { progress(await sx.get(`/api/lab/${mine}`)); await run(true); }
+      if (mine) { progress(await sx.get(`api/lab/${mine}`)); await run(true); }
     } catch (error) { say(error.message, true); }
   };
   const step = async (parts) => {
@@ -232,7 +232,7 @@ sx.kinds.lab = (root, {bench}) => {
       if (!id) await fresh(false);
       live = false;
       if (!id) return;
-      const state = await sx.post(`/api/lab/${id}/step`, {parts, count: Number(times.value)});
+      const state = await sx.post(`api/lab/${id}/step`, {parts, count: Number(times.value)});
       if (state.error) throw new Error(state.error);
       await run(true);
       progress(state);

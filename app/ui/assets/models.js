@@ -92,19 +92,19 @@ sx.modelsHere = (on) => {
     refresh();
   };
   // What is asked of the server, and what is then said: text, whether it is bad, where a newer commit is.
-  const unload = async ({name}) => [`Taken out of memory; ${bytes((await sx.post("/api/models/unload", {name})).bytes)} are free again.`];
+  const unload = async ({name}) => [`Taken out of memory; ${bytes((await sx.post("api/models/unload", {name})).bytes)} are free again.`];
   const verify = async ({name}) => {
-    await sx.post("/api/models/verify", {name});
+    await sx.post("api/models/verify", {name});
     return ["Headers and checksums are as they should be."];
   };
   const newer = async (model) => {
-    const {commit, revision} = await sx.get(`/api/models/newer?${new URLSearchParams({name: model.name})}`);
+    const {commit, revision} = await sx.get(`api/models/newer?${new URLSearchParams({name: model.name})}`);
     return commit ? [`The Hub has a newer commit, ${commit.slice(0, 8)}.`, false, {revision}] : ["This is the latest commit."];
   };
   const remove = async (model) => {
     say(model, "Removing …");
     try {
-      const freed = (await sx.post("/api/models/remove", {name: model.name})).bytes;
+      const freed = (await sx.post("api/models/remove", {name: model.name})).bytes;
       says.delete(key(model));
       open.delete(key(model));
       tell(told, model.source === "hub" ? `${model.name} was removed; ${bytes(freed)} are free again.`
@@ -117,7 +117,7 @@ sx.modelsHere = (on) => {
   const add = async () => {
     tell(added, "Looking at it …");
     try {
-      const {name} = await sx.post("/api/models/add", {path: path.value, base: base.value, scale: Number(scale.value)});
+      const {name} = await sx.post("api/models/add", {path: path.value, base: base.value, scale: Number(scale.value)});
       path.value = "";
       tell(added, `${name} is here now, among your files.`);
       refresh((model) => model.name === name);
@@ -175,7 +175,7 @@ sx.modelsHere = (on) => {
   const refresh = async (fresh = null) => {
     const mine = ++turn;
     try {
-      const found = await sx.get("/api/models");
+      const found = await sx.get("api/models");
       if (mine !== turn) return;
       if (!fresh && JSON.stringify(found.models) === drawn) return;
       models = found.models;

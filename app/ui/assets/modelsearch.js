@@ -65,7 +65,7 @@ sx.modelSearch = (props, on) => {
     const query = new URLSearchParams({text: named?.id ?? text.value, family: family.value, licence: licence.value,
       most_gb: most.value, likes: likes.value, downloads: downloads.value, sort: sort.value});
     try {
-      const {found} = await sx.get(`/api/models/search?${query}`);
+      const {found} = await sx.get(`api/models/search?${query}`);
       if (mine !== turn) return;
       told.textContent = found.length || named ? "" : "The Hub names no model like that; try fewer words or other filters.";
       known.open = !found.length;
@@ -133,7 +133,7 @@ sx.modelLook = (repo, revision, on) => {
   };
   const look = (at) => {
     revision = at;
-    sx.get(`/api/models/look?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
+    sx.get(`api/models/look?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
       panel.replaceChildren(sx.el("p", {class: "sx-model-told sx-error", role: "alert"}, error.message));
     });
   };

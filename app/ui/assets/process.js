@@ -70,7 +70,7 @@ sx.kinds.process = (root, props) => {
     if (position == null) { ways.hidden = true; return; }
     if (of !== job) {
       of = job; paths = null;
-      try { paths = await sx.get(`/api/ways/${job}`); } catch { return; }
+      try { paths = await sx.get(`api/ways/${job}`); } catch { return; }
     }
     draw(index, position);
   });
