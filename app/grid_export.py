@@ -4,19 +4,17 @@ from __future__ import annotations
 import html
 import io
 import json
-import math
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from app.grid_picture import Sheet, caption
 from app.live import LiveGrid
 from app.pictures import data_url
 from app.said import said
@@ -25,9 +23,6 @@ from app.whole import replacing, write_table, write_text
 from pipelines.options import quoted
 from storage import Storage, StorageError
 
-TILE = 4096                        # pixels of a picture's longer side at most; larger grids become a ZIP of several
-SCALE = 3                          # a picture of 32 pixels is drawn with 96
-MARGIN, CAPTION, HEAD = 12, 22, 40
 ENDINGS = ("png", "csv", "json", "html")
 STYLE = """body{font:14px system-ui,sans-serif;margin:1.5rem;color:#0f172a;background:#fff}
 .grid{overflow:auto;max-height:90vh}table{border-collapse:separate;border-spacing:6px}th{position:sticky;top:0;left:0;background:#fff;
@@ -114,15 +109,6 @@ def _flags(live: LiveGrid, i: int) -> list[str]:
     return [text for text in (same and f"same pixels as {same}", cell.metrics.get("note"), cell.error, cell.reason) if text]
 
 
-def caption(live: LiveGrid, i: int) -> str:
-    """"20 calls · 0.31 s · d 0.021"."""
-    cell = live.cells[i]
-    if cell.seconds is None:
-        return cell.status
-    parts = [f"{cell.nfe} call{'s' * (cell.nfe != 1)}", f"{cell.seconds:.2f} s"]
-    return " · ".join(parts + ([f"d {cell.distance:.3f}"] if cell.distance is not None else []))
-
-
 def _pictures(live: LiveGrid, i: int, storage: Storage) -> list[np.ndarray]:
     """Of a cell; one whose file is gone is left out."""
     found = []
@@ -132,83 +118,23 @@ def _pictures(live: LiveGrid, i: int, storage: Storage) -> list[np.ndarray]:
     return found
 
 
-def _block(live: LiveGrid) -> tuple[int, int]:
-    """How many pictures of a cell stand side by side, and in how many lines."""
-    across = live.count if live.count <= 4 else math.ceil(math.sqrt(live.count))
-    return across, math.ceil(live.count / across)
-
-
 def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
     """The labelled grid; labels stand on every tile, so that each can be read alone."""
     inside = PngInfo()
     inside.add_itxt("settings", json.dumps({"name": live.name, **settings}, ensure_ascii=False))
-    tiles = list(_tiles(live))
-    path = path.with_suffix(".png" if len(tiles) == 1 else ".zip")
+    sheet = Sheet(live)
+
+    def pictures(i: int) -> list[np.ndarray]:
+        return _pictures(live, i, storage)
+
+    path = path.with_suffix(".png" if len(sheet.tiles) == 1 else ".zip")
     with replacing(path) as draft:
-        if len(tiles) == 1:
-            _tile(live, storage, *tiles[0]).save(draft, "PNG", pnginfo=inside)
+        if len(sheet.tiles) == 1:
+            sheet.draw(sheet.tiles[0], pictures).save(draft, "PNG", pnginfo=inside)
             return path
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
-            for layer, rows, columns in tiles:
+            for tile in sheet.tiles:
                 buffer = io.BytesIO()
-                _tile(live, storage, layer, rows, columns).save(buffer, "PNG", pnginfo=inside)
-                file.writestr(f"layer-{layer + 1}-row-{rows.start + 1}-column-{columns.start + 1}.png", buffer.getvalue())
+                sheet.draw(tile, pictures).save(buffer, "PNG", pnginfo=inside)
+                file.writestr(f"layer-{tile.layer + 1}-row-{tile.rows.start + 1}-column-{tile.columns.start + 1}.png", buffer.getvalue())
     return path
-
-
-@cache
-def _letter(letter: str) -> str:
-    """The letter, or how it is written in those that Pillow's own font knows."""
-    font = ImageFont.load_default(15)
-    if bytes(font.getmask(letter)) != bytes(font.getmask("\uffff")):
-        return letter
-    name = unicodedata.name(letter, "")
-    if name.startswith("GREEK"):
-        return name.split()[-1].lower()
-    return "x" if letter == "×" else "" if unicodedata.combining(letter) else "?"
-
-
-def _text(text: str) -> str:
-    return "".join(map(_letter, text))
-
-
-def _sizes(live: LiveGrid) -> tuple[int, int, int]:
-    """(width and height of a cell, width of the rows' labels) in pixels."""
-    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    captions = max(small.getlength(_text(caption(live, i))) for i in range(len(live.cells)))
-    (across, lines), side = _block(live), live.size * SCALE + 2
-    width = int(max(across * side, min(captions, 4 * side))) + MARGIN
-    names = max(font.getlength(_text(label)) for label in live.axes["y"]["labels"])
-    return width, lines * side + CAPTION + MARGIN, int(min(600, names)) + 24
-
-
-def _tiles(live: LiveGrid) -> Iterator[tuple[int, range, range]]:
-    """(layer, rows, columns) of every tile."""
-    width, height, left = _sizes(live)
-    across, down = max(1, (TILE - left - MARGIN) // width), max(1, (TILE - 2 * HEAD) // height)
-    rows, columns = len(live.axes["y"]["labels"]), len(live.axes["x"]["labels"])
-    for layer in range(len(live.axes["z"]["labels"])):
-        for row in range(0, rows, down):
-            for column in range(0, columns, across):
-                yield layer, range(row, min(rows, row + down)), range(column, min(columns, column + across))
-
-
-def _tile(live: LiveGrid, storage: Storage, layer: int, rows: range, columns: range) -> Image.Image:
-    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    (width, height, left), across, side = _sizes(live), _block(live)[0], live.size * SCALE + 2
-    sheet = Image.new("RGB", (left + width * len(columns) + MARGIN, 2 * HEAD + height * len(rows)), "#ffffff")
-    draw, z = ImageDraw.Draw(sheet), live.axes["z"]["labels"][layer]
-    draw.text((MARGIN, 10), _text(f"{live.name} · {z}" if z else live.name), "#334155", font)
-    for c, column in enumerate(columns):
-        draw.text((left + c * width, HEAD), _text(live.axes["x"]["labels"][column][:60]), "#0f172a", font)
-    for r, row in enumerate(rows):
-        top = 2 * HEAD - 12 + r * height
-        draw.text((MARGIN, top + live.size * SCALE // 2 - 8), _text(live.axes["y"]["labels"][row][:80]), "#0f172a", font)
-        for c, column in enumerate(columns):
-            i = live.index(layer, row, column)
-            for k, picture in enumerate(_pictures(live, i, storage)):
-                image = Image.fromarray(picture)
-                big = image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.NEAREST)
-                sheet.paste(big, (left + c * width + k % across * side, top + k // across * side))
-            draw.text((left + c * width, top + height - CAPTION - MARGIN + 2), _text(caption(live, i)), "#64748b", small)
-    return sheet

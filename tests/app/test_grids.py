@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app import grid_export, jobs, reproduce
+from app import grid_export, grid_picture, jobs, reproduce
 from app.cli import main
 from app.jobs import RUNNING
 from app.paths import Paths
@@ -348,13 +348,13 @@ def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytes
         rows = list(csv.DictReader(file))
     assert [(r["layer"], r["row"], r["column"], r["steps"], r["seed"]) for r in rows][5] == ("seed 2", "DDIM", "2 steps", "2", "2")
     assert len(json.loads(service.reading.export(grid, "json").read_text())["cells"]) == 8
-    monkeypatch.setattr(grid_export, "TILE", 260)
+    monkeypatch.setattr(grid_picture, "TILE", 260)
     with zipfile.ZipFile(service.reading.export(grid, "png")) as tiles:
         for name in tiles.namelist():
             with Image.open(io.BytesIO(tiles.read(name))) as tile:
                 assert max(tile.size) <= 260 and json.loads(tile.info["settings"])["asked"]["y"] == "sampler=ddim,euler"
         assert len(tiles.namelist()) >= 4
-    monkeypatch.setattr(grid_export, "TILE", 4096)
+    monkeypatch.setattr(grid_picture, "TILE", 4096)
     one, _ = drawn(service, asked("steps=1,2"))
     with Image.open(service.reading.export(one, "png")) as sheet:
         assert sheet.width > 250
@@ -385,10 +385,6 @@ def test_a_table_calculates_nothing_and_keeps_its_numbers(service: Service) -> N
             rows = list(csv.DictReader(file))
         assert [(row["prompt"], row["column"], float(row["eta"])) for row in rows] == [
             ("'=HYPERLINK(\"x\") star",) * 2 + (0.0,), ("'=HYPERLINK(\"x\") star",) * 2 + (0.5,)]
-
-
-def test_letters_that_the_font_of_pictures_lacks_are_written_out() -> None:
-    assert grid_export._text("η = 0.5 · 5 × 4 · Clip x̂0: yes · 漢") == "eta = 0.5 · 5 x 4 · Clip x0: yes · ?"
 
 
 def test_run_again_and_compare(service: Service) -> None:
