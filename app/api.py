@@ -170,6 +170,18 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
     def restore(ids: list[str] = Body(embed=True)) -> Any:                    # noqa: B008
         return answer(lambda: {"count": service.gallery.restore(ids)})
 
+    @router.post("/api/empty-bin")
+    def empty_bin() -> Any:
+        return answer(lambda: {"count": service.gallery.empty_bin()})
+
+    @router.get("/api/notices")
+    def notices() -> Any:
+        return answer(lambda: {"notices": service.gallery.notices()})
+
+    @router.post("/api/notices")
+    def look_again(accept: bool = Body(False, embed=True)) -> Any:            # noqa: B008
+        return answer(lambda: {"notices": service.gallery.look_again(accept)})
+
     @router.get("/image/{image_id}.png")
     def image(image_id: str) -> Any:
         return answer(lambda: FileResponse(service.gallery.file(image_id), media_type="image/png", headers=IMAGE_HEADERS))

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from app import cli_compare, cli_models
+from app import cli_compare, cli_gallery, cli_models
 from app.paths import open_paths
 from app.stopping import stoppable
 from app.terminal import bar, folder, follow, show, streams
@@ -112,11 +112,8 @@ def parser() -> argparse.ArgumentParser:
     models = add("models", "the models that are here, and those of the Hub: list, search, download, add, remove, publish", _models)
     cli_models.add_flags(models)
 
-    gallery = add("gallery", "list what was made, newest first", _gallery)
-    gallery.add_argument("--family")
-    gallery.add_argument("--sampler")
-    gallery.add_argument("--text", default="", help="words in the prompt")
-    gallery.add_argument("--limit", type=int, default=20)
+    gallery = add("gallery", "list what was made, newest first; check it; empty the bin", _gallery)
+    cli_gallery.add_flags(gallery)
 
     bench = add("bench", "measure speed side by side", _bench)
     bench.add_argument("name", nargs="?")
@@ -157,7 +154,9 @@ def _ask(args: argparse.Namespace, count: int) -> Ask:
 
 def _service(args: argparse.Namespace) -> Any:
     from app.service import Service
-    return Service(open_paths(args.data))
+    service = Service(open_paths(args.data, writable=False))
+    cli_gallery.tell(service.gallery.notices())
+    return service
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
@@ -257,11 +256,10 @@ def _models(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _gallery(args: argparse.Namespace) -> dict[str, Any]:
+    cli_gallery.judge(args)
     service = _service(args)
     try:
-        page = service.gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=args.limit)
-        return {"total": page.total, "images": [
-            {"id": p.id, "created": p.created, "path": str(service.gallery.file(p.id)), **p.settings} for p in page.items]}
+        return cli_gallery.run(args, service)
     finally:
         service.close()
 
@@ -279,7 +277,7 @@ def _serve(args: argparse.Namespace) -> None:
     from app.guard import Access
     from app.server import serve
     access = Access(args.host, args.password, tuple(args.allow_host), tuple(args.allow_frame), args.root_path.rstrip("/"))
-    serve(open_paths(args.data), access, args.port, open_browser=not args.no_browser)
+    serve(open_paths(args.data, writable=False), access, args.port, open_browser=not args.no_browser)
 
 
 def main(argv: list[str] | None = None) -> int:

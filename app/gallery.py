@@ -1,7 +1,8 @@
 """The gallery as people see it: records of the storage, put into words; grids as files to take away."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.said import said
 from app.text import readable
 from app.views import Picture
 from pipelines import registry
-from storage import Cursor, Filters, ImageRecord, Storage, read_settings
+from storage import Cursor, Filters, ImageRecord, ManyMissing, Storage, read_settings
 
 EXAMPLES = Path(__file__).parents[1] / "weights" / "bundled" / "examples"
 
@@ -23,6 +24,7 @@ class GalleryPage:
     items: list[Picture]
     next: str | None               # cursor of the page after this one
     total: int
+    left_out: int                  # damaged records among them
 
 
 class Gallery:
@@ -40,7 +42,7 @@ class Gallery:
         with said():
             found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
         return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,
-                           found.total)
+                           found.total, found.left_out)
 
     def facets(self) -> dict[str, Any]:
         with said():
@@ -66,6 +68,29 @@ class Gallery:
     def restore(self, ids: list[str]) -> int:
         with said():
             return self._storage.restore(list(ids))
+
+    def empty_bin(self) -> int:
+        """Remove what is in the bin for good; returns how many pictures."""
+        with said():
+            return self._storage.empty_bin(0)
+
+    def notices(self) -> list[dict[str, Any]]:
+        """What a person should know of how the data folder was found: text, and what may be done about it."""
+        closed = self._storage.closed
+        actions = ["again", "accept"] if isinstance(closed, ManyMissing) else ["again"] if closed else []
+        return [{"text": text, "actions": actions if k == 0 else []} for k, text in enumerate(self._storage.notices())]
+
+    def look_again(self, accept: bool = False) -> list[dict[str, Any]]:
+        """Open a folder anew that could be opened for reading only; accept: the files that are missing are gone. Returns the notices."""
+        with said():
+            self._storage.look_again(accept)
+        return self.notices()
+
+    def check(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """Read every picture and compare it with what was noted when it was saved."""
+        with said():
+            found = self._storage.check(progress)
+        return {"complete": found.complete, **asdict(found)}
 
     def examples(self, family: str) -> list[Picture]:
         """The example pictures that ship with the project, with the settings that made them."""
@@ -106,6 +131,8 @@ def picture(record: ImageRecord) -> Picture:
               "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",
               "Made": f"{record.created:%Y-%m-%d %H:%M:%S} UTC", "Weights": record.model_sha256[:16],
               "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items() if name != "note")}
+    if record.altered:
+        facts["File"] = "not the one that was saved"
     if "note" in record.environment:
         facts["Note"] = record.environment["note"]
     return Picture(record.id, f"image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,

@@ -129,7 +129,9 @@ class Grids:
         if not plan.requests:
             raise UserError(next((spot.reason for spot in plan.spots if spot.reason), None) or "There is nothing to draw in that grid.")
         for model, cell in {cell.settings["model"]: cell for cell in kept.values() if cell.images}.items():
-            if self._storage.image(cell.images[0]).model_sha256 != self._desk.digest(model):
+            with said():
+                drawn_by = self._storage.image(cell.images[0]).model_sha256
+            if drawn_by != self._desk.digest(model):
                 raise UserError(f"The weights {model} have changed since that grid was begun, so new cells would not compare with the "
                                 "old ones; begin a new grid.")
         live = self._empty(plan, record.id)
@@ -221,8 +223,10 @@ class Grids:
         job.finished.set()
         job.step, job.calls = sum(c.status == "done" for c in cells), sum(c.nfe or 0 for c in cells)
         job.version = 1 + sum(c.status in ("done", "failed") for c in cells)          # another process may be drawing it
-        first = next((c.images[0] for c in cells if c.images), None)
-        return LiveGrid(grid_id, record.settings["axes"], job, cells, self._storage.image(first).width if first else SIZE,
+        size, first = SIZE, next((c.images[0] for c in cells if c.images), None)
+        with suppress(StorageError):                           # a damaged picture does not hide the others
+            size = self._storage.image(first).width if first else SIZE
+        return LiveGrid(grid_id, record.settings["axes"], job, cells, size,
                         record.settings["distance"], record.settings["count"], record.name, record.note)
 
     def _latest(self, grid_id: str) -> LiveGrid | None:
@@ -262,7 +266,7 @@ class Grids:
                   "done": g.counts.get("done", 0), "failed": g.counts.get("failed", 0), "thumbs": list(g.image_ids),
                   "total": sum(n for status, n in g.counts.items() if status != "empty"),
                   "size": " × ".join(str(n) for n in (g.rows, g.columns, g.layers) if n > 1) or "1"} for g in page.items]
-        return {"items": items, "next": str(page.next) if page.next else None, "total": page.total}
+        return {"items": items, "next": str(page.next) if page.next else None, "total": page.total, "left_out": page.left_out}
 
     def stop(self, grid_id: str, after: bool = False) -> None:
         """Stop now, or when the cells that are being drawn are done."""

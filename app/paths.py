@@ -31,15 +31,18 @@ class Paths:
         return self.data / "exports"
 
 
-def open_paths(folder: str | None) -> Paths:
-    """The data folder, made if it is not there. Raises UserError if it cannot be written."""
-    data = Path(folder).expanduser().resolve() if folder else user_data_path("sextant", appauthor=False)
+def open_paths(folder: str | None, writable: bool = True) -> Paths:
+    """The data folder, made if it is not there. Raises UserError if it cannot be; writable: also if nothing can be written into it."""
     try:
+        data = Path(folder).expanduser().resolve() if folder else user_data_path("sextant", appauthor=False)
         data.mkdir(parents=True, exist_ok=True)
-        probe = data / ".write-test"
-        probe.write_bytes(b"")
-        probe.unlink()
+        if writable:
+            probe = data / ".write-test"
+            probe.write_bytes(b"")
+            probe.unlink()
+    except RuntimeError as error:                          # an unknown ~name, or links in a circle
+        raise UserError(f"The data folder {folder} is no path ({error}); choose another one with --data DIR.") from error
     except OSError as error:
-        raise UserError(f"The data folder {data} cannot be written ({error.strerror}); choose another one with "
+        raise UserError(f"The data folder {folder or 'of this program'} cannot be written ({error.strerror}); choose another one with "
                         "--data DIR.") from error
     return Paths(data)

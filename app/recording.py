@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from app.jobs import JobTable
 
 MAX_FRAMES = 64                    # recorded steps of a run; longer runs are thinned evenly
+DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
+           struct.error)           # what numpy and zipfile raise for files that are none of ours
 DIGITS = 3                         # of a number in a formula
 
 
@@ -100,7 +104,7 @@ def unpack(data: bytes) -> Recording:
         steps = tuple(Recorded(**f | {"numbers": {name: tuple(v) for name, v in f["numbers"].items()}}
                                | {name: z[i] for name, z in arrays.items()}) for i, f in enumerate(facts["steps"]))
         return Recording(steps, facts["formula"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError("The recorded process of this picture is damaged; draw the picture again to record it anew.") from error
 
 

@@ -109,5 +109,6 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
         elif event.kind == "done":
             backend.measured(request, stats.rows, stats.network)
             drawn = drawn_of(request, event.result, stats.nfe)
-            shots = tuple(backend.save(request, k, drawn, stats, job) for k in range(request.count))
-            job.change(status="done", shots=shots, tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))
+            for k in range(request.count):                         # one that fails to be saved leaves those before it
+                job.change(shots=(*job.shots, backend.save(request, k, drawn, stats, job)))
+            job.change(status="done", tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))

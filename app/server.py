@@ -121,9 +121,11 @@ def _joined(seat: Seat, host: str, port: int | None, open_browser: bool) -> bool
 def _run(paths: Paths, access: Access, listener: socket.socket, card: Card, open_browser: bool) -> None:
     import uvicorn
 
+    from app.cli_gallery import tell
     from app.patience import Patient
 
     app, service = build_app(paths, access)
+    tell(service.gallery.notices())
     # What a proxy on this machine says of addresses counts if there is one, else anybody could say it.
     server = uvicorn.Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient,
                                            ws="none", proxy_headers=bool(access.root_path), server_header=False))

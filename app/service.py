@@ -285,6 +285,8 @@ class Service:
 
     def _remember(self, name: str, loaded: Loaded) -> None:
         entry = loaded.entry
+        if self._storage.closed is not None:                       # pictures can be looked at with a model, none is made
+            return
         self._storage.remember_model(loaded.sha256, family=entry.metadata["family"], name=name, source=entry.source,
                                      parameters=entry.parameters)
 
@@ -296,8 +298,8 @@ class Service:
         """Import torch and load the first model, so that the first click does not wait for it."""
         try:
             self._load(self._models.first())
-        except (UserError, WeightsError, StorageError):
-            log.exception("the first model could not be loaded")
+        except (UserError, WeightsError, StorageError) as error:
+            log.warning("the first model could not be loaded: %s", error)
 
     def chips(self) -> dict[str, Any]:
         """Device, memory and queue for the head of the page."""

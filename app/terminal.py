@@ -66,10 +66,13 @@ def watch(service: Any, job_id: str) -> Any:
 
 
 def follow(service: Any, job_id: str) -> Any:
-    """The same, of a job that is worth nothing unless it is done. Raises UserError if it failed."""
+    """The same. Raises UserError if it failed; one that kept pictures before comes back, and the sentence is printed."""
     view = watch(service, job_id)
     if view.status == "failed":
-        raise UserError(view.error or "The job failed.")
+        error = view.error or "The job failed."
+        if not view.shots:
+            raise UserError(error)
+        print(error, file=sys.stderr)
     return view
 
 

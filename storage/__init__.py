@@ -3,9 +3,10 @@ from storage.errors import DiskFull, StorageError
 from storage.files import read_settings
 from storage.gallery import Cursor, Facets, Filters, Page
 from storage.grids import GridPage, GridSummary
+from storage.reconcile import ManyMissing
 from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
 from storage.shelf import Shelf
 from storage.store import Storage
 
-__all__ = ["CellRecord", "Cursor", "DiskFull", "Facets", "Filters", "GridPage", "GridRecord", "GridSummary", "ImageRecord", "NewImage",
-           "Page", "Shelf", "Storage", "StorageError", "read_settings"]
+__all__ = ["CellRecord", "Cursor", "DiskFull", "Facets", "Filters", "GridPage", "GridRecord", "GridSummary", "ImageRecord", "ManyMissing",
+           "NewImage", "Page", "Shelf", "Storage", "StorageError", "read_settings"]

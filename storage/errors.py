@@ -20,7 +20,8 @@ class NotWritable(StorageError):
 
 
 class Damaged(StorageError):
-    """The database is not as it was written."""
+    """The database is not as it was written; `reason` says in a few words how that was seen."""
+    reason = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ _CAUSES = (
            "because the folder is not writable", "make the folder writable or choose another one with --data DIR."),
     _Cause(StorageError, frozenset({errno.EBUSY}), ("is locked",), "because another program holds the database",
            "wait until it is done or close it, then try again."),
-    _Cause(Damaged, frozenset(), ("malformed", "not a database", "no such table", "no such column", "has no column"),
+    _Cause(StorageError, frozenset(), ("too large to convert", "surrogates not allowed"), "because a value cannot be kept",
+           "write Unicode text and whole numbers below 2^63."),
+    _Cause(Damaged, frozenset(), ("malformed", "not a database", "no such table", "no such column", "has no column",
+                                  "were matched", "can't decode"),
            "because the database is damaged",
            "start the program again: it keeps the damaged file and brings back the latest backup and every picture."),
 )
@@ -57,7 +61,17 @@ def failure(what: str, error: BaseException, folder: Path) -> StorageError:
     cause = next((c for c in _CAUSES if number in c.numbers or (number is None and any(text in lines[0] for text in c.texts))), _OTHER)
     if cause is _OTHER and "disk I/O" in lines[0] and _room(folder) < ROOM:
         cause = _CAUSES[0]
-    return cause.kind(f"{what} {cause.words} ({lines[0]}); {cause.advice}")
+    found = cause.kind(f"{what} {cause.words} ({lines[0]}); {cause.advice}")
+    if isinstance(found, Damaged):
+        found.reason = lines[0]
+    return found
+
+
+def damaged(path: Path, reason: str) -> Damaged:
+    """What is to be raised where a damaged database cannot be exchanged."""
+    found = Damaged(f"The database {path} is damaged ({reason}); close the other programs that use this data folder and start again.")
+    found.reason = reason
+    return found
 
 
 def _room(folder: Path) -> int:

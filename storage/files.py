@@ -1,9 +1,11 @@
 """Picture files: written so that a crash leaves either the whole picture or none, and read with suspicion."""
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import stat
 import struct
 import uuid
 from contextlib import suppress
@@ -15,6 +17,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from storage.errors import StorageError
+from storage.records import FileFacts
+from storage.soundness import wrong
+from storage.tables import Image as Row
 
 KEY = "playground"                 # the text chunk with the settings
 MAX_BYTES = 32 * 2**20
@@ -35,21 +40,22 @@ def encode(pixels: np.ndarray, settings: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def write(path: Path, data: bytes) -> None:
-    """Temporary file, fsync, rename, fsync of the folder: after return the file survives a power cut."""
+def write(path: Path, data: bytes, durable: bool = True) -> None:
+    """Temporary file, fsync, rename, fsync of the folder: after return the file survives a power cut, if it is to be durable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{uuid.uuid4().hex}.part"
     try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    if os.name != "nt":                               # Windows cannot open a folder to sync it
+    if durable and os.name != "nt":                   # Windows cannot open a folder to sync it
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -59,21 +65,46 @@ def write(path: Path, data: bytes) -> None:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings in a picture of ours. Raises StorageError, and nothing else, for any other file."""
+    return inspect(path)[0]
+
+
+def inspect(path: Path) -> tuple[dict[str, Any], FileFacts]:
+    """(settings, facts of the file) of a picture of ours. Raises StorageError, and nothing else, for any other file."""
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
+        data = read(path)
         _check_chunks(data)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError("too large")
+                raise ValueError("it has too many pixels")
             image.load()
+            if KEY not in image.info:
+                raise ValueError("it carries no settings")
             settings = json.loads(image.info[KEY])
+            found = facts(data, image.width, image.height)
         if not isinstance(settings, dict) or not REQUIRED <= set(settings) <= FIELDS:
-            raise ValueError("other keys")
-        return settings
+            raise ValueError("its settings are not those of a picture")
+        if reason := wrong(Row.__table__, settings):                                               # type: ignore[arg-type]
+            raise ValueError(reason)
+        return settings, found
     except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, struct.error,
             Image.DecompressionBombError) as error:
-        raise StorageError(f"{path.name} is not a picture of this program or is damaged; choose a PNG that it "
-                           "saved.") from error
+        name = path.name.encode("utf-8", "backslashreplace").decode()
+        raise StorageError(f"{name} is not a picture of this program or is damaged ({error}); choose a PNG that it saved.") from error
+
+
+def facts(data: bytes, width: int, height: int) -> FileFacts:
+    """What is noted of a file, so that it is known again."""
+    return FileFacts(width, height, len(data), hashlib.sha256(data).hexdigest())
+
+
+def read(path: Path) -> bytes:
+    """A file of at most MAX_BYTES. Raises OSError or ValueError; never waits, as reading a pipe would."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError("it is no file")
+    if about.st_size > MAX_BYTES:
+        raise ValueError("it is too large")
+    return path.read_bytes()
 
 
 def _check_chunks(data: bytes) -> None:

@@ -1,15 +1,19 @@
 """Finding pictures: filters, and paging by key so that the last page costs what the first one does."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from storage.errors import StorageError
 from storage.records import ImageRecord
 from storage.tables import Cell, Image
 from storage.words import holds
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Page:
     items: list[ImageRecord]
     next: Cursor | None
     total: int
+    left_out: int                  # records beside these that are damaged
 
 
 @dataclass(frozen=True)
@@ -79,19 +84,41 @@ class Facets:
 def page(session: Session, filters: Filters, after: Cursor | None, limit: int) -> Page:
     """Newest first; the id breaks ties, so that no picture is lost or doubled between pages."""
     conditions = filters.conditions()
-    query = select(Image).where(*conditions)
-    if after is not None:
-        query = query.where(tuple_(Image.created, Image.id) < (after.created, after.id))
-    rows = list(session.scalars(query.order_by(Image.created.desc(), Image.id.desc()).limit(limit + 1)))
-    more = len(rows) > limit
-    rows = rows[:limit]
+    items, following, left_out = newest(session, Image, conditions, after, limit, ImageRecord.of)
     total = session.scalar(select(func.count()).select_from(Image).where(*conditions)) or 0
-    return Page([ImageRecord.of(row) for row in rows], Cursor(rows[-1].created, rows[-1].id) if more else None, total)
+    return Page(items, following, total, left_out)
+
+
+def newest(session: Session, table: Any, conditions: list[ColumnElement[bool]], after: Cursor | None, limit: int,
+           read: Callable[[Any], T]) -> tuple[list[T], Cursor | None, int]:
+    """(items, where the next page begins, rows that `read` refused with StorageError and that are passed over)."""
+    items: list[T] = []
+    left_out, last = 0, after
+    position: tuple[Any, Any] | None = (after.created, after.id) if after is not None else None
+    while True:
+        query: Select[Any] = select(table).where(*conditions, table.id.is_not(None))
+        if position is not None:
+            query = query.where(tuple_(table.created, table.id) < position)
+        rows = list(session.scalars(query.order_by(table.created.desc(), table.id.desc()).limit(limit + 1)))
+        for row in rows:
+            try:
+                found = read(row)
+            except StorageError:
+                left_out += 1
+                continue
+            if len(items) == limit:
+                return items, last, left_out
+            items.append(found)
+            last = Cursor(row.created, row.id)
+        if len(rows) <= limit:
+            return items, None, left_out
+        position = (rows[-1].created, rows[-1].id)
 
 
 def facets(session: Session) -> Facets:
     def distinct(column: ColumnElement[str]) -> tuple[str, ...]:
-        return tuple(session.scalars(select(column).where(Image.deleted.is_(None)).distinct().order_by(column)))
+        found = select(column).where(Image.deleted.is_(None), func.typeof(column) == "text").distinct().order_by(column)
+        return tuple(session.scalars(found))
 
-    low, high = session.execute(select(func.min(Image.steps), func.max(Image.steps))).one()
+    low, high = session.execute(select(func.min(Image.steps), func.max(Image.steps)).where(func.typeof(Image.steps) == "integer")).one()
     return Facets(distinct(Image.family), distinct(Image.sampler), low or 0, high or 0)     # type: ignore[arg-type]

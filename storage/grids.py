@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, delete, func, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, CompoundSelect, delete, func, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from storage.errors import StorageError
-from storage.gallery import Cursor
-from storage.records import CellRecord, GridRecord
+from storage.gallery import Cursor, newest
+from storage.records import GridRecord, sound
 from storage.tables import Cell, Grid, Image, Job
 from storage.words import holds
 
 Place = tuple[int, int, int]       # layer, row, column
 CHANGEABLE = frozenset({"name", "note", "status", "job_id", "rows", "columns", "layers", "settings"})
+CELL = ("waiting", "running", "done", "failed", "stopped", "empty")           # what a cell may be
+GRID = ("waiting", "loading", "running", "done", "stopped", "failed", "interrupted")
 SHOWN = 6                          # pictures of a grid on a page of grids
 UNENDED = ("waiting", "running")   # cells that only a grid that runs may have
 Alive = Callable[[str], bool]      # whether a process draws the grid, or runs the job, of an id
@@ -44,6 +46,7 @@ class GridPage:
     items: list[GridSummary]
     next: Cursor | None
     total: int
+    left_out: int                  # grids beside these whose records are damaged
 
 
 def find(session: Session, grid_id: str) -> Grid:
@@ -68,13 +71,14 @@ def record(session: Session, grid_id: str, alive: Alive) -> GridRecord:
     ids: dict[str, list[str]] = {}
     for cell_id, image_id in session.execute(
             select(Cell.id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(Image.created, Image.id)):
-        ids.setdefault(cell_id, []).append(image_id)
-    rows = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
-    cells, status = [CellRecord.of(cell, ids.get(cell.id, ())) for cell in rows], _truly(grid, alive)
-    if status != "running":
-        cells = [replace(cell, status="stopped") if cell.status in UNENDED else cell for cell in cells]
-    return GridRecord(grid.id, grid.job_id, grid.name, grid.note, status, grid.rows, grid.columns, grid.layers, grid.settings,
-                      grid.deleted is not None, tuple(cells))
+        if isinstance(image_id, str):
+            ids.setdefault(cell_id, []).append(image_id)
+    cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
+    found = GridRecord.of(grid, ((cell, ids.get(cell.id, ())) for cell in cells))
+    if (status := _truly(grid, alive)) == "running":
+        return found
+    ended = (replace(cell, status="stopped") if cell.status in UNENDED else cell for cell in found.cells)
+    return replace(found, status=status, cells=tuple(ended))
 
 
 def _truly(grid: Grid, alive: Alive) -> str:
@@ -139,22 +143,23 @@ def page(session: Session, text: str, bin: bool, after: Cursor | None, limit: in
     """Newest first; the id breaks ties, so that no grid is lost or doubled between pages."""
     conditions: list[ColumnElement[bool]] = [Grid.deleted.is_not(None) if bin else Grid.deleted.is_(None)]
     conditions += holds(Grid.name + " " + Grid.note, text, folded=False)
-    query = select(Grid).where(*conditions)
-    if after is not None:
-        query = query.where(tuple_(Grid.created, Grid.id) < (after.created, after.id))
-    found = list(session.scalars(query.order_by(Grid.created.desc(), Grid.id.desc()).limit(limit + 1)))
-    grids, more = found[:limit], len(found) > limit
+    grids, following, left_out = newest(session, Grid, conditions, after, limit, _sound)
     total = session.scalar(select(func.count()).select_from(Grid).where(*conditions)) or 0
     ids = [grid.id for grid in grids]
     counts: dict[str, dict[str, int]] = {grid_id: {} for grid_id in ids}
     for grid_id, status, number in session.execute(
             select(Cell.grid_id, Cell.status, func.count()).where(Cell.grid_id.in_(ids)).group_by(Cell.grid_id, Cell.status)):
-        counts[grid_id][status] = number
+        counts[grid_id][str(status)] = number
     images: dict[str, list[str]] = {grid_id: [] for grid_id in ids}
     for grid_id, image_id in session.execute(_first_pictures(ids)) if ids else ():
-        images[grid_id].append(image_id)
-    return GridPage([_summary(grid, _truly(grid, alive), counts[grid.id], images[grid.id]) for grid in grids],
-                    Cursor(grids[-1].created, grids[-1].id) if more else None, total)
+        if isinstance(image_id, str):
+            images[grid_id].append(image_id)
+    return GridPage([_summary(grid, _truly(grid, alive), counts[grid.id], images[grid.id]) for grid in grids], following, total, left_out)
+
+
+def _sound(grid: Grid) -> Grid:
+    sound(grid)
+    return grid
 
 
 def _first_pictures(grid_ids: list[str]) -> CompoundSelect[Any]:
@@ -193,15 +198,15 @@ def _of_grid(grid_id: str) -> ColumnElement[bool]:
     return Image.cell_id.in_(select(Cell.id).where(Cell.grid_id == grid_id))
 
 
-def empty_bin(session: Session, limit: int) -> list[str]:
-    """Remove grids deleted until then, with their cells, whose ids come back. Pictures that were restored alone stay, without a grid."""
+def empty_bin(session: Session, limit: int) -> tuple[list[str], list[str]]:
+    """Remove grids deleted until then; (ids of their cells, their own). Pictures that were restored alone stay, without a grid."""
     old = select(Grid.id).where(Grid.deleted <= limit)
     cells = select(Cell.id).where(Cell.grid_id.in_(old))
-    ids = list(session.scalars(cells))
+    ids, gone = list(session.scalars(cells)), list(session.scalars(old))
     session.execute(update(Image).where(Image.cell_id.in_(cells)).values(cell_id=None))
     session.execute(delete(Cell).where(Cell.grid_id.in_(old)))
     session.execute(delete(Grid).where(Grid.deleted <= limit))
-    return ids
+    return ids, gone
 
 
 # What runs
@@ -212,9 +217,14 @@ def end(session: Session, grid_id: str, status: str) -> None:
 
 
 def interrupt(session: Session, alive: Alive) -> None:
-    """What says that it runs, and whose process is gone, was cut off."""
+    """What says that it runs, and whose process is gone, was cut off; what says something else than a status has stopped."""
     for table in (Job, Grid):
-        cut_off = [name for name in session.scalars(select(table.id).where(table.status == "running")) if not alive(name)]
+        names = session.scalars(select(table.id).where(table.status == "running", func.typeof(table.id) == "text"))
+        cut_off = [name for name in names if not alive(name)]
         session.execute(update(table).where(table.id.in_(cut_off)).values(status="interrupted"))
+    session.execute(update(Grid).where(Grid.status.not_in(GRID)).values(status="stopped"))
+    session.execute(update(Cell).where(Cell.status.not_in(CELL)).values(status="stopped"))
     ended = select(Grid.id).where(Grid.status != "running")
     session.execute(update(Cell).where(Cell.status.in_(UNENDED), Cell.grid_id.in_(ended)).values(status="stopped"))
+    unfinished = select(Cell.grid_id).where(Cell.status == "stopped")
+    session.execute(update(Grid).where(Grid.status == "done", Grid.id.in_(unfinished)).values(status="stopped"))

@@ -37,16 +37,24 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / ".lock").open("a+")
-        self.first = take(self._file)    # no other process has the folder open
-        if not self.first:
-            self.share()                 # waits until the first one has migrated and tidied
+        self._folder = folder
+        self._file: IO[str] | None = None
+        self.first = False                   # no other process has the folder open
+
+    def take(self) -> None:
+        """Raises OSError where the folder cannot be written."""
+        if self._file is None:
+            self._file = (self._folder / ".lock").open("a+")
+            self.first = take(self._file)
+            if not self.first:
+                self.share()                 # waits until the first one has migrated and tidied
 
     def share(self) -> None:
         """The tidying is done: from now on others may open the folder too, but not tidy it."""
-        if os.name != "nt":              # Windows: the first one keeps its lock, the others go without one
+        if self._file is not None and os.name != "nt":       # Windows: the first one keeps its lock, the others go without one
             import fcntl
             fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

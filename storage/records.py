@@ -1,4 +1,4 @@
-"""Plain records that go in and out of the storage; none of them is tied to a database session."""
+"""Plain records that go in and out of the storage; none of them is tied to a database session, none holds what is no value."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,9 +7,23 @@ from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
+from sqlalchemy import inspect
 
-from storage.tables import Cell, Image
+from storage.errors import StorageError
+from storage.soundness import wrong
+from storage.tables import Base, Cell, Grid, Image
 from storage.words import fold
+
+
+def fault(row: Base) -> str | None:
+    """The first value that a row cannot hold, in words; values that are not there yet are not judged."""
+    return wrong(row.__table__, inspect(row).dict)                                                 # type: ignore[arg-type]
+
+
+def sound(row: Base) -> None:
+    """Raise StorageError for a row that holds what it cannot."""
+    if reason := fault(row):
+        raise StorageError(f"A record of the {row.__tablename__} is damaged ({reason}); `launch.py gallery check` lists all that are.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +46,15 @@ class Recipe:
     cell_id: str | None = None
 
 
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of a picture's file."""
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewImage(Recipe):
     """A finished picture, (H, W, 3) uint8."""
@@ -39,7 +62,7 @@ class NewImage(Recipe):
 
     def settings(self) -> dict[str, Any]:
         """What is written into the file beside the pixels."""
-        return {name: value for name, value in asdict(self).items() if name != "pixels"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "pixels"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +74,12 @@ class ImageRecord(Recipe):
     height: int
     deleted: bool
     missing: bool
+    altered: bool                  # its file is not the one that was saved
 
     @classmethod
     def of(cls, row: Image) -> ImageRecord:
+        """Raises StorageError for a row that holds what it cannot."""
+        sound(row)
         plain = {f.name: getattr(row, f.name) for f in fields(cls)}
         return cls(**plain | {"created": datetime.fromtimestamp(row.created / 1e6, timezone.utc),
                               "deleted": row.deleted is not None})
@@ -80,6 +106,8 @@ class CellRecord:
 
     @classmethod
     def of(cls, row: Cell, image_ids: Iterable[str]) -> CellRecord:
+        """Raises StorageError for a row that holds what it cannot."""
+        sound(row)
         plain = {f.name: getattr(row, f.name) for f in fields(cls) if f.name != "image_ids"}
         return cls(**plain, image_ids=tuple(image_ids))
 
@@ -98,11 +126,27 @@ class GridRecord:
     settings: dict[str, Any]
     deleted: bool
     cells: tuple[CellRecord, ...]
+    left_out: int                  # cells whose records are damaged
+
+    @classmethod
+    def of(cls, row: Grid, cells: Iterable[tuple[Cell, Iterable[str]]]) -> GridRecord:
+        """cells: with the ids of their pictures. Raises StorageError for a row that holds what it cannot."""
+        sound(row)
+        found, left_out = [], 0
+        for cell, image_ids in cells:
+            try:
+                found.append(CellRecord.of(cell, image_ids))
+            except StorageError:
+                left_out += 1
+        return cls(row.id, row.job_id, row.name, row.note, row.status, row.rows, row.columns, row.layers, row.settings,
+                   row.deleted is not None, tuple(found), left_out)
 
 
-def image_row(image_id: str, created: int, settings: dict[str, Any], width: int, height: int) -> Image:
-    """The row of a picture from its settings."""
+def image_row(image_id: str, created: int, settings: dict[str, Any], file: FileFacts) -> Image:
+    """The row of a picture from its settings. Raises StorageError if they are none that can be kept."""
+    values = {"environment": {}, "job_id": None, "cell_id": None} | settings | asdict(file) | {
+        "id": image_id, "created": created, "deleted": None, "missing": False, "altered": False}
+    if reason := wrong(Image.__table__, values):                                                   # type: ignore[arg-type]
+        raise StorageError(f"The picture cannot be kept, since its {reason}; change that and draw it again.")
     words = fold(" ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])))
-    values = {"environment": {}} | settings
-    return Image(id=image_id, created=created, width=width, height=height, search=words, deleted=None, missing=False,
-                 **values)
+    return Image(**values, search=words)

@@ -17,7 +17,6 @@ class Running:
         self._folder = folder
         self._held: dict[str, IO[str]] = {}
         self._mine = threading.Lock()
-        folder.mkdir(exist_ok=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -28,6 +27,7 @@ class Running:
 
     def claim(self, name: str) -> IO[str] | None:
         """Begin a run of this process: its lock; None if one is under way. Raises OSError where the folder cannot be written."""
+        self._folder.mkdir(exist_ok=True)
         with self._alone():
             file = self._taken(name)
             if file is not None:
@@ -36,9 +36,11 @@ class Running:
 
     def alive(self, name: str) -> bool:
         """Whether a run is under way, in this process or another; where nobody can look, it is believed."""
-        if name in self._held or not name.isalnum() or not self._file(name).exists():
-            return name in self._held
+        if name in self._held:
+            return True
         try:
+            if not name.isalnum() or not self._file(name).exists():
+                return False
             with self._alone():
                 file = self._taken(name)
                 if file is not None:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from storage import files
@@ -9,14 +11,16 @@ from storage.errors import StorageError, failure
 
 
 class Shelf:
-    """Files of one kind by name, hexadecimal digits. Every method raises StorageError with one sentence."""
+    """Files of one kind by name, letters and digits. Every method raises StorageError with one sentence."""
 
-    def __init__(self, folder: Path, ending: str) -> None:
-        self._folder, self._ending = folder, ending
+    def __init__(self, folder: Path, ending: str, may_write: Callable[[], None] = lambda: None) -> None:
+        """may_write: raises StorageError while nothing may be changed."""
+        self._folder, self._ending, self._may_write = folder, ending, may_write
 
     def put(self, name: str, data: bytes) -> None:
         """Store or replace; after return the file survives a power cut."""
         path = self._path(name)
+        self._may_write()
         try:
             files.write(path, data)
         except OSError as error:
@@ -34,9 +38,10 @@ class Shelf:
 
     def drop(self, name: str) -> None:
         """Remove for good, if it is there."""
-        self._path(name).unlink(missing_ok=True)
+        with suppress(OSError, StorageError):                                # not there, or left over: it costs room and nothing else
+            self._path(name).unlink()
 
     def _path(self, name: str) -> Path:
-        if not re.fullmatch(r"[0-9a-f]{8,64}", name):
-            raise StorageError(f"{name[:80]!r} is not a name of a stored file; names are hexadecimal digits.")
+        if not re.fullmatch(r"[0-9A-Za-z]{2,64}", name):
+            raise StorageError(f"{name[:80]!r} is not a name of a stored file; names are letters and digits.")
         return self._folder / name[:2] / f"{name}{self._ending}"

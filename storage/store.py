@@ -5,27 +5,30 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storage import files, gallery, grids
-from storage.database import open_database
-from storage.errors import StorageError, failure
+from storage.checking import Checked, check
+from storage.database import Opened, open_database, open_for_reading, suspect
+from storage.errors import Damaged, DiskFull, NotWritable, StorageError, failure
+from storage.grid_files import GridFiles
 from storage.lock import FolderLock
-from storage.reconcile import Reconciliation, reconcile
-from storage.records import GridRecord, ImageRecord, NewImage, image_row
+from storage.reconcile import ManyMissing, Reconciliation, count_unsound, flag, missing, reconcile, recover_grids, refuse_many
+from storage.records import FileFacts, GridRecord, ImageRecord, NewImage, fault, image_row
 from storage.running import Running
 from storage.shelf import Shelf
-from storage.tables import Grid, Image, Job, Model
+from storage.tables import Cell, Grid, Image, Job, Model
 
 T = TypeVar("T")
 BIN_DAYS = 30                      # how long a deleted picture can be restored
+UNSTORABLE = (SQLAlchemyError, OverflowError, UnicodeError)         # what the database raises for what it cannot take
 
 
 def now() -> int:
@@ -33,59 +36,155 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+class _Session(Session):
+    """Refuses rows that could not be read again."""
+
+
+@event.listens_for(_Session, "before_flush")
+def _refuse(session: Session, *_: object) -> None:
+    for row in [*session.new, *session.dirty]:
+        if reason := fault(row):
+            raise StorageError(f"That cannot be stored, since its {reason}; change that and try again.")
+
+
 class Storage:
-    """Database and pictures of one data folder. Every method raises StorageError with one sentence."""
+    """Database and pictures of one data folder. Every method raises StorageError with one sentence.
+
+    A folder that cannot be written, or whose pictures are not there, is opened for reading: `closed` then says why.
+    """
 
     report: Reconciliation         # what opening found and mended
+    closed: StorageError | None    # why nothing may be changed
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.images = folder / "images"
-        self.processes = Shelf(folder / "processes", ".npz")       # by the picture's id
-        self.snapshots = Shelf(folder / "snapshots", ".png")       # by the cell's id
-        self.sources = Shelf(folder / "sources", ".png")           # by the checksum of the pixels
+        self.processes = Shelf(folder / "processes", ".npz", self._may_write)       # by the picture's id
+        self.snapshots = Shelf(folder / "snapshots", ".png", self._may_write)       # by the cell's id
+        self.sources = Shelf(folder / "sources", ".png", self._may_write)           # by the checksum of the pixels
+        self.grid_files = GridFiles(folder / "grids", self._read)
+        self._running = Running(folder / "running")
+        self._writer, self._opening = threading.Lock(), threading.Lock()
+        self._latest = 0
+        self._open(accept=False)
+
+    def _open(self, accept: bool) -> None:
+        self.closed, self.report, self._lock = None, Reconciliation(), FolderLock(self.folder)
+        self._opened: Opened | None = None
+        damage: str | None = None
+        while True:
+            try:
+                self._prepare(accept, damage)
+                break
+            except ManyMissing as error:
+                self.closed = error
+                break
+            except (DiskFull, NotWritable) as error:
+                self._open_for_reading(error)
+                break
+            except Damaged as error:
+                self._dispose()
+                if damage is not None or not self._lock.first:
+                    self._leave()
+                    raise
+                damage = error.reason
+            except StorageError:
+                self._leave()
+                raise
+        self._lock.share()
+
+    def _prepare(self, accept: bool, damage: str | None) -> None:
+        """Open the database and make folder and database agree; only who is first may do more than look."""
         try:
             self.images.mkdir(parents=True, exist_ok=True)
-            self._lock = FolderLock(folder)
-            self._running = Running(folder / "running")
+            self._lock.take()
         except OSError as error:
-            raise failure(f"The folder {folder} could not be opened", error, folder) from error
-        self._writer = threading.Lock()
-        self._latest = 0
-        try:
-            self._engine, notes = open_database(folder)
-            self.report = Reconciliation(notes)
-            self._write(lambda session: grids.interrupt(session, self._running.alive))
-            if self._lock.first:
-                self.report = self._write(lambda session: reconcile(session, folder, notes))
-                self.empty_bin(BIN_DAYS)
-            self._lock.share()
-        except StorageError:
-            self.close()
-            raise
+            raise failure(f"The folder {self.folder} could not be opened", error, self.folder) from error
+        self._opened = open_database(self.folder, self._lock.first, damage)
+        self.report = Reconciliation(list(self._opened.notes))
+        if self._lock.first:
+            self._write(lambda session: self._tidy(session, accept))
+            for grid_id in self._read(lambda session: set(session.scalars(select(Grid.id)))) - self.grid_files.ids():
+                self.grid_files.keep(str(grid_id), durable=False)
+            self.empty_bin(BIN_DAYS)
+            return
+        gone, known = self._read(lambda session: missing(session, self.folder))
+        if not accept:
+            refuse_many(len(gone), known, self.folder)
+        else:
+            self._write(lambda session: flag(session, gone))
+            self.report.flagged += gone
+        self._write(lambda session: grids.interrupt(session, self._running.alive))
+        self.report.left_out = self._read(count_unsound)
+
+    def _tidy(self, session: Session, accept: bool) -> None:
+        recover_grids(session, self.grid_files, self._opened is not None and self._opened.restored, self.report)
+        grids.interrupt(session, self._running.alive)
+        reconcile(session, self.folder, self.report, accept)
+
+    def _open_for_reading(self, error: StorageError) -> None:
+        self._dispose()
+        self._opened = open_for_reading(self.folder)
+        self.closed = type(error)(f"Everything can be looked at and nothing is changed for now: {error}")
+        self.report = Reconciliation(list(self._opened.notes), left_out=self._read(count_unsound))
+
+    def look_again(self, accept: bool = False) -> None:
+        """Open a folder anew that could be opened for reading only. accept: pictures whose files are gone are to be gone."""
+        with self._opening:
+            if self.closed is not None:
+                self._leave()
+                self._open(accept)
+
+    def notices(self) -> list[str]:
+        """What a person should know of how the folder was found."""
+        return [*([str(self.closed)] if self.closed else []), *self.report.sentences()]
 
     def close(self) -> None:
-        if hasattr(self, "_running"):
-            self._running.close()
-        if hasattr(self, "_engine"):
-            self._engine.dispose()
+        self._running.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._dispose()
         self._lock.close()
+
+    def _dispose(self) -> None:
+        if self._opened is not None:
+            self._opened.engine.dispose()
+            if self._opened.copy is not None:
+                self._opened.copy.cleanup()
+        self._opened = None
+
+    def _may_write(self) -> None:
+        if self.closed is not None:
+            raise type(self.closed)(str(self.closed))
+
+    @property
+    def _engine(self) -> Any:
+        assert self._opened is not None
+        return self._opened.engine
 
     def _write(self, work: Callable[[Session], T]) -> T:
         """Run work in one transaction of the one writer."""
+        self._may_write()
         try:
             writes = self._engine.execution_options(writes=True)
-            with self._writer, Session(writes, expire_on_commit=False) as session, session.begin():
+            with self._writer, _Session(writes, expire_on_commit=False) as session, session.begin():
                 return work(session)
-        except SQLAlchemyError as error:
-            raise failure(f"The database in {self.folder} could not be written", error, self.folder) from error
+        except UNSTORABLE as error:
+            raise self._failure("written", error) from error
 
     def _read(self, work: Callable[[Session], T]) -> T:
         try:
             with Session(self._engine) as session:
                 return work(session)
-        except SQLAlchemyError as error:
-            raise failure(f"The database in {self.folder} could not be read", error, self.folder) from error
+        except UNSTORABLE as error:
+            raise self._failure("read", error) from error
+
+    def _failure(self, what: str, error: BaseException) -> StorageError:
+        found = failure(f"The database in {self.folder} could not be {what}", error, self.folder)
+        if isinstance(found, Damaged):
+            suspect(self.folder)
+        return found
 
     def _look(self, work: Callable[[Session, grids.Alive], T]) -> T:
         """Read what may run. A process stores the end of its run and then frees its lock, which may happen between the look at the
@@ -148,6 +247,7 @@ class Storage:
             self._write(lambda session: session.add(Grid(
                 id=grid_id, job_id=job_id, name=name, status="running", rows=rows, columns=columns, layers=layers, settings=settings,
                 created=now())))
+        self.grid_files.keep(grid_id)
         return grid_id
 
     @contextmanager
@@ -167,6 +267,7 @@ class Storage:
         """
         try:
             self._write(lambda session: grids.end(session, grid_id, status))
+            self.grid_files.keep(grid_id)
         finally:
             self._running.release(grid_id)
 
@@ -177,10 +278,13 @@ class Storage:
     def change_grid(self, grid_id: str, **values: Any) -> None:
         """values: any of name, note, status, job_id, rows, columns, layers, settings."""
         self._write(lambda session: grids.change(session, grid_id, values))
+        self.grid_files.keep(grid_id)
 
     def save_cell(self, grid_id: str, layer: int, row: int, column: int, **values: Any) -> str:
         """Insert or change the cell at a place; returns its id. values: status and settings always, and any of seconds, nfe,
         calls, ms_per_call, distance, metrics, reason, error."""
+        if reason := fault(Cell(grid_id=grid_id, layer=layer, row=row, column=column, **values)):
+            raise StorageError(f"The cell cannot be stored, since its {reason}; change that and draw it again.")
         return self._write(lambda session: grids.save_cell(session, grid_id, (layer, row, column), values))
 
     def lay_out(self, grid_id: str, places: dict[str, grids.Place], fresh: Iterable[tuple[int, int, int, dict[str, Any]]] = (),
@@ -196,6 +300,7 @@ class Storage:
             return removed, grids.add_cells(session, grid_id, fresh)
         removed, ids = self._write(work)
         self._drop_snapshots(removed)
+        self.grid_files.keep(grid_id)
         return ids
 
     def grid(self, grid_id: str) -> GridRecord:
@@ -216,9 +321,11 @@ class Storage:
     def delete_grid(self, grid_id: str) -> None:
         """Put a grid and its pictures into the bin; `restore_grid` brings back exactly these."""
         self._write(lambda session: grids.bin_grid(session, grid_id, now()))
+        self.grid_files.keep(grid_id)
 
     def restore_grid(self, grid_id: str) -> None:
         self._write(lambda session: grids.restore_grid(session, grid_id))
+        self.grid_files.keep(grid_id)
 
     def _drop_snapshots(self, cell_ids: Iterable[str]) -> None:
         for cell_id in cell_ids:
@@ -227,24 +334,36 @@ class Storage:
     # Pictures
 
     def save_image(self, new: NewImage) -> ImageRecord:
-        """File first, then row; returns when both would survive a power cut. A failure leaves neither."""
-        image_id = uuid.uuid4().hex
-        path = self._path(image_id)
+        """File first, then row; returns when both would survive a power cut. Whatever ends it early leaves neither."""
+        self._may_write()
+        image_id, settings = uuid.uuid4().hex, new.settings()
+        height, width = new.pixels.shape[:2]
+        image_row(image_id, 0, settings, FileFacts(width, height, 0, ""))        # refused before anything is written
+        path, data = self._path(image_id), files.encode(new.pixels, settings)
+        facts = files.facts(data, width, height)
         try:
-            files.write(path, files.encode(new.pixels, new.settings()))
-        except OSError as error:
-            raise failure("The picture could not be saved", error, self.folder) from error
-        try:
-            return self._write(lambda session: self._add(session, image_id, new))
-        except StorageError:
-            path.unlink(missing_ok=True)
+            files.write(path, data)
+            return self._write(lambda session: self._add(session, image_id, settings, facts))
+        except BaseException as error:
+            self._forget(image_id, path)
+            if isinstance(error, OSError):
+                raise failure("The picture could not be saved", error, self.folder) from error
             raise
 
-    def _add(self, session: Session, image_id: str, new: NewImage) -> ImageRecord:
+    def _add(self, session: Session, image_id: str, settings: dict[str, Any], facts: FileFacts) -> ImageRecord:
         self._latest = max(self._latest + 1, now())     # strictly growing, so that the order of saving is kept
-        row = image_row(image_id, self._latest, new.settings(), new.pixels.shape[1], new.pixels.shape[0])
+        row = image_row(image_id, self._latest, settings, facts)
         session.add(row)
+        session.flush()
         return ImageRecord.of(row)
+
+    def _forget(self, image_id: str, path: Path) -> None:
+        """Take back both halves of a save; a file whose row may be there stays, to be looked at by the next start."""
+        with suppress(StorageError, OSError):
+            self._write(lambda session: session.execute(delete(Image).where(Image.id == image_id)))
+        with suppress(StorageError, OSError):
+            if not self._read(lambda session: session.get(Image, image_id)):
+                path.unlink(missing_ok=True)
 
     def image(self, image_id: str) -> ImageRecord:
         def work(session: Session) -> ImageRecord:
@@ -280,21 +399,32 @@ class Storage:
 
     def _mark(self, ids: Iterable[str], deleted: int | None) -> int:
         wanted = Image.deleted.is_(None) if deleted else Image.deleted.is_not(None)
-        statement = update(Image).where(Image.id.in_(list(ids)), wanted).values(deleted=deleted)
-        return self._write(lambda session: session.execute(statement).rowcount)        # type: ignore[attr-defined]
+
+        def work(session: Session) -> int:
+            statements = (update(Image).where(Image.id == image_id, wanted).values(deleted=deleted) for image_id in ids)
+            return sum(session.execute(statement).rowcount for statement in statements)            # type: ignore[attr-defined]
+        return self._write(work)
 
     def empty_bin(self, older_than_days: float = BIN_DAYS) -> int:
         """Remove pictures and grids for good that have been in the bin for that long; returns how many pictures. Rows first:
         a file alone is adopted again at the next start, a row without a file would be a loss."""
         limit = now() - int(older_than_days * 86_400e6)
 
-        def work(session: Session) -> tuple[list[str], list[str]]:
-            ids = list(session.scalars(select(Image.id).where(Image.deleted.is_not(None), Image.deleted <= limit)))
-            session.execute(delete(Image).where(Image.id.in_(ids)))
-            return ids, grids.empty_bin(session, limit)
-        ids, cells = self._write(work)
+        def work(session: Session) -> tuple[list[str], list[str], list[str]]:
+            old = Image.deleted.is_not(None) & (Image.deleted <= limit)
+            ids = list(session.scalars(select(Image.id).where(old)))
+            session.execute(delete(Image).where(old))
+            return ids, *grids.empty_bin(session, limit)
+        ids, cells, gone = self._write(work)
+        ids, cells, gone = (list(filter(lambda name: isinstance(name, str), names)) for names in (ids, cells, gone))
         self._drop_snapshots(cells)
-        for image_id in ids:
-            self._path(image_id).unlink(missing_ok=True)
+        self.grid_files.drop(gone)
+        for image_id in filter(str.isalnum, ids):
+            with suppress(OSError):                     # it comes back at the next start, which says so
+                self._path(image_id).unlink(missing_ok=True)
             self.processes.drop(image_id)
         return len(ids)
+
+    def check(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Checked:
+        """Read every picture and compare it with the checksum that was noted when it was saved; list what is wrong."""
+        return check(self._read, None if self.closed else self._write, self._path, progress)

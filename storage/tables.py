@@ -1,16 +1,44 @@
 """The tables. Columns that are filtered stand by themselves; the full settings stand beside them as JSON."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Dialect, ForeignKey, Index, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Settings = dict[str, Any]
 
 
+class Lenient(TypeDecorator[Any]):
+    """JSON; a text that is none comes back as it is, so that one row does not stop a query (`storage.soundness` finds it)."""
+    impl = JSON
+    shape: type
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        read = super().result_processor(dialect, coltype)
+        assert read is not None
+
+        def process(value: Any) -> Any:
+            try:
+                return read(value)
+            except (ValueError, TypeError, RecursionError):
+                return value
+        return process
+
+
+class Object(Lenient):
+    cache_ok = True
+    shape = dict
+
+
+class Texts(Lenient):
+    cache_ok = True
+    shape = list
+
+
 class Base(DeclarativeBase):
-    type_annotation_map = {Settings: JSON, list[str]: JSON}
+    type_annotation_map = {Settings: Object, list[str]: Texts}
 
 
 class Model(Base):
@@ -101,5 +129,8 @@ class Image(Base):
     search: Mapped[str]                               # prompt, negative prompt and model name, folded (words.py)
     deleted: Mapped[int | None] = mapped_column(BigInteger, default=None)   # when it went into the bin
     missing: Mapped[bool] = mapped_column(default=False)                    # its file was gone at a start
+    altered: Mapped[bool] = mapped_column(default=False)                    # its file is not the one that was saved
+    bytes: Mapped[int | None] = mapped_column(BigInteger)                   # of its file; None: saved before they were noted
+    sha256: Mapped[str | None]                                              # of its file
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
     cell_id: Mapped[str | None] = mapped_column(ForeignKey("cells.id"), index=True)

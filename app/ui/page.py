@@ -23,6 +23,7 @@ def build_page(service: Service) -> gr.Blocks:
         drawn("head", elem_id="head", titles={info.name: info.title for info in infos},
               inside={info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
                                   "tangent": info.tangent} for info in infos})
+        drawn("notices", elem_id="notices")
         with gr.Tabs(elem_id="tabs") as tabs:
             families = [family_tab(service, info) for info in infos]
             cards = families_tab(service)

@@ -238,14 +238,14 @@ def test_an_ended_grid_has_no_cell_that_waits_or_runs(storage: Storage, status: 
 def test_only_what_ran_is_interrupted_and_only_if_nobody_runs_it(tmp_path: Path) -> None:
     first = Storage(tmp_path)
     (_, grid), (_, done) = begun(first), begun(first)
-    first.end_grid(done, "done")
+    first.end_grid(done, "failed")
     second = Storage(tmp_path)
     assert statuses(second, grid) == ("running", ["running", "waiting", *LEFT[2:]])
     assert (second.grid(grid).status, second.grid(grid).cells[0].status) == ("running", "running") and second.is_drawn(grid)
     second.close()
     first.close()
     third = Storage(tmp_path)
-    assert statuses(third, grid) == ("interrupted", LEFT) and statuses(third, done) == ("done", LEFT)
+    assert statuses(third, grid) == ("interrupted", LEFT) and statuses(third, done) == ("failed", LEFT)
     third.close()
 
 

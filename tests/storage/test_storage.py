@@ -163,12 +163,38 @@ def test_a_disconnected_folder_changes_nothing(tmp_path: Path, picture: Make) ->
         first.save_image(picture(seed=k))
     first.close()
     (tmp_path / "images").rename(tmp_path / "elsewhere")
-    with pytest.raises(StorageError, match="not connected"):
-        Storage(tmp_path)
+    opened = Storage(tmp_path)
+    assert "not connected" in opened.notices()[0] and opened.page(Filters()).total == 25
+    assert not any(record.missing for record in opened.page(Filters()).items)
+    for refused in (lambda: opened.save_image(picture()), lambda: opened.empty_bin(0), lambda: opened.sources.put("ab" * 8, b"")):
+        with pytest.raises(StorageError, match="gallery check --accept"):
+            refused()
     (tmp_path / "images").rmdir()
     (tmp_path / "elsewhere").rename(tmp_path / "images")
+    opened.look_again()
+    assert not opened.notices() and opened.page(Filters()).total == 25 and opened.save_image(picture()).id
+    opened.close()
+
+
+def test_many_files_that_are_gone_are_gone_when_a_person_says_so(tmp_path: Path, picture: Make) -> None:
+    first = Storage(tmp_path)
+    lost = [first.save_image(picture(seed=k)).id for k in range(25)]
+    kept = first.save_image(picture(seed=99)).id
+    for image_id in lost:
+        first.path(image_id).unlink()
+    first.close()
+    opened, beside = Storage(tmp_path), Storage(tmp_path)
+    assert opened.closed and beside.closed                       # whoever comes second is told too, and changes nothing either
+    opened.look_again()
+    assert opened.closed and not opened.image(lost[0]).missing
+    beside.look_again(accept=True)
+    opened.look_again()
+    assert not opened.closed and all(opened.image(image_id).missing for image_id in lost) and not opened.image(kept).missing
+    assert opened.save_image(picture()).id
+    beside.close()
+    opened.close()
     again = Storage(tmp_path)
-    assert again.page(Filters()).total == 25 and not again.report.flagged
+    assert not again.notices()
     again.close()
 
 

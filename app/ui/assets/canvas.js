@@ -71,12 +71,12 @@ sx.kinds.canvas = (root, props, trigger) => {
         const made = view.title.split(" · ").slice(-2).join(" · ");
         parts.push(made, ...(made.endsWith(" call") ? [] : [`${view.calls} calls`]), sx.seconds(view.seconds));
         if (view.ms_per_call) parts.push(`${view.ms_per_call.toFixed(1)} ms/call`);
-        view.shots.forEach((shot, k) => {
-          tiles[k].image.src = shot.url;
-          tiles[k].tools.replaceChildren(...tools(shot));
-          tiles[k].says.textContent = shot.note || "";
-        });
       }
+      view.shots.forEach((shot, k) => {                    // a run that failed has those that were saved before
+        tiles[k].image.src = shot.url;
+        tiles[k].tools.replaceChildren(...tools(shot));
+        tiles[k].says.textContent = shot.note || "";
+      });
       if (view.error) parts.push(view.error);
       if (view.note) parts.push(view.note);
       frames = new Map();
@@ -100,8 +100,8 @@ sx.kinds.canvas = (root, props, trigger) => {
     at = k;
     redraw();
     if (onTiles) {
-      const end = position === view.frames && view.shots.length;
-      tiles.forEach((t, i) => { t.image.src = end ? view.shots[i].url : shown.x0[i]; });
+      const end = position === view.frames;
+      tiles.forEach((t, i) => { t.image.src = end && view.shots[i] ? view.shots[i].url : shown.x0[i]; });
     }
     scrub.text.textContent = `step ${shown.step}/${shown.total}`;
   };

@@ -7,13 +7,14 @@ sx.kinds.gallery = (root, props, trigger) => {
   const text = sx.el("input", {type: "search", placeholder: "words of the prompt", id: "gallery-text"});
   const bin = sx.el("input", {type: "checkbox", id: "gallery-bin"});
   const total = sx.el("span", {class: "sx-num sx-quiet", id: "gallery-total"});
+  const empty = sx.el("button", {class: "sx-small", type: "button", id: "gallery-empty", hidden: true}, "Empty the bin");
   const undo = sx.el("div", {class: "sx-undo", hidden: true, role: "status"});
   const list = sx.el("div", {class: "sx-thumbs", id: "gallery-list"});
   const more = sx.el("button", {class: "sx-small", type: "button", hidden: true}, "Show more");
   const detail = sx.el("aside", {class: "sx-detail", id: "gallery-detail"}, sx.el("p", {class: "sx-quiet"}, "Choose a picture to see all of its settings."));
   root.replaceChildren(
     sx.el("div", {class: "sx-filters"}, field("Family", family), field("Sampler", sampler), field("Steps from", low), field("to", high),
-      field("Prompt", text), sx.el("label", {class: "sx-field sx-check"}, bin, sx.el("span", {}, "Bin")), total),
+      field("Prompt", text), sx.el("label", {class: "sx-field sx-check"}, bin, sx.el("span", {}, "Bin")), total, empty),
     undo, sx.el("div", {class: "sx-gallery"}, sx.el("div", {}, list, more), detail));
 
   let items = [], next = null, chosen = null, turn = 0;
@@ -27,7 +28,9 @@ sx.kinds.gallery = (root, props, trigger) => {
       if (mine !== turn) return;
       items = append ? items.concat(page.items) : page.items;
       next = page.next;
-      total.textContent = `${page.total.toLocaleString("en")} picture${page.total === 1 ? "" : "s"}`;
+      total.textContent = `${page.total.toLocaleString("en")} picture${page.total === 1 ? "" : "s"}`
+        + (page.left_out ? ` · ${page.left_out} damaged left out (launch.py gallery check lists them)` : "");
+      empty.hidden = !bin.checked || !page.total;
       if (!append) list.replaceChildren();
       list.append(...page.items.map(thumb));
       more.hidden = !next;
@@ -97,6 +100,12 @@ sx.kinds.gallery = (root, props, trigger) => {
     undo.hidden = false;
     clearTimeout(timer);
     timer = setTimeout(() => { undo.hidden = true; }, 10000);
+  };
+  empty.onclick = async () => {
+    if (!confirm("Remove everything in the bin for good?")) return;
+    try { await sx.post("/api/empty-bin"); } catch (error) { total.textContent = error.message; return; }
+    detail.replaceChildren();
+    load(false);
   };
   const fill = (select, values) => {
     const kept = select.value;

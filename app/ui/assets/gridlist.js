@@ -41,7 +41,8 @@ sx.gridList = (on) => {
       if (mine !== turn) return;
       next = page.next;
       more.hidden = !next;
-      count.textContent = `${page.total.toLocaleString("en")} grid${page.total === 1 ? "" : "s"}`;
+      count.textContent = `${page.total.toLocaleString("en")} grid${page.total === 1 ? "" : "s"}`
+        + (page.left_out ? ` · ${page.left_out} damaged left out` : "");
       if (!append) list.replaceChildren();
       list.append(...page.items.map(item));
     } catch (error) { if (mine === turn) count.textContent = error.message; }

@@ -1,0 +1,57 @@
+"""The gallery from the command line: what was made, whether it is whole, and the bin."""
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import suppress
+from typing import Any
+
+from app.terminal import bar
+from app.views import BadInput, UserError
+
+
+def add_flags(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("action", nargs="?", choices=("check",), help="read every picture, and compare it with what was saved")
+    sub.add_argument("--accept", action="store_true", help="with check: pictures whose files are missing are gone")
+    sub.add_argument("--empty-bin", action="store_true", help="remove what is in the bin for good")
+    sub.add_argument("--family")
+    sub.add_argument("--sampler")
+    sub.add_argument("--text", default="", help="words in the prompt")
+    sub.add_argument("--limit", type=int, default=20)
+
+
+def judge(args: argparse.Namespace) -> None:
+    """Raises BadInput for flags that do not go together."""
+    if args.accept and args.action != "check":
+        raise BadInput("What is to be accepted is looked at first: gallery check --accept.")
+    if args.empty_bin and args.action:
+        raise BadInput("Check the gallery or empty its bin, one after the other.")
+
+
+def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
+    """List, check, or empty the bin."""
+    gallery = service.gallery
+    if args.empty_bin:
+        return {"removed": gallery.empty_bin()}
+    if args.action == "check":
+        if args.accept:
+            tell(gallery.look_again(accept=True))
+        return gallery.check(lambda done, total: bar(done, total, "pictures"))
+    page = gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=args.limit)
+    if page.left_out:
+        print(f"{page.left_out} damaged records are left out; `launch.py gallery check` lists them.", file=sys.stderr)
+    return {"total": page.total, "images": [_line(gallery, picture) for picture in page.items]}
+
+
+def _line(gallery: Any, picture: Any) -> dict[str, Any]:
+    """A picture of the gallery; without a path if its file is gone."""
+    path = None
+    with suppress(UserError):
+        path = str(gallery.file(picture.id))
+    return {"id": picture.id, "created": picture.created, "path": path, **picture.settings}
+
+
+def tell(notices: list[dict[str, Any]]) -> None:
+    """What opening the data folder found, where it is worth a word."""
+    for notice in notices:
+        print(notice["text"], file=sys.stderr, flush=True)
