@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from app.lettering import Block, wrapped
 from app.live import LiveGrid
@@ -131,9 +131,8 @@ class Sheet:
         """A tile; pictures: those of a cell, (H, W, 3) uint8."""
         size = self.breadth(len(tile.columns)), 3 * MARGIN + self.title(tile).height + self.head + len(tile.rows) * self.height
         sheet = Image.new("RGB", size, "#ffffff")
-        draw = ImageDraw.Draw(sheet)
         for words in self.words(tile):
-            words.block.draw(draw, words.x, words.y, words.colour)
+            words.block.draw(sheet, words.x, words.y, words.colour)
         for i, x, y in self.places(tile):
             for k, picture in enumerate(pictures(i)):
                 image = Image.fromarray(picture)

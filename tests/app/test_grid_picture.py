@@ -40,8 +40,8 @@ def boxes(sheet: Sheet, tile: grid_picture.Tile) -> Iterator[Box]:
 
 def ink(words: grid_picture.Words, size: tuple[int, int]) -> Box | None:
     """Where a label's letters really are, with room around the tile to find what leaves it."""
-    paper = Image.new("L", (size[0] + 400, size[1] + 400))
-    words.block.draw(ImageDraw.Draw(paper), words.x + 200, words.y + 200, "white")
+    paper = Image.new("RGB", (size[0] + 400, size[1] + 400))
+    words.block.draw(paper, words.x + 200, words.y + 200, "white")
     box = paper.getbbox()
     return None if box is None else (box[0] - 200, box[1] - 200, box[2] - 200, box[3] - 200)
 
@@ -124,12 +124,12 @@ def test_hebrew_stands_as_it_is_read() -> None:
     name = lettering._name("א")
     if not name or not features.check("raqm"):
         pytest.skip("this computer has no Hebrew letters, or no library that orders them")
-    ours = Image.new("L", (200, 60))
-    wrapped("אבג", 30, 200).draw(ImageDraw.Draw(ours), 0, 0, "white")
+    ours = Image.new("RGB", (200, 60))
+    wrapped("אבג", 30, 200).draw(ours, 0, 0, "white")
 
     def difference(letters: str) -> float:
         """To letters that are drawn one after the other from the left, as they are written here."""
-        plain = Image.new("L", (200, 60))
+        plain = Image.new("RGB", (200, 60))
         font = ImageFont.truetype(name, 30, layout_engine=ImageFont.Layout.BASIC)
         ImageDraw.Draw(plain).text((0, 30), letters, "white", font, anchor="ls")
         a, b = (np.asarray(image.crop(image.getbbox()).resize((60, 30)), float) for image in (ours, plain))
