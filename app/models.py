@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from app.requests import face_of, samplers_of
 from app.text import readable
 from app.views import Ask, BadInput, ModelView, UserError
 from pipelines import registry
+from pipelines.files import write_whole
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of
 from weights import catalog
@@ -154,13 +154,22 @@ class Models:
 
     def bundle(self, run: str) -> Path:
         """Copy the weights and the card of a run into the project and list their checksum. Raises UserError."""
-        source = self._runs / run / "model.safetensors"
-        if not run or Path(run).name != run or not source.exists():
-            raise BadInput(f"There is no finished run {run!r} in {self._runs}; name one that `launch.py train` finished.")
-        target = catalog.BUNDLED / f"{run}.safetensors"
-        for ending in (".safetensors", ".md"):
-            shutil.copyfile(source.with_suffix(ending), target.with_suffix(ending))
-        listed = json.loads((catalog.BUNDLED / "catalog.json").read_text(encoding="utf-8"))
-        listed[run] = sha256(target)
-        (catalog.BUNDLED / "catalog.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+        try:
+            source = catalog.run_folder(self._runs, run) / catalog.FILE
+        except WeightsError as error:
+            raise BadInput(str(error)) from error
+        try:
+            if not source.exists():
+                raise BadInput(f"There is no finished run {run!r} in {self._runs}; name one that `launch.py train` finished.")
+            self.check(Entry(run, source, "run", None))
+            target = catalog.BUNDLED / f"{run}.safetensors"
+            for ending, content in ((".md", catalog.card_in(source.with_suffix(".md"))), (".safetensors", source.read_bytes())):
+                write_whole(target.with_suffix(ending), content)
+            listed = json.loads((catalog.BUNDLED / "catalog.json").read_text(encoding="utf-8"))
+            listed[run] = sha256(target)
+            write_whole(catalog.BUNDLED / "catalog.json", json.dumps(listed, indent=1) + "\n")
+        except WeightsError as error:
+            raise UserError(str(error)) from error
+        except OSError as error:
+            raise UserError(f"{run} could not be made part of the project ({why_not(error)}); check {catalog.BUNDLED}.") from error
         return target

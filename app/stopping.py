@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -43,3 +43,34 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def between_steps() -> Iterator[Callable[[], bool]]:
+    """For work that must not be left half done: within it, whoever asks to end is noted, and what it yields says so. Asked again, it is as
+    it was outside.
+
+    Raises KeyboardInterrupt at its end if somebody asked.
+    """
+    asked = threading.Event()
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for name in NAMES if main and (number := getattr(signal, name, None)) is not None}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)
+
+    def note(number: int, _: Any) -> None:
+        restore()
+        asked.set()
+
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, note)
+    try:
+        yield asked.is_set
+    finally:
+        restore()
+    if asked.is_set():
+        raise KeyboardInterrupt

@@ -3,18 +3,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.paths import Paths
+from app.stopping import between_steps
 from app.text import readable
 from app.views import BadInput, UserError
 from pipelines import registry
-from pipelines.options import build, options_of
+from pipelines.counters import BEGIN, counters
+from pipelines.files import unwritten, write_whole
+from pipelines.options import Option, OptionError, build, options_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +26,13 @@ if TYPE_CHECKING:
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
 COUPLES = 10_000                   # pictures that a rectified flow learns from
+# What the flags may say, those of `TrainOptions` that are numbers.
+LIMITS = (Option("minutes", float, 60.0, "--minutes", "", low=1e-3, high=100_000),
+          Option("steps", int, None, "--steps", "", low=1, high=10**9),
+          Option("batch", int, 16, "--batch", "", low=1, high=8192), Option("lr", float, 1e-3, "--lr", "", low=1e-12, high=1),
+          Option("ema", float, 0.9995, "--ema", "", low=0, high=1), Option("seed", int, 0, "--seed", "", low=0, high=2**32 - 1),
+          Option("workers", int, 1, "--workers", "", low=0, high=256), Option("pairs", float, 0.5, "--pairs", "", low=0, high=1),
+          Option("couples", int, COUPLES, "--couples", "", low=1, high=10**7), Option("keep", int, 0, "--keep", "", low=0, high=10**9))
 
 # The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):
 # trained along with the pictures it forgot which thing is above the other before the pictures had asked.
@@ -63,44 +74,96 @@ def standing(folder: Path) -> dict[str, Any]:
     """Counters of a run (step, images, seconds, loss); zeros if it has not begun or cannot be read."""
     from weights.verify import WeightsError, read_header
     try:
-        return json.loads(read_header(folder / "checkpoint.safetensors")[1]["state"])
-    except (WeightsError, KeyError):
-        return {"step": 0, "images": 0, "seconds": 0.0, "loss": None}
+        return counters(read_header(folder / "checkpoint.safetensors")[1]["state"])
+    except (WeightsError, KeyError, ValueError):
+        return dict(BEGIN)
 
 
 def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None],
         until: float | None = None) -> dict[str, Any]:
     """Train or go on training; returns what was done. Ctrl-C saves and can be resumed.
 
-    until: when to stop, preparations included, on the clock of `time.monotonic`; None: as args.minutes says.
+    until: when to stop, preparations included, on the clock of `time.monotonic`; None: as args.minutes says. Raises BadInput, and
+    UserError where training cannot go on; the last good checkpoint is kept.
     """
-    if not 0 < args.minutes <= 100_000:
-        raise BadInput(f"Minutes must be between 0 and 100,000; you asked for {args.minutes}.")
-    if not 0 <= args.pairs <= 1:
-        raise BadInput(f"The share of pictures with two things must be between 0 and 1; you asked for --pairs {args.pairs}.")
+    _check(args)
+    name = f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}" if args.name is None else readable(args.name)
+    with _told():
+        folder = _folder(paths.runs, name)
+        done = _enough(args, folder) if until is None else None
+        return done or _trained(args, paths, folder, progress, until)
+
+
+def _folder(runs: Path, name: str) -> Path:
+    """Raises BadInput for what is no plain name."""
+    from weights.catalog import run_folder
+    from weights.verify import WeightsError
+    try:
+        return run_folder(runs, name)
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises BadInput for a flag that says what cannot be."""
+    try:
+        for limit in LIMITS:
+            if getattr(args, limit.name) is not None:
+                limit.parse(getattr(args, limit.name))
+        build(registry.face(args.family).network, _chosen(args))
+    except OptionError as error:
+        raise BadInput(str(error)) from error
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
-    if args.keep < 0:
-        raise BadInput(f"Weights are kept every so-manieth step, or never with 0; you asked for --keep {args.keep}.")
-    if args.batch < 1 or not 0 < args.lr < 1 or (args.steps is not None and args.steps < 1):
-        raise BadInput("The batch and the steps must be at least 1 and the learning rate between 0 and 1; change "
-                       "--batch, --steps or --lr.")
+
+
+def _chosen(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the network that were given."""
+    return {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
+
+
+def _enough(args: argparse.Namespace, folder: Path) -> dict[str, Any] | None:
+    """What a run has, if that is all that is asked for and its weights are there; else None."""
+    has, path = standing(folder), folder / "model.safetensors"
+    steps = args.steps is not None and has["step"] >= args.steps
+    if not (path.is_file() and has["step"] and (steps or has["seconds"] >= 60 * args.minutes)):
+        return None
+    from weights.verify import sha256
+    _begun(folder, args)
+    had = f"{has['step']:,} steps, of {args.steps:,} that were asked for" if steps else \
+        f"{has['seconds'] / 60:.1f} minutes of training, of {args.minutes:g} that were asked for"
+    return {"run": folder.name, "path": str(path), "sha256": sha256(path), "steps": has["step"], "images": has["images"],
+            "minutes": round(has["seconds"] / 60, 1), "loss": has["loss"],
+            "note": f"The run has {had}; nothing was done, so give more --{'steps' if steps else 'minutes'} to go on."}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with a run, as a sentence for people. Raises UserError and BadInput."""
+    from weights.verify import WeightsError
+    try:
+        yield
+    except WeightsError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        why, todo = unwritten(error)
+        what = f"{error.filename} could not be written" if error.filename else "Training stopped"
+        raise UserError(f"{what} because {why}; {todo}, and the same command goes on.") from error
+
+
+def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Callable[[int, int, str], None],
+             until: float | None) -> dict[str, Any]:
+    """See `run`."""
     import torch
 
     from app.device import choose_device
-    from pipelines.training import TrainOptions, averaged, inner_matrices, train
-    from weights.load import save
+    from pipelines.training import TrainingError, TrainOptions, averaged, inner_matrices, train
 
-    name = readable(args.name or f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}")
-    folder = paths.runs / name
-    if Path(name).name != name:
-        raise BadInput(f"The run's name {name!r} has a path in it; give a plain name.")
-    device = choose_device()
+    device, chosen = choose_device(), _chosen(args)
     family = registry.family(args.family)
     known = {f.name for f in fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
-    chosen = {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
     net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
@@ -108,28 +171,55 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     loss = _staged(net, family, args.stage)
     if until is not None:
         options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
-    with closing(train(net, loss, options, folder, device, net.config.size, data, family.betas, family.fp32)) as steps:
-        for last in steps:
-            if options.keep and last.step % options.keep == 0:
-                _keep(folder, args.family, net, last.step)
-            if last.step % 20 == 0:
-                progress(int(last.seconds), int(60 * options.minutes),
-                         f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
-    weights, state = averaged(folder)
+    try:
+        with between_steps() as asked, closing(train(net, loss, options, folder, device, net.config.size, data, family.betas,
+                                                     family.fp32)) as steps:
+            _follow(steps, options, folder, args.family, net, progress, asked)
+        weights, state = averaged(folder)
+    except TrainingError as error:
+        raise UserError(str(error)) from error
     if not state["step"]:
-        raise OutOfTime(f"There was no time for a single step of {name}; give more --minutes.")
-    begun = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
              "chosen": chosen | ({} if data is None else {"couples": args.couples}),
-             "from": begun.get("from"), "options": asdict(options)}
-    choices = options_of(registry.face(args.family).network)
-    special = [str(begun["options"][o.name]) for o in choices if begun["options"][o.name] != o.default]
+             "from": _begun(folder, args).get("from"), "options": asdict(options)}
+    return _finished(folder, args, net, weights, facts)
+
+
+def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: Any, progress: Callable[[int, int, str], None],
+            asked: Callable[[], bool]) -> None:
+    """Training step by step, until it ends or somebody asked it to."""
+    try:
+        for last in steps:
+            if options.keep and last.step % options.keep == 0:
+                _keep(folder, family, net, last.step)
+            if last.step % 20 == 0:
+                progress(int(last.seconds), int(60 * options.minutes),
+                         f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
+            if asked():
+                return
+    except RuntimeError as error:
+        if asked():                                                # a process that renders pictures was asked to end, too
+            return
+        if "memory" in str(error):
+            raise UserError(f"A step did not fit into memory; go on with a --batch smaller than {options.batch}.") from error
+        if options.compile:
+            why = (str(error).strip().splitlines() or [""])[0][:200]
+            raise UserError(f"torch.compile failed ({why}); install a C++ compiler, or leave out --compile.") from error
+        raise
+
+
+def _finished(folder: Path, args: argparse.Namespace, net: Any, weights: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Write the weights of a run with their card; what was done."""
+    from weights.load import save
+    options = _begun(folder, args)["options"]
+    special = [str(options[o.name]) for o in options_of(registry.face(args.family).network) if options.get(o.name, o.default) != o.default]
     title = " · ".join(["shapes", *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
-    digest = save(folder / "model.safetensors", weights,
-                  {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
-    (folder / "model.md").write_text(card(name, args.family, facts, digest), encoding="utf-8")
-    return {"run": name, "path": str(folder / "model.safetensors"), "sha256": digest, **facts}
+    path = folder / "model.safetensors"
+    digest = save(path, weights, {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
+    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest))
+    return {"run": folder.name, "path": str(path), "sha256": digest, **facts}
 
 
 def _keep(folder: Path, family: str, net: Any, step: int) -> None:
@@ -137,7 +227,7 @@ def _keep(folder: Path, family: str, net: Any, step: int) -> None:
     from pipelines.training import averaged
     from weights.load import save
     weights, state = averaged(folder)
-    (folder / "steps").mkdir(exist_ok=True)
+    (folder / "steps").mkdir(parents=True, exist_ok=True)
     save(folder / "steps" / f"{step}.safetensors", weights, {
         "family": family, "title": f"{folder.name} after {step:,} steps", "config": net.config.to_dict(),
         "training": {"images": state["images"], "steps": step}})
@@ -146,8 +236,8 @@ def _keep(folder: Path, family: str, net: Any, step: int) -> None:
 def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, Any]]:
     """(family, network) of each model of --from. Raises BadInput."""
     if args.origin is None:
-        if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not (
-                paths.runs / str(args.name) / "checkpoint.safetensors").exists():
+        if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not os.path.lexists(
+                paths.runs / str(args.name) / "checkpoint.safetensors"):
             raise BadInput("This training learns from pictures that a trained model draws; name the model with --from MODEL.")
         return []
     import torch
@@ -177,6 +267,8 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
 
     Raises OutOfTime; what was drawn until then is kept.
     """
+    from safetensors import SafetensorError
+
     from app.device import choose_device, threads
     from pipelines.data.dataset import Shapes
     config: Any = net.config
@@ -184,14 +276,18 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
     if own is None:
         return None
     shape = args.seed, config.size, args.pairs
-    if not (folder / "checkpoint.safetensors").exists():
+    if not os.path.lexists(folder / "checkpoint.safetensors"):
         began = time.monotonic()
         for drawn in own.draw(net, folder / "couples", args.couples, Shapes("train", *shape), choose_device(), threads()):
             progress(drawn, args.couples, "pictures drawn to learn from")
             last, began = time.monotonic() - began, time.monotonic()
             if until is not None and drawn < args.couples and began + last > until:           # no time for as many again
                 raise OutOfTime(f"{drawn:,} of the {args.couples:,} pictures to learn from are drawn; the next call goes on.")
-    return own.data(folder / "couples", *shape)
+    try:
+        return own.data(folder / "couples", *shape)
+    except (SafetensorError, RuntimeError, KeyError, OSError, ValueError) as error:
+        raise UserError(f"The pictures to learn from in {folder / 'couples'} cannot be read ({error}); begin anew under another "
+                        "--name.") from error
 
 
 def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
@@ -207,7 +303,8 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
     """
     stages = _stages(net, family)
     if wanted is not None and wanted not in stages:
-        raise BadInput(f"This network has no stage {wanted!r}" + (f"; it has {', '.join(stages)}." if stages else "; leave out --stage."))
+        there = f"; it has {', '.join(stages)}." if stages else "; leave out --stage."
+        raise BadInput(f"This network has no stage {wanted[:80]!r}{there}")
     for name, p in net.named_parameters():
         staged = any(name.startswith(stage.prefix) for stage in stages.values())
         p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not staged and not name.startswith(TEXT))
@@ -217,8 +314,7 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
              origins: list[tuple[str, Any]]) -> nn.Module:
     """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
-    path = folder / "network.json"
-    if not (folder / "checkpoint.safetensors").exists():
+    if not os.path.lexists(folder / "checkpoint.safetensors"):
         own = bool(origins) and origins[0][0] == args.family
         if own and chosen:
             origins[0][1].config = replace(origins[0][1].config, training=_training(origins[0][1]) | chosen)
@@ -235,15 +331,47 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
             for _ in pretrain(net.text) if hasattr(net, "text") else ():
                 pass
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"options": asdict(options), "config": net.config.to_dict(), "from": args.origin}, indent=1),
-                        encoding="utf-8")
+        write_whole(folder / "network.json", json.dumps({"family": args.family, "options": asdict(options), "config": net.config.to_dict(),
+                                                         "from": args.origin}, indent=1))
         return net
-    begun = json.loads(path.read_text(encoding="utf-8"))
+    begun = _begun(folder, args)
     for name, value in chosen.items():
         if begun["options"][name] != value:
             raise BadInput(f"The run {folder.name} began with {name} {begun['options'][name]} and cannot go on with {value}; "
                            "start another run with another --name.")
-    return family.build(begun["config"])
+    try:
+        return family.build(begun["config"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise UserError(f"The network that {folder / 'network.json'} describes cannot be built ({type(error).__name__}: {error}); put that "
+                        "file back as it was, or begin anew under another --name.") from error
+
+
+def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """What a run began as: options and config of its network, from.
+
+    Raises UserError for what cannot be read, BadInput for a run of another family.
+    """
+    from weights.catalog import described
+    from weights.reading import small_file, why_not
+    from weights.verify import WeightsError
+    path, own = folder / "network.json", {o.name for o in options_of(registry.face(args.family).network)}
+    try:
+        begun = json.loads(small_file(path).decode("utf-8"))
+        options, config, origin = begun["options"], begun["config"], begun.get("from")
+        if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(origin, (str, type(None)))):
+            raise TypeError("it is no description of a network")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"What the run {folder.name} began as cannot be read ({why_not(error)}); put {path} back as it was, or begin anew "
+                        "under another --name.") from error
+    family = begun.get("family")
+    if family is None:                                             # of a run that began before this was written down
+        try:
+            family = described(folder / "model.safetensors")["family"]
+        except WeightsError:
+            family = args.family if set(options) <= own else "another family"
+    if family != args.family or not set(options) <= own:
+        raise BadInput(f"The run {folder.name} is one of {family} and cannot go on as {args.family}; give another --name.")
+    return begun
 
 
 def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,9 +19,11 @@ def replacing(path: Path) -> Iterator[Path]:
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)                             # a disk that is full does not say where
         raise
     _settle(path.parent)
 
@@ -39,3 +42,11 @@ def _settle(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def unwritten(error: OSError) -> tuple[str, str]:
+    """(why a file could not be written, what to do): "the disk is full", "free space"."""
+    known = {errno.ENOSPC: ("the disk is full", "free space"), errno.EDQUOT: ("your share of the disk is full", "free space"),
+             errno.EFBIG: ("files may not become so large here", "raise that limit"), errno.EROFS: ("it is read-only", "make it writable"),
+             errno.EACCES: ("it is not writable", "make it so"), errno.EPERM: ("it is not writable", "make it so")}
+    return known.get(error.errno or 0, (error.strerror or str(error), "check the folder and the disk"))

@@ -18,6 +18,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 FILE, STEPS = "model.safetensors", "steps"         # in a run's folder: its weights, and the folder of those that it kept on its way
 
 
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{k}" for port in ("COM", "LPT") for k in range(10))}     # of Windows, not for files
 MAX_SIZE = 8192                    # side of a model's pictures in pixels
 
 
@@ -198,6 +199,16 @@ def _changed(path: Path) -> float:
 def _name(folder: Path) -> str:
     """What a run goes by; some file systems take names apart into letters and accents."""
     return shown(unicodedata.normalize("NFC", folder.name))
+
+
+def run_folder(runs: Path, name: str) -> Path:
+    """The folder of a run. Raises WeightsError for what is no plain name on every system."""
+    stem = name.partition(".")[0].rstrip().upper()
+    if not (0 < len(name.encode("utf-8", "replace")) <= 120 and name.isprintable() and not set(name) & set('/\\:*?"<>|')
+            and name.strip(" .") == name and stem not in _RESERVED):
+        raise WeightsError(f"{short(name)} is no plain name for a run: it is empty or long, has a path in it, or means something to a "
+                           "system; use letters, digits, - and _.")
+    return runs / name
 
 
 def find(name: str, known: list[Entry]) -> Entry:

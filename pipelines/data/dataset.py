@@ -1,6 +1,7 @@
 """Batches of the `shapes` data as tensors."""
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -63,9 +64,14 @@ def _indices(start: int, batch: int) -> Iterator[list[int]]:
         start += batch
 
 
+def _undisturbed(worker: int) -> None:
+    """Ctrl-C in a terminal reaches every process of a command; the one that trains says when its helpers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def feed(dataset: Dataset, batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
     """Endless batches from item `start` on; the same items whatever the number of worker processes."""
-    for parts in DataLoader(dataset, batch_sampler=_indices(start, batch), num_workers=workers):
+    for parts in DataLoader(dataset, batch_sampler=_indices(start, batch), num_workers=workers, worker_init_fn=_undisturbed):
         yield Batch(*parts)
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Shapes, to_pixels, to_tensor
 from pipelines.data.tokenizer import tokenizer
 from pipelines.engine import Engine
+from pipelines.files import write_whole
 from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import PATHS
 from pipelines.flow.sampler import SAMPLERS
@@ -60,8 +61,7 @@ def draw_couples(net: nn.Module, folder: Path, count: int, scenes: Shapes, devic
                 tokens = torch.stack([scenes.caption(k)[1] for k in chosen]).to(device)
                 noise = torch.stack([noise_of(k, shape) for k in chosen]).to(device)
                 pixels = torch.from_numpy(to_pixels(engine.submit(_flow(tokens, noise)).result())).contiguous()
-                save_file({"pixels": pixels}, path.with_suffix(".part"))
-                path.with_suffix(".part").replace(path)
+                write_whole(path, save({"pixels": pixels}))
             yield min(first + CHUNK, count)
     finally:
         engine.close()

@@ -226,7 +226,7 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     (bundled / "catalog.json").write_text("{}")
     monkeypatch.setattr(catalog, "BUNDLED", bundled)
     assert run("models", "bundle", "test")[0] == 0 and run("models", "verify")[1]["verified"] == ["test", "third", "test@4"]
-    assert "no finished run" in run("models", "bundle", "../x")[2]
+    assert "no plain name" in run("models", "bundle", "../x")[2] and "no finished run" in run("models", "bundle", "x")[2]
     assert "path in it" in run("train", "diffusion", "--name", "../x", "--minutes", "1")[2]
 
 
