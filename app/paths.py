@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from app.views import UserError
+from app.views import BadInput, UserError
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,22 @@ class Paths:
 
 
 def open_paths(folder: str | None, writable: bool = True) -> Paths:
-    """The data folder, made if it is not there. Raises UserError if it cannot be; writable: also if nothing can be written into it."""
+    """The data folder, made if it is not there; None: the system's usual one.
+
+    Raises UserError if it cannot be had; writable: also if nothing can be written into it.
+    """
+    if folder is not None and not folder.strip():
+        raise BadInput("--data names no folder; name one, or leave --data away.")
     try:
-        data = Path(folder).expanduser().resolve() if folder else user_data_path("sextant", appauthor=False)
+        data = user_data_path("sextant", appauthor=False) if folder is None else Path(folder).expanduser().resolve()
         data.mkdir(parents=True, exist_ok=True)
         if writable:
             probe = data / ".write-test"
             probe.write_bytes(b"")
-            probe.unlink()
-    except RuntimeError as error:                          # an unknown ~name, or links in a circle
-        raise UserError(f"The data folder {folder} is no path ({error}); choose another one with --data DIR.") from error
+            probe.unlink(missing_ok=True)                  # another command may have tried at the same moment
+    except RuntimeError as error:                          # nobody's home, as in a container; an unknown ~name; links in a circle
+        raise UserError(f"The data folder {folder or 'of this program'} is no path ({error}); choose another one with "
+                        "--data DIR.") from error
     except OSError as error:
         raise UserError(f"The data folder {folder or 'of this program'} cannot be written ({error.strerror}); choose another one with "
                         "--data DIR.") from error

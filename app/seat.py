@@ -53,7 +53,10 @@ def url(host: str, port: int) -> str:
 
 
 class Seat:
-    """Held by the server of a data folder; the system frees it when the process dies, however it dies. Raises UserError."""
+    """Held by the server of a data folder; the system frees it when the process dies, however it dies.
+
+    A folder that cannot be written, where one can look and no more, has none: everybody may serve it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._lock, self._file = FileLock(folder / ".server.lock", thread_local=False), folder / ".server.json"
@@ -65,15 +68,15 @@ class Seat:
             self._file.unlink(missing_ok=True)                     # what a server that was killed left
         except Timeout:
             return False
-        except OSError as error:
-            raise UserError(f"{self._lock.lock_file} cannot be written ({error.strerror}); make the folder writable or choose another one "
-                            "with --data DIR.") from error
+        except OSError:
+            pass
         return True
 
     def sign(self, host: str, port: int) -> Card:
         """Say where the one who has the seat is."""
         card = Card(secrets.token_hex(16), host, port, url(host, port))
-        self._file.write_text(json.dumps(asdict(card)), encoding="utf-8")
+        with suppress(OSError):
+            self._file.write_text(json.dumps(asdict(card)), encoding="utf-8")
         return card
 
     def holder(self, answering: bool = False) -> Card | None:

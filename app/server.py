@@ -30,7 +30,10 @@ ANYBODY = Access()                 # on this machine
 
 def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # type: ignore[no-untyped-def]
     """(ASGI application, service). gradio is imported here, torch is not."""
-    uploads = Uploads()
+    try:
+        uploads = Uploads()
+    except OSError as error:
+        raise UserError(f"No folder for temporary files can be written ({error.strerror}); name one with TMPDIR.") from error
     atexit.register(uploads.close)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
@@ -38,6 +41,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
         import gradio as gr
     from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
+    from huggingface_hub.constants import HF_HOME
     from starlette.exceptions import HTTPException
 
     from app import api
@@ -54,7 +58,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     app.add_middleware(Policy, head=looks["head"], frames=access.frames)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
-    blocked = [folder for folder in (paths.data, Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")))
+    blocked = [folder for folder in (paths.data, Path(HF_HOME))
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
     app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
                               max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,

@@ -121,6 +121,14 @@ def test_a_server_that_never_answers_is_a_sentence(tmp_path: Path, monkeypatch: 
         serve(Paths(tmp_path), Access(), None, open_browser=False)
 
 
+def test_a_folder_that_cannot_be_written_is_served_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".server.lock").mkdir()                                     # which even root cannot open
+    (tmp_path / ".server.json").mkdir()
+    for seat in (Seat(tmp_path), Seat(tmp_path)):
+        assert seat.take() and seat.sign("127.0.0.1", 7860).url == "http://127.0.0.1:7860"
+        seat.leave()
+
+
 def test_a_server_says_nothing_but_a_random_id(tmp_path: Path) -> None:
     async def page(scope: object, receive: object, send: object) -> None:
         raise AssertionError("the page was asked")
