@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -16,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.api import routes
+from app.api import ROOT, routes
 from app.cli import main
 from app.paths import Paths
 from app.service import Service
@@ -266,3 +268,29 @@ def test_a_run_that_cannot_save_all_shows_what_it_saved(tmp_path: Path, run: Run
     code, found, said = run("sample", "diffusion", "--prompt", "a red star", "--steps", "2", "--count", "4", data=tmp_path)
     assert code == 1 and "disk is full" in said and [Path(image["path"]).stem for image in found["images"]] == [r.id for r in saved]
     assert all(Path(image["path"]).exists() for image in found["images"])
+
+
+COMMANDS = """import os, sys
+from app.cli import main
+for words in (["gallery"], ["gallery", "check"], ["gallery", "--empty-bin"]):
+    code = main([*words, "--json", "--data", os.environ["PLACE"] + "/data"])
+sys.exit(code)"""
+
+
+@pytest.mark.parametrize(("fill_up", "said"), [
+    ('dd if=/dev/zero of="$PLACE/fill" bs=1k 2>/dev/null; test -f "$PLACE/fill"', "the disk is full"),
+    ('mount -o remount,ro "$PLACE"', "the folder is not writable")], ids=["full", "read only"])
+def test_a_full_disk_and_a_read_only_folder_are_looked_at(full: tuple[Path, list[str], str], tmp_path: Path, fill_up: str,
+                                                          said: str) -> None:
+    folder, ids, _ = full
+    disk, unshare = tmp_path / "disk", shutil.which("unshare")
+    disk.mkdir()
+    if unshare is None or subprocess.run([unshare, "-rm", "mount", "-t", "tmpfs", "small", str(disk)], capture_output=True).returncode:
+        pytest.skip("this system lets no ordinary program make a small disk")
+    script = f'mount -t tmpfs -o size=2m small "$PLACE" && cp -r "{folder}" "$PLACE/data" && {fill_up} && "$PYTHON" -c "$COMMANDS"'
+    variables = os.environ | {"PLACE": str(disk), "TMPDIR": str(disk), "PYTHON": sys.executable, "COMMANDS": COMMANDS}
+    found = subprocess.run([unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, cwd=ROOT, env=variables)
+    assert found.returncode == 1 and "Traceback" not in found.stderr
+    listed, checked = map(json.loads, found.stdout.splitlines())
+    assert listed["total"] == len(ids) and checked["sound"] == len(ids)
+    assert found.stderr.count(said) == 4 and "Everything can be looked at and nothing is changed" in found.stderr
