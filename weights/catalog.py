@@ -20,6 +20,7 @@ FILE, STEPS = "model.safetensors", "steps"         # in a run's folder: its weig
 
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{k}" for port in ("COM", "LPT") for k in range(10))}     # of Windows, not for files
 MAX_SIZE = 8192                    # side of a model's pictures in pixels
+MAX_NUMBER, MAX_LAYERS, MAX_ENTRIES, MAX_DEPTH = 100_000, 1000, 64, 8            # in a configuration
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def _wrong(found: dict[str, Any]) -> str:
         return f"names no family that there is ({short(family)}; there are {', '.join(registry.NAMES)})"
     if not isinstance(config, dict):
         return "has no configuration"
+    if not _possible(config):
+        return "asks for what no network has"
     size = config.get("size", 0)
     if type(size) is not int or not 0 <= size <= MAX_SIZE:
         return f"gives its pictures an impossible size ({short(size)})"
@@ -127,6 +130,17 @@ def _wrong(found: dict[str, Any]) -> str:
     if not isinstance(training, (dict, type(None))) or type(images) is not int or not isinstance(origin, (str, type(None))):
         return "tells of its training what is not possible"
     return ""
+
+
+def _possible(value: Any, layers: bool = False, depth: int = 0) -> bool:
+    """Whether a configuration could be that of a network, so that to build it ends."""
+    if isinstance(value, (dict, list)):
+        inner = list(value.items()) if isinstance(value, dict) else [("layers" * layers, each) for each in value]
+        return depth < MAX_DEPTH and len(inner) <= MAX_ENTRIES and all(
+            _possible(each, "layers" in name or "blocks" in name, depth + 1) for name, each in inner)
+    if isinstance(value, (int, float)):
+        return abs(value) <= (MAX_LAYERS if layers else MAX_NUMBER)                 # which NaN is not
+    return value is None or isinstance(value, str) and len(value) <= 200
 
 
 def _header(path: Path) -> tuple[int, dict[str, str]]:

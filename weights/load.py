@@ -17,7 +17,7 @@ from pipelines import registry
 from pipelines.files import write_whole
 from weights.catalog import Entry
 from weights.pretrained import Pretrained, WithLora, companion
-from weights.reading import shown
+from weights.reading import MISREAD, shown
 from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 
@@ -34,11 +34,18 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
         raise WeightsError(f"The weights of {entry.name} do not match their checksum, so they were not loaded; run "
                            "`launch.py models verify`, and `git checkout weights/bundled` to restore them.")
     try:
-        net = registry.family(metadata["family"]).build(metadata["config"])
+        build = registry.family(metadata["family"]).build
+        with torch.device("meta"):                             # which takes no memory, whatever the description asks for
+            wanted = {name: list(z.shape) for name, z in build(metadata["config"]).state_dict().items()}
+        held = {name: about["shape"] for name, about in read_header(entry.path)[0].items()}
+        differing = [name for name in (*wanted, *held) if wanted.get(name) != held.get(name)]
+        if differing:
+            raise ValueError(f"{differing[0][:80]} has the shape {held.get(differing[0])} where {wanted.get(differing[0])} is expected")
+        net = build(metadata["config"])
         tensors = {name: z.float() for name, z in load_file(entry.path).items()}
         net.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({error}); use "
+    except (*MISREAD, RuntimeError, AssertionError, SafetensorError) as error:
+        raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({_first_line(error)}); use "
                            "weights that `launch.py train` wrote.") from error
     if not finite(tensors):
         check_numbers(entry.path)                              # which says how many are none
@@ -70,7 +77,7 @@ def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype, stop:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return shown((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
 
 
 def save(path: Path, weights: dict[str, Tensor], metadata: dict[str, Any]) -> str:

@@ -39,6 +39,8 @@ DESCRIPTIONS: dict[str, Any] = {
     "size-list": {**GOOD, "config": {"size": [32]}}, "size-true": {**GOOD, "config": {"size": True}},
     "size-negative": {**GOOD, "config": {"size": -1}}, "flow-without-training": {**GOOD, "family": "flow"},
     "flow-training-list": {**GOOD, "family": "flow", "config": {"training": [1]}},
+    "config-huge": {**GOOD, "config": {"width": 10**9}}, "config-layers": {**GOOD, "config": {"text": {"layers": 10**5}}},
+    "config-long": {**GOOD, "config": {"widths": [8] * 999}}, "config-nan": {**GOOD, "config": {"width": float("nan")}},
     "training-list": {**GOOD, "training": [1]}, "training-images": {**GOOD, "training": {"images": "many"}},
     "training-from": {**GOOD, "training": {"from": ["a"]}}}
 # What may stand where a header describes a tensor.

@@ -9,7 +9,6 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -58,18 +57,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             read_header(path)
     with pytest.raises(WeightsError, match="could not be read"):
         read_header(tmp_path / "absent.safetensors")
-
-
-def test_mutated_files_never_load_silently(tmp_path: Path) -> None:
-    original = entries()[0]
-    data, rng = original.path.read_bytes(), np.random.default_rng(0)
-    path = tmp_path / "m.safetensors"
-    for _ in range(20):
-        mutated = bytearray(data)
-        mutated[rng.integers(len(data))] ^= int(rng.integers(1, 256))
-        path.write_bytes(bytes(mutated))
-        with pytest.raises(WeightsError):
-            load(Entry("m", path, "bundled", original.expected), torch.device("cpu"))
 
 
 def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
