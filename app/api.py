@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from app import api_grids, api_models
 from app.refusals import Said, refusal
-from app.service import Service
+from app.service import GONE, Service
 from app.views import Ask, JobView, UserError
 from pipelines import registry
 
@@ -59,14 +59,14 @@ def _jobs(service: Service, answer: Answer) -> APIRouter:
 
     @router.get("/api/chips")
     def chips() -> Any:
-        return service.chips() | {"jobs": [_brief(view) for view in service.jobs()[:30]]}
+        return service.chips() | {"program": service.identity, "jobs": [_brief(view) for view in service.jobs()[:30]]}
 
     @router.get("/api/job/{job_id}")
     def job(job_id: str, seen: int = -1) -> Any:
         """A snapshot, or only the version if nothing changed since `seen`."""
         view = service.job(job_id)
         if view is None:
-            return refusal("That run is no longer kept; its pictures are in the gallery.", 404)
+            return refusal(GONE, 404)
         return {"version": view.version, "status": view.status} if view.version == seen else asdict(view)
 
     @router.get("/api/frame/{name}/{k}")

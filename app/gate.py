@@ -15,7 +15,7 @@ from app.refusals import Refused, refusal
 
 log = logging.getLogger(__name__)
 LOOKS = re.compile(r"/|/config|/theme\.css|/favicon\.ico|/(?:static|assets)/.+|"
-                   r"/gradio_api/(?:queue/data|heartbeat/[^/]+|upload_progress|startup-events|file=.+)")
+                   r"/gradio_api/(?:queue/data|app_id|heartbeat/[^/]+|upload_progress|startup-events|file=.+)")
 CALLS = re.compile(r"/gradio_api/(?:queue/join|run/predict|cancel)")       # JSON bodies, which are judged here
 FILE = {"_type": "gradio.FileData"}
 

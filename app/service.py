@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pipelines.engine import Job
 
 log = logging.getLogger(__name__)
+GONE = "That run is gone: the program was started again since, or has had many others. Pictures that it finished are in the gallery."
 AT_ONCE = 8                        # jobs of a kind that run together in the engine; more wait, no picture for a comparison
 PACE_ROWS, PACE_STEPS = 16, 8      # of the run by which a model's pace is measured
 
@@ -52,6 +54,7 @@ class Service:
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
+        self.identity = uuid.uuid4().hex                           # of this run of the program, by which pages know that it is another
         with said():
             self._storage = Storage(paths.data)
         self.gallery = Gallery(self._storage)
@@ -173,6 +176,13 @@ class Service:
 
     def jobs(self) -> list[JobView]:
         return [state.view() for state in self._jobs.all()]
+
+    def settings_of_job(self, job_id: str) -> dict[str, Any]:
+        """What a job that draws pictures was made from."""
+        state = self._jobs.get(job_id)
+        if state is None or state.kind != "generate":
+            raise UserError(GONE)
+        return state.settings
 
     def stop(self, job_id: str) -> None:
         self._jobs.stop(job_id)

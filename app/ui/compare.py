@@ -50,6 +50,7 @@ class CompareTab:
     guidance: gr.Slider
     seed: gr.Number
     count: gr.Number
+    switches: list[gr.Checkbox]              # distance, snapshots, exact
     axes: list[Any]                          # for x, y and z: what varies, its numbers or words, its names, what varied before
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
@@ -62,7 +63,7 @@ class CompareTab:
                 settings["guidance_scale"], settings["seed"], *self.beginning(family)]
 
     def loaded(self, made: GridAsk) -> list[Any]:
-        """Updates for `received()`, and for count and switches: what a grid was made from."""
+        """Updates for `restored()`: what a grid was made from."""
         ask, axes = made.ask, []
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
@@ -75,6 +76,33 @@ class CompareTab:
 
     def received(self) -> list[Any]:
         return [self.family, self.model, self.sampler, self.prompt, self.fixed, self.guidance, self.seed, *self.axes]
+
+    def restored(self) -> list[Any]:
+        return [*self.received(), self.count, *self.switches]
+
+    def kept(self) -> list[Any]:
+        """The controls whose values outlive a reload."""
+        return [control for control in self.restored() if not isinstance(control, gr.State)]
+
+    def put_back(self, found: dict[str, Any]) -> list[Any]:
+        """Updates for `restored()`: values by the ids of their controls, whatever has changed of the models since."""
+        if not any(control.elem_id in found for control in self.kept()):
+            return [gr.skip() for _ in self.restored()]
+
+        def value(control: Any) -> Any:
+            return found.get(control.elem_id, control.value)
+
+        family = value(self.family) if value(self.family) in self.families else next(iter(self.families))
+        models = {m.name: m for m in self.known[family]}
+        model = value(self.model) if value(self.model) in models else next(iter(models), None)
+        sampler = value(self.sampler) if model and value(self.sampler) in models[model].samplers else None
+        axes: list[Any] = []
+        for what, text, names, _ in (self.axes[PARTS * k:PARTS * k + PARTS] for k in range(3)):
+            axis = value(what) if value(what) in {name for _, name in offered(family)} else NOTHING
+            there = {name for _, name in names_of(self.families, self.known, family, axis)}
+            axes += axis_updates(self, family, axis, [name for name in value(names) if name in there] if there else value(text))
+        return [family, *self.belonging(family, model, sampler), *(value(c) for c in (self.prompt, self.fixed, self.guidance, self.seed)),
+                *axes, value(self.count), *map(value, self.switches)]
 
     def belonging(self, family: str, model: str | None = None, sampler: str | None = None) -> tuple[Any, Any]:
         """The choices of model and sampler of a family; its first of each if none is named."""
@@ -174,9 +202,6 @@ def summary(check: GridCheck) -> str:
 @dataclass
 class Beneath:
     """The controls beneath the axes, and what they lead to."""
-    distance: gr.Checkbox
-    snapshots: gr.Checkbox
-    exact: gr.Checkbox
     extend: gr.Button
     run: gr.Button
     message: Any
@@ -240,15 +265,14 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
     message = sentence("compare-message")
     current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
     grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
-    return (CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, axes),
-            Beneath(distance, snapshots, exact, extend, run, message, current, grid))
+    return (CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, [distance, snapshots, exact], axes),
+            Beneath(extend, run, message, current, grid))
 
 
 def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
     """Say what happens when a control is used."""
     family, model, axes, grid, message = tab.family, tab.model, tab.axes, beneath.grid, beneath.message
-    switches = [beneath.distance, beneath.snapshots, beneath.exact]
-    inputs: list[Any] = [family, model, tab.prompt, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count, *switches, *axes]
+    inputs: list[Any] = [family, model, tab.prompt, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count, *tab.switches, *axes]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def asked(family: str, model: str, prompt: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any, distance: bool,
@@ -308,4 +332,4 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
     beneath.run.click(start, inputs, [grid, message], **quick)
     beneath.extend.click(further, [beneath.current, *inputs], [grid, message],
                          js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)
-    grid.select(load, None, [*tab.received(), tab.count, *switches], **quick)
+    grid.select(load, None, tab.restored(), **quick)

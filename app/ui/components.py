@@ -57,6 +57,23 @@ def sentence(elem_id: str) -> gr.HTML:
     return drawn("sentence", elem_id=elem_id)
 
 
+def fits(control: Any, value: Any) -> bool:
+    """Whether a value is of the kind that a control holds; which of them is chosen from a list is not looked at."""
+    if isinstance(control, gr.Checkbox):
+        return isinstance(value, bool)
+    if isinstance(control, gr.Number | gr.Slider):
+        empty = value is None and isinstance(control, gr.Number)
+        return empty or isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+    if isinstance(control, gr.Dropdown) and control.multiselect:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def put(controls: list[Any], found: dict[str, Any]) -> list[Any]:
+    """Updates for controls that depend on no other."""
+    return [found.get(control.elem_id, gr.skip()) for control in controls]
+
+
 def still(models: list[ModelView], chosen: Any, choose: bool = False) -> Any:
     """An update for a list of models: those there are now; what is chosen stays, unless it is gone."""
     names = [m.name for m in models]

@@ -14,8 +14,8 @@ from app.ui.family import PROMPTS
 from app.views import UserError
 
 
-def families_tab(service: Service) -> gr.HTML:
-    """Build the tab; returns the cards, whose pictures can be sent to their families' tabs."""
+def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
+    """Build the tab; returns the cards, whose pictures can be sent to their families' tabs, and the controls."""
     with gr.Tab("Families", id="families", elem_id="families-tab"):
         with gr.Row(elem_classes="sx-line"):
             prompt = gr.Textbox(PROMPTS[0], label="Prompt for all families", scale=3, min_width=260, max_lines=1, elem_id="families-prompt")
@@ -46,4 +46,4 @@ def families_tab(service: Service) -> gr.HTML:
     chips.select(choose_prompt, None, prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, seed, **quick)
     run.click(draw, [prompt, seed, count], [cards, message], **quick)
-    return cards
+    return cards, [prompt, seed, count]

@@ -12,7 +12,7 @@ import gradio as gr
 from app.lab import bench
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
-from app.ui.components import control, drawn, sentence, told
+from app.ui.components import control, drawn, put, sentence, told
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
 from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
@@ -42,6 +42,7 @@ class FamilyTab:
     formula: gr.Markdown
     canvas: gr.HTML
     message: gr.HTML
+    panels: list[Any]              # controls of the panels that look inside; they depend on no other
     models: Callable[[], list[ModelView]]    # those there are now
 
     def inputs(self) -> list[Any]:
@@ -109,6 +110,26 @@ class FamilyTab:
     def restored(self) -> list[Any]:
         return [*self.inputs(), self.lock, self.summary, self.formula]
 
+    def kept(self) -> list[Any]:
+        """The controls whose values outlive a reload."""
+        return [*self.inputs(), self.lock, *self.panels]
+
+    def put_back(self, found: dict[str, Any]) -> list[Any]:
+        """Updates for `restored()` and the panels: values by the ids of their controls, whatever has changed of the models since."""
+        panels = put(self.panels, found)
+        if not any(control.elem_id in found for control in (*self.inputs(), self.lock)):
+            return [*self.restore(None), *panels]
+        model, prompt, negative, sampler, guidance, seed, count, width, height, *options = (
+            found.get(str(control.elem_id), control.value) for control in self.inputs())
+        view = self.model_view(model) or next(iter(self.models()), None)
+        working = [name for _, name in self.choices(view)]
+        updates = self.restore({
+            "model": view.name if view else None, "prompt": prompt, "negative_prompt": negative,
+            "sampler": sampler if sampler in working else working[0], "guidance_scale": guidance, "seed": seed, "count": count,
+            "width": width, "height": height, "options": dict(zip(self.options, options, strict=True))})
+        updates[len(self.inputs())] = found.get(str(self.lock.elem_id), self.lock.value)
+        return [*updates, *panels]
+
 
 def describe(info: SamplerInfo | None) -> tuple[str, str]:
     """(summary line, formula panel) of a sampler."""
@@ -116,6 +137,12 @@ def describe(info: SamplerInfo | None) -> tuple[str, str]:
         return "", ""
     formula = rf"\begin{{gathered}} {info.formula} \end{{gathered}}"
     return info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · {source_link(info.file)}"
+
+
+def kept_of(panel: PicturePanel | None, codes: CodesPanel | None) -> list[Any]:
+    """The controls of panels whose values outlive a reload."""
+    caption = [panel.both.caption] if panel and panel.both else []
+    return [*caption, *([panel.start] if panel else []), *([codes.rows] if codes and codes.rows else [])]
 
 
 def source_link(file: str) -> str:
@@ -191,7 +218,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                         for term in (about.network, about.objective, about.sampling, *about.more)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, (sides[0], sides[1]), lock, summary,
-                    formula, canvas, message, lambda: service.models(name))
+                    formula, canvas, message, kept_of(panel, codes), lambda: service.models(name))
     _wire(service, tab, chips, dice, generate, (panel, codes, seeds))
 
     def card_of(chosen: str) -> str:

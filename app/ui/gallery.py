@@ -10,6 +10,7 @@ import gradio as gr
 from app.service import Service
 from app.ui.compare import CompareTab
 from app.ui.components import drawn, told
+from app.ui.drafts import KEEP
 from app.ui.family import FamilyTab
 from app.views import UserError
 
@@ -21,8 +22,11 @@ def gallery_tab() -> gr.HTML:
 
 
 def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab,
-                 gallery: gr.HTML, cards: gr.HTML) -> None:
-    """Let canvas, gallery and cards of all families send a picture's settings to a family's tab or to Compare, or open it."""
+                 head: gr.HTML, gallery: gr.HTML, cards: gr.HTML, kept: list[Any]) -> None:
+    """Let canvas, gallery and cards of all families send a picture's settings to a family's tab or to Compare, or open it.
+
+    kept: controls whose values the page keeps, which it has to be told of when they change where nobody sees it.
+    """
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     outputs = [tabs, *compare.received(), gallery, *(c for tab in families for c in tab.restored())]
 
@@ -39,6 +43,8 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
             if action == "example":
                 found = [p for tab in families for p in service.gallery.examples(tab.info.name) if p.id == target]
                 return updates(None, None, None, found[0].settings if found else None)
+            if action == "job":
+                return updates(None, None, None, service.settings_of_job(target))
             picture = service.gallery.picture(target)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
@@ -48,6 +54,6 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
             return updates("compare", picture.settings, None, None)
         return updates(picture.family, None, None, picture.settings)
 
-    listeners: list[Callable[..., Any]] = [gallery.select, cards.select, *(tab.canvas.select for tab in families)]
+    listeners: list[Callable[..., Any]] = [head.select, gallery.select, cards.select, *(tab.canvas.select for tab in families)]
     for listen in listeners:
-        listen(send, None, outputs, **quick)
+        listen(send, None, outputs, **quick).then(None, kept, None, js=KEEP, **quick)

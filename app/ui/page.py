@@ -1,6 +1,7 @@
 """The page: head, a tab per family, Families, Compare, Gallery, Models. Layout only; what tabs do is in their own files."""
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ from app.service import Service
 from app.ui import theme
 from app.ui.compare import compare_tab
 from app.ui.components import drawn
+from app.ui.drafts import wire_drafts
 from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
@@ -20,19 +22,34 @@ def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
     with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         infos = service.families()
-        drawn("head", elem_id="head", titles={info.name: info.title for info in infos},
-              inside={info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
-                                  "tangent": info.tangent} for info in infos})
+        inside = {info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
+                              "tangent": info.tangent} for info in infos}
+        head = drawn("head", elem_id="head", program=service.identity, titles={info.name: info.title for info in infos}, inside=inside)
         drawn("notices", elem_id="notices")
         with gr.Tabs(elem_id="tabs") as tabs:
             families = [family_tab(service, info) for info in infos]
-            cards = families_tab(service)
+            cards, beside = families_tab(service)
             compare = compare_tab(service)
             gallery = gallery_tab()
             models = models_tab(service)
-        wire_sending(service, tabs, families, compare, gallery, cards)
+        kept, back = wire_drafts(page, families, compare, beside)
+        wire_sending(service, tabs, families, compare, head, gallery, cards, kept)
         wire_models(service, page, tabs, families, compare, models)
+        wire_places(back, head, tabs)
     return page
+
+
+def wire_places(back: Any, head: gr.HTML, tabs: gr.Tabs) -> None:
+    """Let the address name the tab that is open (assets/place.js).
+
+    back: the event after which controls are as they were; Gradio loses what it is told of a tab that is just closing.
+    """
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    places = {str(tab.id): tab for tab in tabs.children if isinstance(tab, gr.Tab)}
+    head.input(None, None, tabs, js="() => ({selected: sx.place.wanted, __type__: 'update'})", **quiet)
+    for name, tab in places.items():
+        tab.select(None, None, None, js=f"() => {{ sx.place.went('{name}'); }}", **quiet)
+    back.then(None, None, None, js=f"() => {{ sx.place.first({json.dumps(list(places))}); }}", **quiet)
 
 
 def look() -> dict[str, Any]:

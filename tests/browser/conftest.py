@@ -11,31 +11,40 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 import launch
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
+PATIENCE = 60_000                  # milliseconds that guard against hanging; nothing is measured by them
+expect.set_options(timeout=PATIENCE)
+
+
+def started(data: Path, port: int, *arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+    """A playground that runs with a data folder, and with more arguments and environment, and its address."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser", *arguments]
+    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+    assert server.stderr is not None
+    for line in server.stderr:
+        found = re.search(r"http://\S+", line)
+        if found:
+            break
+    else:
+        raise AssertionError("the server ended before it said its address")
+    # Somebody must read on: a pipe that is full would stop the server.
+    threading.Thread(target=server.stderr.read, daemon=True).start()
+    return server, found.group()
 
 
 @contextmanager
 def serving(data: Path, port: int, *arguments: str, **environment: str) -> Iterator[str]:
-    """The address of a playground that runs with a data folder, and with more arguments and environment."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--data", str(data), "--port", str(port), "--no-browser", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | environment) as server:
-        assert server.stderr is not None
-        for line in server.stderr:
-            found = re.search(r"http://\S+", line)
-            if found:
-                break
-        else:
-            raise AssertionError("the server ended before it said its address")
-        # Somebody must read on: a pipe that is full would stop the server.
-        threading.Thread(target=server.stderr.read, daemon=True).start()
+    """The address of a playground while it runs."""
+    server, address = started(data, port, *arguments, **environment)
+    with server:
         try:
-            yield found.group()
+            yield address
         finally:
             server.terminate()
 
@@ -68,7 +77,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Opener]:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
 
         def note(message: ConsoleMessage) -> None:
             if message.type == "error" and "status of 400" not in message.text:      # such an answer is a sentence for a person

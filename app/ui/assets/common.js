@@ -34,20 +34,8 @@ window.sx = {
     return node;
   },
 
-  async get(path) {
-    const response = await fetch(path, {headers: {Accept: "application/json"}});
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.error || response.statusText);
-    return body;
-  },
-
-  async post(path, body = {}) {
-    const response = await fetch(path, {method: "POST", headers: {"Content-Type": "application/json"},
-                                        body: JSON.stringify(body)});
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.error || response.statusText);
-    return answer;
-  },
+  get: (path) => sx.link.ask(path, {headers: {Accept: "application/json"}}),
+  post: (path, body = {}) => sx.link.ask(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)}),
 
   seconds(s) {
     if (s == null) return "";
@@ -56,21 +44,21 @@ window.sx = {
 
   running: (status) => ["waiting", "loading", "running"].includes(status),
 
-  // Follow a job: calls draw(view) at every change, returns a function that lets go of it. The job itself goes on.
+  // Follow a job: calls draw(view) at every change and gone(error) when there is no such job (any more); returns a function that
+  // lets go of it. The job itself goes on.
   follow(id, draw, gone, pause = 90) {
-    let version = -1, live = true, last = null;
+    let version = -1, live = true;
     const tick = async () => {
       if (!live) return;
-      try {
-        const view = await sx.get(`api/job/${id}?seen=${version}`);
-        if (!live) return;
-        if (view.version !== version) { version = view.version; last = view; draw(view); }
-        if (last && sx.running(last.status)) setTimeout(tick, pause);
-      } catch (error) {
-        if (!live) return;
-        if (last && sx.running(last.status)) setTimeout(tick, 1000);     // the server may be back in a moment
-        else if (gone) gone(error);
+      let view;
+      try { view = await sx.get(`api/job/${id}?seen=${version}`); } catch (error) {
+        if (live && sx.link.final(error)) gone(error);
+        else setTimeout(tick, sx.link.pause(pause));
+        return;
       }
+      if (!live) return;
+      if (view.version !== version) { version = view.version; draw(view); }
+      if (sx.running(view.status)) setTimeout(tick, pause);
     };
     tick();
     return () => { live = false; };
@@ -125,8 +113,7 @@ sx.open = (job) => {
   const id = job.grid || job.id;
   sx.remember(key, id);
   document.dispatchEvent(new CustomEvent(`sx-attach-${key}`, {detail: id}));
-  const label = key === "compare" ? "Compare" : sx.titles?.[key] || key;
-  [...document.querySelectorAll('button[role="tab"]')].find((tab) => tab.textContent.trim() === label)?.click();
+  sx.place.go(key);
 };
 
 document.addEventListener("keydown", (event) => {

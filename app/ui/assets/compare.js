@@ -181,9 +181,8 @@ sx.kinds.compare = (root, props, trigger) => {
         else earlier.refresh();
       } catch (error) {
         if (!live) return;
-        lost = Boolean(view && sx.running(view.status));
-        if (lost) setTimeout(tick, 1000);                                  // the server may be back in a moment
-        else gone();
+        lost = true;
+        if (sx.link.final(error)) gone(); else setTimeout(tick, sx.link.pause(250));
         say(error);
       }
     };

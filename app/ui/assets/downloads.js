@@ -94,7 +94,7 @@ sx.downloadList = (on) => {
       draw(downloads);
       active = downloads.some((view) => ACTIVE.includes(view.status));
     } catch (error) { if (mine !== turn) return; }                 // the server may be back in a moment
-    if (active && seen && !document.hidden) timer = setTimeout(poll, PACE);
+    if (active && seen && !document.hidden) timer = setTimeout(poll, sx.link.pause(PACE));
   };
   document.addEventListener("visibilitychange", () => { if (seen && !document.hidden) poll(); });
   return {

@@ -10,7 +10,9 @@ sx.kinds.families = (root, props, trigger) => {
     const jobs = drawings.filter((drawing) => drawing.job), all = jobs.map((drawing) => views.get(drawing.family));
     const running = all.filter((view) => !view || sx.running(view.status)).length, done = all.filter((view) => view?.status === "done").length;
     stop.disabled = !running;
-    line.textContent = running ? `${done} of ${jobs.length} drawn` : `${done} of ${cards.size} families drew it; click a picture to go on with it in its family's tab.`;
+    const settings = all.find((view) => view?.settings)?.settings, what = settings ? `“${settings.prompt}” · seed ${settings.seed} · ` : "";
+    line.textContent = what + (running ? `${done} of ${jobs.length} drawn`
+      : `${done} of ${cards.size} families drew it; click a picture to go on with it in its family's tab.`);
   };
   const attach = (found) => {
     let_go.forEach((let_one_go) => let_one_go());
@@ -21,12 +23,17 @@ sx.kinds.families = (root, props, trigger) => {
       if (!card) return () => {};
       if (!job) { card.refuse(error); return () => {}; }
       card.begin();
-      return sx.follow(job, (view) => { views.set(family, view); card.draw(view); sum(); },
-        (gone) => { views.set(family, {status: "gone"}); card.refuse(gone.message); sum(); }, 200);
+      return sx.follow(job, (view) => { views.set(family, view); card.draw(view); sum(); }, (gone) => {
+        if (!views.has(family)) sx.remember("families", null);
+        views.set(family, {status: "gone"}); card.refuse(gone.message); sum();
+      }, 200);
     });
     sum();
   };
-  stop.onclick = () => { stop.disabled = true; drawings.filter((drawing) => drawing.job).forEach((drawing) => sx.post(`api/stop/${drawing.job}`)); };
+  stop.onclick = () => {
+    stop.disabled = true;
+    drawings.filter((drawing) => drawing.job).forEach((drawing) => sx.post(`api/stop/${drawing.job}`).catch(() => { sum(); }));
+  };
   let kept = null;
   try { kept = JSON.parse(sx.recall("families")); } catch { /* not ours */ }
   if (Array.isArray(kept)) attach(kept);

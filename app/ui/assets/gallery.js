@@ -103,14 +103,15 @@ sx.kinds.gallery = (root, props, trigger) => {
   };
   empty.onclick = async () => {
     if (!confirm("Remove everything in the bin for good?")) return;
-    try { await sx.post("/api/empty-bin"); } catch (error) { total.textContent = error.message; return; }
+    try { await sx.post("api/empty-bin"); } catch (error) { total.textContent = error.message; return; }
     detail.replaceChildren();
     load(false);
   };
   const fill = (select, values) => {
-    const kept = select.value;
+    const kept = select.dataset.wanted || select.value;
     select.replaceChildren(sx.el("option", {value: ""}, "all"), ...values.map((value) => sx.el("option", {value}, value)));
     select.value = values.includes(kept) ? kept : "";
+    delete select.dataset.wanted;
   };
   const refresh = async () => {
     try {
@@ -120,6 +121,7 @@ sx.kinds.gallery = (root, props, trigger) => {
     await load(false);
   };
   let typing = null;
+  sx.drafts.own("gallery", {family, sampler, low, high, text, bin});
   for (const node of [family, sampler, bin]) node.onchange = () => load(false);
   for (const node of [low, high, text]) node.oninput = () => { clearTimeout(typing); typing = setTimeout(() => load(false), 200); };
   more.onclick = () => load(true);

@@ -7,6 +7,7 @@ sx.gridList = (on) => {
   const more = sx.el("button", {class: "sx-small", type: "button", hidden: true, onclick: () => load(true)}, "Show more");
   const node = sx.el("details", {class: "sx-earlier"}, sx.el("summary", {}, "Earlier grids"),
     sx.el("div", {class: "sx-row"}, search, sx.el("label", {class: "sx-toggle"}, bin, "Bin"), count), list, more);
+  sx.drafts.own("grids", {search, bin});
   let next = null, turn = 0, typing = null, current = null;
 
   const act = async (work) => {

@@ -1,5 +1,5 @@
 // The head of the page: name, live chips, the queue's drawer, theme, help.
-sx.kinds.head = (root, props) => {
+sx.kinds.head = (root, props, trigger) => {
   sx.titles = props.titles;
   sx.inside = props.inside;
   const device = sx.el("span", {class: "sx-pill", title: "Device of the networks and memory of the program"}, "…");
@@ -7,7 +7,8 @@ sx.kinds.head = (root, props) => {
   const themes = sx.el("button", {class: "sx-pill", type: "button", "aria-label": "Light or dark", title: "Light or dark"}, "◐");
   const help = sx.el("button", {class: "sx-pill", type: "button", "aria-label": "Help", title: "Help"}, "?");
   const drawer = sx.el("div", {class: "sx-drawer", hidden: true});
-  root.replaceChildren(sx.el("div", {class: "sx-bar"},
+  const link = sx.linkBar(props.program);
+  root.replaceChildren(link.node, sx.el("div", {class: "sx-bar"},
     sx.el("h1", {}, "Sextant"), sx.el("span", {class: "sx-sub"}, "generative image models, measured side by side"),
     sx.el("span", {class: "sx-space"}), device, queue, themes, help), drawer);
 
@@ -32,13 +33,18 @@ sx.kinds.head = (root, props) => {
     if (kept) document.body.classList.toggle("dark", kept === "dark");
   } catch { /* private mode */ }
 
+  // A run of another page: its settings come with its pictures.
+  const show_job = (job) => {
+    sx.open(job);
+    if (job.kind === "generate") trigger("select", {action: "job", id: job.id});
+  };
   const line = (job) => sx.el("div", {class: "sx-job"},
     sx.el("span", {class: `sx-dot sx-${job.status}`}), sx.el("span", {class: "sx-job-title"}, job.title),
     sx.el("span", {class: "sx-num"}, job.total ? `${job.step}/${job.total}` : ""),
     sx.el("span", {}, job.status), sx.el("span", {class: "sx-num"}, sx.seconds(job.seconds)),
-    sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.open(job)}, "Open"),
+    sx.el("button", {class: "sx-small", type: "button", onclick: () => show_job(job)}, "Open"),
     sx.running(job.status)
-      ? sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.post(`api/stop/${job.id}`)}, "Stop") : null);
+      ? sx.el("button", {class: "sx-small", type: "button", onclick: () => sx.post(`api/stop/${job.id}`).catch(() => {})}, "Stop") : null);
   const poll = async () => {
     try {
       const chips = await sx.get("api/chips");
@@ -47,10 +53,10 @@ sx.kinds.head = (root, props) => {
         ? `${chips.running} running${chips.waiting ? ` · ${chips.waiting} waiting` : ""} ▾` : "idle ▾";
       if (open === "queue") drawer.replaceChildren(...(chips.jobs.length ? chips.jobs.map(line)
         : [sx.el("p", {}, "Nothing has run since the program started.")]));
-    } catch {
-      device.textContent = "server not reachable";
-    }
+      link.heard(chips.program);
+    } catch { device.textContent = queue.textContent = "–"; }
   };
-  poll();
-  setInterval(poll, 1500);
+  const watch = async () => { await poll(); setTimeout(watch, sx.link.pause(1500)); };
+  watch();
+  sx.place.begin(() => trigger("input"));
 };

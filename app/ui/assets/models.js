@@ -81,6 +81,8 @@ sx.modelsHere = (on) => {
     sx.el("p", {class: "sx-quiet sx-model-note"},
       "It stays where it is. Only safetensors are read, and no code that comes with a model is run."), added);
 
+  sx.drafts.own("models", {path, base, scale});
+
   let models = [], drawn = "", turn = 0;
   const open = new Set(), says = new Map();                        // keys; key -> {text, bad, newer}
   const key = (model) => (model.commit ? `${model.repo}@${model.commit}` : model.name);      // the name changes with a second commit
@@ -161,9 +163,10 @@ sx.modelsHere = (on) => {
       sx.el("div", {role: "group", "aria-label": title},
         head(title, ...k ? [] : ["parameters", "on disk", "in memory"]), rows(found.map(row)))));
     if (focused) [...list.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus({preventScroll: true});
-    const chosen = base.value, takers = models.filter((model) => model.lora && !model.problem);
+    const chosen = base.dataset.wanted || base.value, takers = models.filter((model) => model.lora && !model.problem);
     base.replaceChildren(new Option("a model", ""), ...takers.map((model) => new Option(`a LoRA for ${model.name}`, model.name)));
     base.value = takers.some((model) => model.name === chosen) ? chosen : "";
+    delete base.dataset.wanted;
     base.parentNode.hidden = !takers.length;
     scale.parentNode.hidden = !base.value;
     const disk = models.reduce((total, model) => total + model.bytes, 0), resident = models.filter((model) => model.resident);

@@ -24,6 +24,8 @@ sx.modelSearch = (props, on) => {
         field("Downloads", downloads), field("Sort by", sort))),
     told, list, known);
 
+  sx.drafts.own("models-search", {text, family, licence, most, likes, downloads, sort});
+
   let opened = null, turn = 0, searched = false;
   const shut = () => {
     if (!opened) return;

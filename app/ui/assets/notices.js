@@ -5,7 +5,7 @@ sx.kinds.notices = (root) => {
     try { localStorage.setItem("sx-read", JSON.stringify([...read(), text].slice(-50))); } catch { /* private mode */ }
   };
   const act = async (accept) => {
-    try { show((await sx.post("/api/notices", {accept})).notices); } catch (error) { root.prepend(sx.el("p", {role: "alert"}, error.message)); }
+    try { show((await sx.post("api/notices", {accept})).notices); } catch (error) { root.prepend(sx.el("p", {role: "alert"}, error.message)); }
   };
   const button = (text, run) => sx.el("button", {class: "sx-small", type: "button", onclick: run}, text);
   const gone = () => { if (confirm("Mark these pictures as missing? Their settings stay, and a file that comes back is found again.")) act(true); };
@@ -20,5 +20,5 @@ sx.kinds.notices = (root) => {
     const known = read();
     root.replaceChildren(...notices.filter((notice) => notice.actions.length || !known.includes(notice.text)).map(line));
   };
-  sx.get("/api/notices").then((found) => show(found.notices)).catch(() => {});     // the head says that the server is not reachable
+  sx.get("api/notices").then((found) => show(found.notices)).catch(() => {});     // the head says that the server is not reachable
 };

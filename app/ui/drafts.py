@@ -1,0 +1,45 @@
+"""What stands in the controls outlives a reload: the page keeps it (assets/drafts.js), and asks for it back when it is loaded again."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from app.ui.compare import CompareTab
+from app.ui.components import fits, put
+from app.ui.family import FamilyTab
+
+
+def wire_drafts(page: gr.Blocks, families: list[FamilyTab], compare: CompareTab, plain: list[Any]) -> tuple[list[Any], Any]:
+    """Keep the values of all controls, and put them back; `plain` ones depend on no other. Returns the controls, and the event after which
+    they are as they were.
+    """
+    kept = [*(control for tab in families for control in tab.kept()), *compare.kept(), *plain]
+    outputs = [*(control for tab in families for control in (*tab.restored(), *tab.panels)), *compare.restored(), *plain]
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def put_back(text: str) -> list[Any]:
+        found = read(text, kept)
+        return [*(update for tab in families for update in tab.put_back(found)), *compare.put_back(found), *put(plain, found)]
+
+    carrier = gr.Textbox(visible=False)
+    gr.on([control.change for control in kept], None, kept, None, js=KEEP, **quick)
+    back = page.load(put_back, carrier, outputs, js="() => [sx.drafts.read()]", **quick).then(
+        None, None, None, js=f"() => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}); }}", **quick)
+    return kept, back
+
+
+KEEP = "(...values) => { sx.drafts.all(values); }"
+
+
+def read(text: str, controls: list[Any]) -> dict[str, Any]:
+    """Values by the ids of their controls, without those that are as they begin or cannot be; the page may send anything."""
+    try:
+        given = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(given, dict):
+        return {}
+    known = {control.elem_id: control for control in controls}
+    return {name: value for name, value in given.items() if name in known and fits(known[name], value)}
