@@ -20,9 +20,10 @@ from tests.app.processes import Process, processes, until
 
 # A server without the page, which takes seconds to build.
 SMALL = """
-import app.server, time
+import app.server, time, types
 from starlette.responses import PlainTextResponse
 class Service:
+    gallery = types.SimpleNamespace(notices=list)
     def close(self):
         print('closed', flush=True)
 app.server.build_app = lambda *_: (PlainTextResponse('the page'), Service())

@@ -30,10 +30,11 @@ family.FAMILY = family.Family(
 pipelines.nets.captions.pretrain = lambda text: iter(())
 app.cli.bar = lambda done, *_: print('trained', file=sys.stderr, flush=True)
 """
-BUSY = SMALL.replace("import app.server, time", "import app.server, app.service, sys, threading, time\nfrom app.views import Ask") + """
+BUSY = SMALL.replace("import app.server, time", "import app.service, sys, threading, app.server, time") + """
 def build(paths, *_):
     service = app.service.Service(paths)
     def work():
+        from app.views import Ask
         job = service.generate(Ask('gan', 'a red star', count=1))
         service.wait(job)
         job = service.generate(Ask('diffusion', 'a red star', options={'steps': 1000}, count=64))
