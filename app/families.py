@@ -6,10 +6,11 @@ table made from it is `families.json`, with `.csv` and `.md` beside it; the proj
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README, BUNDLED = ROOT / "README.md", ROOT / "weights" / "bundled" / "families.json"
 BEGIN, END = "<!-- families -->", "<!-- /families -->"
+# What a table that is damaged makes Python raise where its numbers are used.
+DAMAGED = (OSError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 Progress = Callable[[int, int], None]
 
 
@@ -83,10 +86,15 @@ class SideBySide:
         share = sum(counts.values())
         total = share * len(registry.NAMES)
         with quality.writing(path):
-            log = quality.Log(path.with_suffix(".jsonl"))
-            rows = [self._row(family, counts, log, _shifted(progress, k * share, total)) for k, family in enumerate(registry.NAMES)]
+            log = quality.Log(path.with_suffix(".jsonl"), ("family", "cell", "model_sha256"))
+            log.warn()
+            try:
+                rows = [self._row(family, counts, log, _shifted(progress, k * share, total)) for k, family in enumerate(registry.NAMES)]
+            except KeyError as error:
+                raise UserError(f"A line of {path.with_suffix('.jsonl')} lacks what it should say ({error}); put that file aside, and what "
+                                "it held is measured again.") from error
             progress(total, total)
-            table = {"made": time.strftime("%Y-%m-%d"), "counts": counts, "rows": rows, "cells": self._quality_cells(rows)}
+            table = {"made": time.strftime("%Y-%m-%d"), "counts": counts, "rows": rows, "cells": self._quality_cells(rows)[0]}
             write_text(path.with_suffix(".md"), family_table.markdown(table))
             quality.write_csv(path.with_suffix(".csv"), family_table.FACTS, rows)
             write_text(path, json.dumps(table, indent=1) + "\n")
@@ -146,26 +154,47 @@ class SideBySide:
         found = [self._lineage(origin, (*younger, name)) for origin in origins if origin]
         return None if None in found else {name}.union(*(names for names in found if names))
 
-    def _quality_cells(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What `measure_samplers` measured of these models; where there are two, that of more captions."""
-        found = []
+    def _quality_cells(self, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+        """(what `measure_samplers` measured of these models, where there are two that of more captions; files that are damaged)."""
+        found, damaged = [], []
         for row in family_table.measured(rows):
             for path in self._tables.glob(f"{row['family']}-{row['model_sha256'][:12]}-test-*.jsonl"):
-                found += [family_table.point(row["family"], cell) for cell in quality.Log(path).rows]
-        return _merged(sorted(found, key=lambda cell: cell["count"]))
+                try:
+                    log = quality.Log(path, family_table.CELL)
+                    found += [family_table.point(row["family"], cell) for cell in log.rows]
+                    damaged += [path.name] if log.lost else []
+                except OSError:
+                    damaged.append(path.name)
+        return _merged(sorted(found, key=lambda cell: cell["count"])), damaged
 
     def table(self) -> FamilyTable | None:
-        """The user's own table, or the bundled one; None if there is neither."""
-        own = self._tables / "families.json"
-        path = own if own.exists() else BUNDLED
-        if not path.exists():
-            return None
+        """The user's own table, or the bundled one, also where the own one is damaged, which the note says; None if there is neither.
+
+        Raises UserError if the bundled one is damaged.
+        """
+        own, said = self._tables / "families.json", ""
+        if os.path.lexists(own):
+            try:
+                return self._table(own, "Measured here.")
+            except DAMAGED as error:
+                said = (f"Your own table {own} could not be read ({type(error).__name__}), so it is left out; make it anew with `launch.py "
+                        "evaluate --table`. ")
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            cells = _merged([*table["cells"], *self._quality_cells(table["rows"])])
-            return family_table.view(table | {"cells": cells}, "Measured here." if path == own else "Measured by the project.")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"The table {path} could not be read ({error!r}); make it anew with `launch.py evaluate --table`.") from error
+            return self._table(BUNDLED, f"{said}Measured by the project.") if BUNDLED.exists() else None
+        except DAMAGED as error:
+            raise UserError(f"The table {BUNDLED} could not be read ({type(error).__name__}); restore it with `git checkout "
+                            "weights/bundled`.") from error
+
+    def _table(self, path: Path, source: str) -> FamilyTable:
+        """The table in a file. Raises one of DAMAGED."""
+        if not path.is_file():                                     # to open a pipe could wait for ever
+            raise OSError("no regular file")
+        table = json.loads(path.read_text(encoding="utf-8"))
+        cells, damaged = self._quality_cells(table["rows"])
+        left_out = f" Damaged lines are left out of {', '.join(damaged)}." * bool(damaged)
+        found = family_table.view(table | {"cells": _merged([*table["cells"], *cells])}, source + left_out)
+        json.dumps(asdict(found), allow_nan=False, ensure_ascii=False).encode()        # as the page is sent it
+        return found
 
     def publish(self, readme: Path = README, bundled: Path = BUNDLED) -> None:
         """Put the user's own table into the README, between its two marks, and beside the bundled weights. Raises UserError."""

@@ -16,6 +16,7 @@ from pipelines import registry
 FACTS = ("family", "model", "sampler", "amount", "guidance_scale", "label_only", "accuracy_one", "accuracy_two", "holdout",
          "frechet_distance", "precision", "recall", "bits_per_dim", "bits_of", "parameters", "nfe", "seconds_per_image", "images",
          "images_whole", "model_sha256", "device", "threads", "problem")
+CELL = ("sampler", "calls", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "seconds_per_image", "count")
 CLOSE = 0.02                       # difference in accuracy that counts as none
 Row = dict[str, Any]
 

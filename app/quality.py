@@ -1,7 +1,11 @@
 """Quality against network calls: every sampler of a family at a few budgets, measured one after the other; resumable."""
 from __future__ import annotations
 
+import errno
 import json
+import logging
+import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +16,7 @@ from app.plan import steps_within
 from app.requests import face_of, make_request
 from app.views import Ask, BadInput
 from app.whole import trouble, write_table, write_text
+from pipelines.files import write_whole
 from pipelines.options import options_of
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
@@ -19,6 +24,10 @@ MOST_STEPS = 200
 PROMPT = "a red star"              # that every family can read; stands for the captions that are measured
 FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "frechet_distance",
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
+NUMBERS = ("nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "caption_accuracy", "frechet_distance", "precision",
+           "recall", "seconds_per_image", "guidance_scale", "count", "bits_per_dim", "bits_per_code", "size")
+
+LOGGER = logging.getLogger(__name__)
 
 
 def check(ask: Ask) -> None:
@@ -49,7 +58,8 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
     """Measure what `path` (one JSON object a line) does not hold yet, each cell saved as it is finished; all rows."""
     todo = cases(ask.family, calls)
     with writing(path):
-        log = Log(path)
+        log = Log(path, FACTS)
+        log.warn()
         for done, (sampler, budget, steps) in enumerate(todo):
             progress(done, len(todo))
             if log.find({"sampler": sampler, "calls": budget}) is None:
@@ -65,14 +75,24 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
 class Log:
     """What was measured, one JSON object a line, each written as soon as it is known.
 
-    A last line that a crash cut off does not count, and is taken away before the next one is written.
+    A last line that a crash cut off does not count, and is taken away before the next one is written. Lines without the `facts`, or
+    damaged in another way, do not count either; `lost` is their number.
     """
 
-    def __init__(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole = text[:text.rfind("\n") + 1]
-        self._path, self._torn = path, whole if whole != text else None
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+    def __init__(self, path: Path, facts: Sequence[str] = ()) -> None:
+        if os.path.lexists(path) and not path.is_file():           # to open a pipe could wait for ever
+            raise OSError(errno.EINVAL, "a file of its name is no regular one", str(path))
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[:data.rfind(b"\n") + 1]
+        self._path, self._torn = path, whole if whole != data else None
+        found = [_row(line, facts) for line in whole.split(b"\n")[:-1]]
+        self.rows = [row for row in found if row is not None]
+        self.lost = len(found) - len(self.rows)
+
+    def warn(self) -> None:
+        """Say what does not count."""
+        if self.lost:
+            LOGGER.warning("%d lines of %s are damaged, so what they held is measured again", self.lost, self._path)
 
     def find(self, facts: dict[str, Any]) -> dict[str, Any] | None:
         """The latest row of which these facts hold."""
@@ -81,11 +101,21 @@ class Log:
     def add(self, row: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self._torn is not None:
-            write_text(self._path, self._torn)
+            write_whole(self._path, self._torn)
             self._torn = None
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         self.rows.append(row)
+
+
+def _row(line: bytes, facts: Sequence[str]) -> dict[str, Any] | None:
+    """What a line says, None if it is damaged."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+        numbers = [row[name] for name in NUMBERS if name in row]
+        return row if set(facts) <= set(row) and all(type(n) in (int, float) and math.isfinite(n) for n in numbers) else None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
 
 
 @contextmanager

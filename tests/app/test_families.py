@@ -220,9 +220,61 @@ def test_own_quality_tables_reach_the_chart(data: Path) -> None:
     found = side.table()
     assert found is not None and "Measured by the project." in found.note
     assert [p["accuracy"] for p in found.points if p["sampler"] == "Euler" and p["family"] == "flow"] == [0.95]
-    (data / "tables" / "families.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match="could not be read"):
+
+
+def damaged(good: dict[str, Any]) -> Iterator[Any]:
+    """A table with each of its values, in the first of each list, of another kind in turn."""
+    for wrong in (None, "text", [], {}, float("nan"), 10**400, "\ud800"):
+        yield wrong
+        for key in good:
+            yield good | {key: wrong}
+            yield {name: value for name, value in good.items() if name != key}
+            first = good[key][0] if isinstance(good[key], list) and good[key] else {}
+            for inner in first:
+                yield good | {key: [first | {inner: wrong}, *good[key][1:]]}
+                yield good | {key: [{name: value for name, value in first.items() if name != inner}, *good[key][1:]]}
+
+
+def test_a_damaged_table_of_ones_own_is_left_out_and_said(data: Path) -> None:
+    side = bench(data, lambda ask, split, progress: measured(ask, split))
+    own = data / "tables" / "families.json"
+    own.parent.mkdir()
+    families.BUNDLED.write_text(json.dumps(table()), encoding="utf-8")
+    for content in (b"{", b"", b"\xff", b"[" * 60_000, b"null", b"[1]", *(json.dumps(each).encode() for each in damaged(table()))):
+        own.write_bytes(content)
+        found = side.table()
+        assert found is not None and json.dumps(asdict(found), allow_nan=False, ensure_ascii=False).encode()
+        assert "Measured here." in found.note or (f"Your own table {own} could not be read" in found.note and len(found.rows) == 6)
+    own.unlink()
+    own.mkdir()
+    assert "could not be read" in str(side.table().note)                               # type: ignore[union-attr]
+    families.BUNDLED.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="git checkout"):
         side.table()
+
+
+def test_damaged_lines_are_left_out_and_measured_again(data: Path, caplog: pytest.LogCaptureFixture,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def evaluate(ask: Ask, split: str, progress: Any) -> dict[str, Any]:
+        asked.append(ask.family)
+        return measured(ask, split)
+    monkeypatch.setattr(families, "bits_per_dim", lambda bench, count, progress: 2.0)
+    side, log = bench(data, evaluate), data / "tables" / "families.jsonl"
+    side.measure_families(30, lambda done, total: None)
+    lines = log.read_bytes().splitlines()
+    asked.clear()
+    wrong = [b"{", b"[1]", b"null", b"\xff", b"", lines[0].replace(b'"nfe": ', b'"nfe": "text", "x": ')]
+    log.write_bytes(b"\n".join([*wrong, *lines[1:]]) + b"\n")
+    side.measure_families(30, lambda done, total: None)
+    assert asked == ["diffusion"] and f"{len(wrong)} lines of {log} are damaged" in caplog.text
+    assert log.read_bytes().splitlines()[:len(wrong)] == wrong                          # nothing of the user's is deleted
+    digest = json.loads((data / "tables" / "families.json").read_text())["rows"][2]["model_sha256"][:12]
+    (data / "tables" / f"flow-{digest}-test-96-w3.jsonl").write_bytes(b"{\n[1]\n{}\n")
+    (data / "tables" / f"flow-{digest}-test-97-w3.jsonl").mkdir()
+    found = side.table()
+    assert found is not None and f"Damaged lines are left out of flow-{digest}-test-9" in found.note
 
 
 def test_pictures_seen_are_summed_over_the_models_before(data: Path) -> None:
