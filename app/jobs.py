@@ -18,7 +18,11 @@ from app.views import JobView, Shot, UserError
 RUNNING = ("waiting", "loading", "running")
 MAX_WAITING = 32                   # unfinished jobs that are accepted
 KEPT = 50                          # finished jobs that can still be looked at
-MAX_RECORDED = 256 * 2**20         # bytes of recorded steps of all of them
+MAX_RECORDED = 64 * 2**20          # bytes of recorded steps of all of them; a run's own are thinned to no more than that
+
+
+def nothing() -> None:
+    pass
 
 
 @dataclass
@@ -48,8 +52,8 @@ class JobState:
     models: set[str] = dataclass_field(default_factory=set)      # that have to stay in memory
     tokens: np.ndarray | None = None         # (B, L) what the pictures were decoded from, for families that draw tokens
     step_before: int = 0                     # steps that an earlier run had done
-    on_stop: Callable[[], None] = lambda: None
-    on_end: Callable[[], None] = lambda: None
+    on_stop: Callable[[], None] = nothing
+    on_end: Callable[[], None] = nothing
     finished: threading.Event = dataclass_field(default_factory=threading.Event)
     lock: threading.RLock = dataclass_field(default_factory=threading.RLock)
 
@@ -74,7 +78,7 @@ class JobState:
         with self.lock:
             if (frame.step - 1) % self.stride == 0:
                 self.frames.append(frame)
-            if len(self.frames) > MAX_FRAMES:
+            while len(self.frames) > MAX_FRAMES or (len(self.frames) > 2 and self.recorded_bytes > MAX_RECORDED):
                 self.frames, self.stride = self.frames[::2], 2 * self.stride
             self.last = frame
             self.step, self.total, self.calls = frame.step, frame.total, frame.calls
@@ -83,6 +87,10 @@ class JobState:
     @property
     def recorded_bytes(self) -> int:
         return sum(frame.bytes for frame in self.frames)
+
+    def let_go(self) -> None:
+        """The job has ended: what drew it, with all that this holds, is of no use any more."""
+        self.on_stop = self.on_end = nothing
 
     def forget(self) -> None:
         """Let go of the recorded steps of a finished job; its pictures stay."""
@@ -119,18 +127,28 @@ class JobTable:
         self._lock = threading.Lock()
 
     def add(self, job: JobState) -> None:
-        """Raises UserError when too many are unfinished."""
+        """Take a job in, if it is not there yet. Raises UserError when too many are unfinished."""
         with self._lock:
             unfinished = sum(j.status in RUNNING for j in self._jobs.values())
-            if unfinished >= MAX_WAITING:
+            if job.id not in self._jobs and unfinished >= MAX_WAITING:
                 raise UserError(f"{unfinished} jobs are unfinished, which is the most that are accepted; wait for one "
                                 "to end or stop one.")
             self._jobs[job.id] = job
+
+    def remove(self, job: JobState) -> None:
+        """A job that could not begin."""
+        with self._lock:
+            self._jobs.pop(job.id, None)
+
+    def ended(self, job: JobState) -> None:
+        """Of the jobs that have ended the latest stay, and of these the latest keep their steps."""
+        job.let_go()
+        with self._lock:
             finished = [j.id for j in self._jobs.values() if j.status not in RUNNING]
             for old in finished[:-KEPT]:
                 del self._jobs[old]
             room = MAX_RECORDED
-            for old in finished[-KEPT:][::-1]:                             # the latest keep their steps
+            for old in finished[-KEPT:][::-1]:
                 room -= self._jobs[old].recorded_bytes
                 if room < 0:
                     self._jobs[old].forget()

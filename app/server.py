@@ -25,6 +25,7 @@ from app.views import BadInput, UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT, BACKLOG = 7860, 2048
+SESSIONS = 64                      # open pages whose controls are remembered, the latest ones; each takes nearly a megabyte
 ANYBODY = Access()                 # on this machine
 
 
@@ -58,6 +59,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     app.add_middleware(Policy, head=looks["head"], frames=access.frames)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
+    page.state_session_capacity = SESSIONS
     blocked = [folder for folder in (paths.data, Path(HF_HOME))
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
     app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,

@@ -124,8 +124,13 @@ class Service:
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
-        with said():
-            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+        self._jobs.add(job)                                        # nothing is stored of one that is refused
+        try:
+            with said():
+                self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+        except UserError:
+            self._jobs.remove(job)
+            raise
 
         def ready() -> None:
             if request.model not in self.machine.residents.names():
@@ -169,6 +174,7 @@ class Service:
                 self._storage.finish_job(job.id, ended, job.error)
             except StorageError:
                 log.exception("the end of job %s could not be stored", job.id)
+            self._jobs.ended(job)
 
     def job(self, job_id: str) -> JobView | None:
         state = self._jobs.get(job_id)
