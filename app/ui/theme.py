@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("common.js", "link.js", "place.js", "drafts.js",
+SCRIPTS = ("common.js", "link.js", "place.js", "drafts.js", "undo.js",
            "scrubber.js", "head.js", "notices.js", "canvas.js", "process.js", "lab.js", "examined.js", "codes.js", "seeds.js",
            "charts.js", "gridcells.js", "gridview.js", "gridlens.js", "gridpanel.js", "gridlist.js", "gridverdict.js", "gridchart.js",
            "compare.js", "gallery.js", "families.js", "models.js", "downloads.js", "modelsearch.js")

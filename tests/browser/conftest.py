@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
@@ -73,8 +74,8 @@ def open_page(browser: Browser, address: str) -> Iterator[Opener]:
     """Opens pages, each a person of its own; fails if one of them met an error."""
     contexts, errors = [], []
 
-    def opener(width: int = 1440, height: int = 900) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    def opener(width: int = 1440, height: int = 900, **more: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **more)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)

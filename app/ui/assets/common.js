@@ -42,6 +42,20 @@ window.sx = {
     return s < 1 ? `${s.toFixed(2)} s` : s < 100 ? `${s.toFixed(1)} s` : `${Math.round(s / 60)} min`;
   },
 
+  // A moment, ISO 8601 in UTC, as it is called where the reader is; UTC on pointing.
+  when(iso) {
+    const moment = new Date(iso);
+    if (isNaN(moment)) return iso;
+    const utc = moment.toISOString().slice(0, 19).replace("T", " ");
+    return sx.el("time", {datetime: moment.toISOString(), title: `${utc} UTC`},
+      moment.toLocaleString([], {dateStyle: "medium", timeStyle: "medium"}));
+  },
+  // A value among facts; a moment in UTC becomes one of here.
+  fact(value) {
+    const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC$/.exec(value);
+    return parts ? sx.when(`${parts[1]}T${parts[2]}Z`) : value;
+  },
+
   running: (status) => ["waiting", "loading", "running"].includes(status),
 
   // Follow a job: calls draw(view) at every change and gone(error) when there is no such job (any more); returns a function that

@@ -30,8 +30,7 @@ sx.kinds.compare = (root, props, trigger) => {
     (found) => ({...found, cells: found.pictures.map((p, i) => ({...p, i})), then: found.now}), (i) => `Picture ${i + 1} alone against in the batch`),
   {title: "Does a picture depend on the batch in which it is drawn? The same seeds one by one and as one batch of 8"});
   const remove = small("Delete", () => post("delete").then(() => removed(view), say), {title: "Move the grid and its pictures to the bin"});
-  const box = (more) => sx.el("div", {class: `sx-undo ${more}`, hidden: true, role: "status"});
-  const undo = box(""), verdict = box("sx-verdict");
+  const verdict = sx.el("div", {class: "sx-undo sx-verdict", hidden: true, role: "status"});
 
   const layers = sx.el("span", {class: "sx-row sx-layers", role: "group"});
   const zoomSays = sx.el("span", {class: "sx-num"});
@@ -78,7 +77,7 @@ sx.kinds.compare = (root, props, trigger) => {
       sx.el("span", {class: "sx-row", role: "group", "aria-label": "Size of the cells"}, out, zoomSays, into),
       beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, selftest, use, remove)),
     sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
-  root.replaceChildren(about, trouble, undo, verdict, work, earlier.node);
+  root.replaceChildren(about, trouble, verdict, work, earlier.node);
 
   const look = () => ({layer, side: view.size * ZOOMS[zoom], count: view.count, distance: view.distance,
                        beside: beside.input.checked && !beside.input.disabled});
@@ -216,16 +215,17 @@ sx.kinds.compare = (root, props, trigger) => {
   const go = async (which, failed) => {
     try { await sx.post(`api/grid/${which}/resume`, {retry: failed}); attach(which); } catch (error) { say(error); }
   };
-  let timer = null;
   const removed = (item) => {
     if (item.id === id) detach();
-    const back = () => sx.post(`api/grid/${item.id}/restore`).then(() => { undo.hidden = true; attach(item.id); earlier.refresh(); }, say);
-    undo.replaceChildren(`“${item.name || "The grid"}” moved to the bin. `, small("Undo", back));
-    undo.hidden = false;
+    undo.add(item);
     earlier.refresh();
-    clearTimeout(timer);
-    timer = setTimeout(() => { undo.hidden = true; }, 10000);
   };
+  const undo = sx.undoBar((items) => items.length > 1 ? `${items.length} grids moved to the bin.` : `“${items[0].name || "The grid"}” moved to the bin.`,
+    async (items) => {
+      for (const item of items) await sx.post(`api/grid/${item.id}/restore`);
+      attach(items.at(-1).id);
+      earlier.refresh();
+    });
   // Says what is going on, and then the nodes that it came to.
   const tellOf = async (says, work) => {
     const whose = id, close = small("Close", () => { verdict.hidden = true; });
@@ -272,6 +272,7 @@ sx.kinds.compare = (root, props, trigger) => {
     else return;
     event.stopPropagation();
   }, true);
+  root.append(undo.node);
   document.addEventListener("sx-attach-compare", (event) => attach(event.detail));
   const kept = sx.recall("compare");
   if (kept) attach(kept);

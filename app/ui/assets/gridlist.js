@@ -19,11 +19,11 @@ sx.gridList = (on) => {
   const item = (grid) => {
     const name = grid.name || "Grid without a name", running = sx.running(grid.status);
     const state = [grid.size, `${grid.done} of ${grid.total} cells`, grid.failed ? `${grid.failed} failed` : "",
-      grid.status === "done" ? "" : grid.status, new Date(grid.created).toLocaleString([], {dateStyle: "medium", timeStyle: "short"})];
+      grid.status === "done" ? "" : grid.status];
     const thumbs = sx.el("span", {class: "sx-earlier-thumbs"},
       ...grid.thumbs.slice(0, 6).map((id) => sx.el("img", {src: `image/${id}.png`, alt: "", loading: "lazy"})));
     const text = sx.el("span", {class: "sx-earlier-text"}, sx.el("b", {}, name),
-      sx.el("span", {class: "sx-quiet sx-num"}, state.filter(Boolean).join(" · ")),
+      sx.el("span", {class: "sx-quiet sx-num"}, `${state.filter(Boolean).join(" · ")} · `, sx.when(grid.created)),
       grid.note ? sx.el("span", {class: "sx-quiet"}, grid.note) : null);
     const open = sx.el("button", {class: "sx-earlier-open", type: "button", disabled: bin.checked,
                                   onclick: () => on.open(grid.id)}, thumbs, text);

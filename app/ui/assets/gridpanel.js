@@ -158,7 +158,7 @@ sx.gridPanel = (source) => {
       names.sort((one, two) => differs(two) - differs(one));
       const body = names.map((name) => sx.el("tr", differs(name) ? {class: "sx-differs"} : {},
         sx.el("th", {scope: "row"}, differs(name) ? sx.el("span", {title: "differs", "aria-label": "differs"}, "≠ ") : "", name),
-        ...[a, b].map((facts) => sx.el("td", {class: "sx-num"}, facts[name] ?? "–"))));
+        ...[a, b].map((facts) => sx.el("td", {class: "sx-num"}, sx.fact(facts[name] ?? "–")))));
       const head = ["Setting", "A", "B"].map((text) => sx.el("th", {scope: "col"}, text));
       table.replaceChildren(sx.el("table", {}, sx.el("thead", {}, sx.el("tr", {}, ...head)), sx.el("tbody", {}, ...body)));
     } catch (error) { if (mine === turn) table.replaceChildren(sx.el("p", {class: "sx-error"}, error.message)); }
