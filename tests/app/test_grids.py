@@ -4,7 +4,6 @@ from __future__ import annotations
 import csv
 import errno
 import io
-import itertools
 import json
 import os
 import pkgutil
@@ -165,7 +164,7 @@ def test_a_failed_cell_says_why_and_is_tried_again_when_asked(service: Service, 
 
 def stored(service: Service, grid: str) -> tuple[str, list[str]]:
     """The status of a grid and those of its cells, as the database itself has them."""
-    service.grids.find(grid).settled.wait(120)
+    service.grids._live[grid].settled.wait(120)
     with closing(sqlite3.connect(service.paths.data / NAME)) as database:
         statuses = database.execute('select status from cells where grid_id = ? order by layer, "row", "column"', (grid,))
         return database.execute("select status from grids where id = ?", (grid,)).fetchone()[0], [row[0] for row in statuses]
@@ -184,9 +183,14 @@ def crash(*given: Any, **more: Any) -> None:
 
 
 def after(count: int, work: Callable[..., Any], then: Callable[..., Any]) -> Callable[..., Any]:
-    """The first calls do the work, all others something else."""
-    calls = itertools.count(1)
-    return lambda *given, **more: (work if next(calls) <= count else then)(*given, **more)
+    """The first calls do the work, all others something else; of files only pictures are counted."""
+    done = 0
+
+    def call(*given: Any, **more: Any) -> Any:
+        nonlocal done
+        done += not isinstance(given[0], Path) or "images" in given[0].parts
+        return (work if done <= count else then)(*given, **more)
+    return call
 
 
 def refused(*given: Any, **more: Any) -> None:
