@@ -14,7 +14,7 @@ from app.grids import GridCheck
 from app.service import Service
 from app.ui.components import drawn, sentence, still, told
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
-from pipelines.options import Option
+from pipelines.options import Option, quoted
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"
@@ -184,9 +184,9 @@ DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.
             "prompt": "a red star | a small blue ring on a gray background", "eta": "0-1(+0.5)", "temperature": "0.7, 1, 1.3"}
 
 
-def written(axis: str, text: str, names: list[str]) -> str:
+def written(axis: str | None, text: str | None, names: list[str] | None) -> str:
     """An axis as the service reads it."""
-    return "" if axis == NOTHING else f"{axis}={text.strip() if not names else ','.join(names)}"
+    return "" if axis in (NOTHING, None) else f"{axis}={','.join(names) if names else (text or '').strip()}"
 
 
 def summary(check: GridCheck) -> str:
@@ -309,26 +309,33 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
             raise gr.Error(str(error), print_exception=False) from None
         return tab.loaded(made)
 
+    def known(family: str | None) -> str:
+        """A family's name. Raises gr.Error for any other."""
+        if family not in tab.families:
+            raise gr.Error(f"There is no family {quoted(repr(family))}; choose one of the list.", print_exception=False)
+        return family
+
     def change_model(family: str, name: str) -> tuple[Any, float]:
-        usual = next((m.usual for m in tab.known[family] if m.name == name), {})
+        usual = next((m.usual for m in tab.known[known(family)] if m.name == name), {})
         return tab.samplers(family, name), default_guidance(tab.families[family], usual)
 
     def change_axis(family: str, axis: str, before: str) -> list[Any]:
+        if axis not in {name for _, name in offered(known(family))}:
+            raise gr.Error(f"There is no axis {quoted(repr(axis))}; choose one of the list.", print_exception=False)
         # Gradio says "input" too when the box is left as it was; what was written meanwhile must stay.
         return axis_updates(tab, family, axis) if axis != before else [gr.skip()] * PARTS
 
     def change_family(name: str) -> tuple[Any, ...]:
-        models = tab.known[name]
+        models = tab.known[known(name)]
         return tab.belonging(name)[0], *change_model(name, models[0].name if models else ""), *tab.beginning(name)
 
     model.input(change_model, [family, model], [tab.sampler, tab.guidance], **quick)
-    # Unchecked by Gradio: while one control has changed, another may still hold a choice that is no longer one.
-    family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], preprocess=False, **quick)
+    family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], **quick)
     for k in range(3):
         axis = axes[PARTS * k:PARTS * k + PARTS]
-        axis[0].input(change_axis, [family, axis[0], axis[3]], axis, preprocess=False, **quick)
+        axis[0].input(change_axis, [family, axis[0], axis[3]], axis, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
-        control.change(check, inputs, message, trigger_mode="always_last", preprocess=False, **quick)
+        control.change(check, inputs, message, trigger_mode="always_last", **quick)
     beneath.run.click(start, inputs, [grid, message], **quick)
     beneath.extend.click(further, [beneath.current, *inputs], [grid, message],
                          js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)

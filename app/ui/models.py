@@ -45,6 +45,5 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
             return [gr.skip()] * (1 + len(tab.used()))
         return [still(tab.models(), view.name, choose=True), *tab.using(view)]
 
-    # Unchecked by Gradio: a list may still hold a model that was removed.
-    gr.on([page.load, tabs.select], refresh, [*lists, *compare.seen()], [*lists, *compare.lists()], preprocess=False, **quick)
+    gr.on([page.load, tabs.select], refresh, [*lists, *compare.seen()], [*lists, *compare.lists()], **quick)
     models.select(draw, None, [tabs, *(control for tab in families for control in (tab.model, *tab.used()))], **quick)

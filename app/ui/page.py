@@ -15,11 +15,13 @@ from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
 from app.ui.models import models_tab, wire_models
+from app.ui.sent import judge_controls
 from pipelines import registry
 
 
 def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
+    judge_controls()
     with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         infos = service.families()
         inside = {info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,

@@ -1,0 +1,103 @@
+"""Whatever a client sends for a control of the page, it gets an answer or a sentence."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.service import Service
+from app.views import UserError
+from pipelines import registry
+from tests.app.served import served
+
+# JSON texts, among them numbers and texts that Python reads and nobody means.
+ODD = {"number": ("null", '"abc"', "NaN", "-1e999", "[1]", "true", '{"a": 1}', "1" + "0" * 400, "2.5", "-5"),
+       "text": ("null", "7", "[]", '["a"]', '{"a": {}}', "false", '"\\ud800"', '"\\u0000"', '"nobody"', json.dumps("=" * 200_000)),
+       "names": ("null", '"abc"', "[1]", '[["a"]]', '["nobody"]', "7"),
+       "switch": ("null", '"abc"', "7", "[]")}
+KINDS = {"number": "number", "slider": "number", "textbox": "text", "dropdown": "text", "checkbox": "switch"}
+
+
+def no_networks(*given: Any) -> None:
+    raise UserError("There are no networks here.")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A server whose handlers do all but draw."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Service, "launch", lambda self, job, request, run: job.id)
+        patch.setattr(Service, "_load", no_networks)
+        with served(tmp_path_factory.mktemp("data")) as opened:
+            yield opened
+
+
+def endpoints(client: TestClient, *tabs: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Handlers of the server that take a control of these tabs, each with its inputs."""
+    config = client.get("/config").json()
+    parts = {part["id"]: part for part in config["components"]}
+    found = [(endpoint, [parts[i] for i in endpoint["inputs"]]) for endpoint in config["dependencies"] if endpoint["backend_fn"]]
+    own = [(endpoint, inputs) for endpoint, inputs in found
+           if any(str(part["props"].get("elem_id")).startswith(tabs) and part["type"] in KINDS for part in inputs)]
+    handlers = {json.dumps([endpoint["inputs"], endpoint["outputs"], endpoint["js"]]): (endpoint, inputs) for endpoint, inputs in own}
+    return list(handlers.values())                                          # many controls have one
+
+
+def answered(client: TestClient, endpoint: dict[str, Any], values: list[str]) -> None:
+    """The handler's answer, or its sentence."""
+    body = f'{{"fn_index": {endpoint["id"]}, "session_hash": "s", "data": [{", ".join(values)}]}}'
+    headers = {"Content-Type": "application/json"}
+    if endpoint["queue"]:
+        joined = client.post("/gradio_api/queue/join", content=body, headers=headers)
+        if joined.status_code == 200:
+            events = client.get("/gradio_api/queue/data", params={"session_hash": "s"}).text.splitlines()
+            said = [json.loads(line.removeprefix("data: ")) for line in events if line.startswith("data: ")]
+            found = next(message for message in said if message["msg"] == "process_completed")
+            assert found["success"] or _sentence(found["output"]["error"]), (endpoint["api_name"], values)
+            return
+        answer = joined
+    else:
+        answer = client.post("/gradio_api/run/predict", content=body, headers=headers)
+    assert (answer.status_code == 200 and "data" in answer.json()) or _sentence(answer.json().get("error")), (answer.text, values)
+
+
+def _sentence(text: Any) -> bool:
+    return isinstance(text, str) and text.endswith(".") and "Error" not in text and len(text) < 2000
+
+
+def try_all(client: TestClient, tab: str, every: int) -> None:
+    """Each control of each handler of a tab with each odd value, or with every third one, in turn."""
+    found = endpoints(client, tab)
+    assert found
+    for endpoint, inputs in found:
+        usual = [json.dumps(part["props"].get("value")) for part in inputs]
+        for k, part in enumerate(inputs):
+            kind = "names" if part["props"].get("multiselect") else KINDS.get(part["type"], "")
+            for odd in ODD.get(kind, ())[k % every::every]:
+                answered(client, endpoint, [odd if k == place else value for place, value in enumerate(usual)])
+
+
+@pytest.mark.parametrize("tab", ["compare", "families", "flow"])
+def test_odd_values_of_controls(client: TestClient, tab: str) -> None:
+    try_all(client, tab, every=3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tab", ["compare", "families", *registry.NAMES])
+def test_every_odd_value_of_every_control(client: TestClient, tab: str) -> None:
+    try_all(client, tab, every=1)
+
+
+def test_a_seed_of_letters_is_a_sentence(client: TestClient) -> None:
+    for tab in ("compare", "flow", "families"):
+        elem_id = f"{tab}-seed"
+        for endpoint, inputs in endpoints(client, tab):
+            place = next((k for k, part in enumerate(inputs) if part["props"].get("elem_id") == elem_id), None)
+            if place is not None and not endpoint["queue"]:
+                values = [part["props"].get("value") for part in inputs]
+                values[place] = "abc"
+                answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "data": values, "session_hash": "s"})
+                assert answer.json()["error"] == "Seed must be a number; you gave 'abc'."
