@@ -24,7 +24,7 @@ def lines_of(live: LiveGrid) -> list[tuple[int, str]]:
     """(cell, name of its line) of the finished cells: what is left of its labels when budgets, seeds and prompts are taken away."""
     found = []
     for i, cell in enumerate(live.cells):
-        if cell.status == "done":
+        if cell.status == "done" and cell.settings:
             parts = [live.axes[axis]["labels"][k] for axis, k in zip(("z", "y", "x"), live.place(i), strict=True)
                      if live.axes[axis]["name"] not in ("", *POOLED, *SPENT)]
             found.append((i, ", ".join(parts) or _sampler(cell.settings)))
@@ -32,8 +32,9 @@ def lines_of(live: LiveGrid) -> list[tuple[int, str]]:
 
 
 def _sampler(settings: dict[str, Any]) -> str:
-    spec = registry.face(settings["family"]).every.get(settings["sampler"])
-    return spec.title if spec else settings["sampler"]
+    family, sampler = settings.get("family"), settings.get("sampler", "unknown")
+    spec = registry.face(family).every.get(sampler) if family in registry.NAMES else None
+    return spec.title if spec else sampler
 
 
 def points_of(live: LiveGrid) -> list[Point]:

@@ -53,8 +53,11 @@ class GridReading:
         images = self._grids.images(grid_id).get(i)
         if not images:
             raise BadInput("That cell has no picture yet; let it be drawn first.")
+        settings = self._grids.find(grid_id).cells[i].settings
+        if not settings:
+            raise BadInput("That cell was kept without its settings; draw it anew to measure it.")
         pixels = np.stack([self._grids.keeper.pixels(image) for image in images])
-        return bits_per_dim(self._bench, self._grids.find(grid_id).cells[i].settings, pixels)
+        return bits_per_dim(self._bench, settings, pixels)
 
     def snapshot(self, cell_id: str) -> bytes:
         """PNG of what a longer run looked like after as many steps as a cell takes."""

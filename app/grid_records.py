@@ -1,9 +1,12 @@
 """What the database says of a comparison, in the terms of the program."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.axes import NONE, Axis
 from app.live import AXES, CellState
@@ -13,16 +16,101 @@ from app.views import Ask, GridAsk, UserError
 from pipelines import registry
 from storage import CellRecord, GridRecord
 
+MOST = 4096                        # pictures of a cell; the bounds of a request are narrower
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """What is kept of an axis."""
+    name: str
+    title: str
+    labels: Annotated[list[str], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """What is kept of a comparison."""
+    asked: GridAsk
+    axes: dict[Literal["x", "y", "z"], _Axis]
+    distance: bool
+    count: Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What is kept of the settings of a cell, as far as others rely on it."""
+    family: str
+    prompt: str
+    model: str
+    sampler: str
+    options: dict[str, Any]
+    seed: int
+    count: Annotated[int, Field(gt=0, le=MOST)]
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    step: int
+    of: int
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class _Accuracy:
+    share: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    """What is kept of a cell's measurements."""
+    ssim: float | None = None
+    peak_bytes: int | None = None
+    accuracy: _Accuracy | None = None
+    right: list[bool] | None = None
+    errors: list[float] | None = None
+    same_as: str | None = None
+    snapshot: _Snapshot | None = None
+    note: str | None = None
+
+
+GRID, SETTINGS, METRICS = TypeAdapter(_Grid), TypeAdapter(_Settings), TypeAdapter(_Metrics)
+
+
+def fault(kind: TypeAdapter[Any], values: dict[str, Any]) -> str | None:
+    """The first of some stored values that is not what it was, in words."""
+    try:
+        kind.validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return None
+
 
 def axis_of(axis: Axis) -> dict[str, Any]:
     return {"name": axis.name, "title": axis.title, "labels": list(axis.labels)}
 
 
 def upgraded(record: GridRecord) -> GridRecord:
-    """A grid as it is stored now, of one from the time when rows were samplers and columns the values of one option."""
+    """A grid as it is stored now, also of one from the time when rows were samplers and columns the values of one option.
+
+    Raises UserError if what is stored is damaged.
+    """
+    try:
+        found = record if "asked" in record.settings else _of_old(record)
+        problem = fault(GRID, found.settings)
+    except (KeyError, TypeError) as error:
+        problem = f"{error} is missing"
+    if problem:
+        raise UserError(f"What is stored of that comparison is damaged ({problem}); its pictures are in the gallery, and a new comparison "
+                        "can draw them again.")
+    return found
+
+
+def _of_old(record: GridRecord) -> GridRecord:
     old = record.settings
-    if "asked" in old:
-        return record
     face = registry.face(old["family"])
     ask = Ask(old["family"], old["prompt"], old["negative_prompt"], old["model"], None, {}, old["guidance_scale"], old["seed"],
               old["count"])
@@ -54,6 +142,8 @@ def cells_of(record: GridRecord) -> list[CellState]:
 
 
 def _state(cell: CellRecord) -> CellState:
+    if problem := (fault(SETTINGS, cell.settings) if cell.settings else None) or fault(METRICS, cell.metrics):
+        return CellState("failed", cell.id, tuple(cell.image_ids), error=f"What is stored of this cell is damaged ({problem}); retry it.")
     return CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
                      cell.metrics, cell.reason, cell.error)
 
@@ -72,5 +162,7 @@ def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
     given = {name: value for name, value in cell.settings.items() if name != "options"}
     try:
         return Spot(z, y, x, make_request(Ask(**given, options=cell.settings["options"])), note=cell.metrics.get("note"))
+    except (KeyError, TypeError):
+        return Spot(z, y, x, None, "What is stored of this cell is damaged.")
     except UserError as error:                         # a model's family or a sampler is gone
         return Spot(z, y, x, None, str(error))

@@ -128,7 +128,7 @@ class Grids:
         """Draw what a grid lacks of its plan."""
         if not plan.requests:
             raise UserError(next((spot.reason for spot in plan.spots if spot.reason), None) or "There is nothing to draw in that grid.")
-        for model, cell in {cell.settings["model"]: cell for cell in kept.values() if cell.images}.items():
+        for model, cell in {cell.settings.get("model", ""): cell for cell in kept.values() if cell.images}.items():
             with said():
                 drawn_by = self._storage.image(cell.images[0]).model_sha256
             if drawn_by != self._desk.digest(model):

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, insp
 
 from storage.errors import Damaged, StorageError, damaged, failure
 from storage.tables import Base
-from storage.words import fold
+from storage.words import fold_stored
 
 NAME = "playground.sqlite3"
 BACKUPS = 3                        # daily copies that are kept
@@ -116,7 +116,7 @@ def _settings(connection: sqlite3.Connection, record: object) -> None:
 def _functions(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None                  # SQLAlchemy says BEGIN, not the driver
     connection.text_factory = lambda data: data.decode("utf-8", "replace")           # a damaged letter does not stop a query
-    connection.create_function("python_fold", 1, lambda text: fold(str(text)), deterministic=True)
+    connection.create_function("python_fold", 1, fold_stored, deterministic=True)
 
 
 def _begin(connection: Connection) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy import delete, func, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from storage import files
 from storage.errors import StorageError
+from storage.files import read, write
 from storage.records import fault
 from storage.tables import Base, Cell, Grid, Image, Job
 
@@ -42,7 +42,7 @@ class GridFiles:
         try:
             with self._lock:
                 if (kept := self._read(lambda session: _record(session, grid_id))) is not None:
-                    files.write(self.path(grid_id), json.dumps(kept).encode(), durable)
+                    write(self.path(grid_id), json.dumps(kept).encode(), durable)
         except (OSError, StorageError) as error:
             log.warning("the second copy of grid %s could not be written: %s", grid_id, error)
 
@@ -63,7 +63,7 @@ class GridFiles:
     def bring_back(self, session: Session, grid_id: str) -> None:
         """Put a grid, its job and its cells into the database as its file has them. Raises StorageError if that is not possible."""
         try:
-            kept = json.loads(files.read(self.path(grid_id)))
+            kept = json.loads(read(self.path(grid_id)))
             grid, job, cells = Grid(**kept["grid"]), Job(**kept["job"]), [Cell(**values) for values in kept["cells"]]
             if grid.id != grid_id or grid.job_id != job.id or any(cell.grid_id != grid_id for cell in cells):
                 raise ValueError("its parts do not belong together")

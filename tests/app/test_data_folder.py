@@ -294,3 +294,34 @@ def test_a_full_disk_and_a_read_only_folder_are_looked_at(full: tuple[Path, list
     listed, checked = map(json.loads, found.stdout.splitlines())
     assert listed["total"] == len(ids) and checked["sound"] == len(ids)
     assert found.stderr.count(said) == 4 and "Everything can be looked at and nothing is changed" in found.stderr
+
+
+AXIS = '{"name": "", "title": "", "labels": [""]}'
+NO_GRIDS = (
+    "{}", '{"asked": {}, "axes": {}, "distance": 1, "count": "x"}', '{"asked": {"ask": {}}, "axes": {"x": {"labels": 5}}}',
+    f'{{"asked": {{"ask": {{"family": 5, "prompt": 7}}, "x": 5}}, "axes": {{"x": {AXIS}, "y": {AXIS}, "z": {AXIS}}}, "distance": true, '
+    '"count": 1}',
+    '{"family": "none"}', '{"family": "diffusion", "prompt": 5}')
+NO_CELLS = ('{"options": 5}', '{"family": 5}', '{"family": "diffusion", "sampler": "none"}', '{"model": []}')
+NO_METRICS = ('{"snapshot": 5}', '{"accuracy": {}}', '{"errors": "x"}', '{"ssim": "y", "note": 5}',
+              '{"accuracy": {"share": "x"}}', '{"same_as": []}')
+
+
+def test_what_is_stored_of_a_comparison_is_judged_before_it_is_shown(full: tuple[Path, list[str], str]) -> None:
+    folder, ids, grid = full
+    service = Service(Paths(folder))
+    page = client(service)
+    for table, column, values in (("grids", "settings", NO_GRIDS), ("cells", "settings", NO_CELLS), ("cells", "metrics", NO_METRICS)):
+        for value in values:
+            before = put(folder, table, column, value)[1]
+            look(page, ids, grid)
+            if table == "grids":
+                assert "is damaged" in page.get(f"/api/grid/{grid}").json()["error"], value
+            else:
+                cells = page.get(f"/api/grid/{grid}").json()["cells"]
+                assert [cell["status"] for cell in cells] == ["failed", "done"] and "is damaged" in cells[0]["error"], value
+            put(folder, table, column, before)
+    assert [cell["status"] for cell in page.get(f"/api/grid/{grid}").json()["cells"]] == ["done", "done"]
+    put(folder, "grids", "name", b"\xff\xfe")
+    assert page.get("/api/grids?text=day").json()["total"] == 0
+    service.close()
