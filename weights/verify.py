@@ -102,9 +102,9 @@ def check_numbers(path: Path) -> None:
                 found = int(np.count_nonzero((values & values.dtype.type(bits)) == bits))
                 count, first = count + found, first or name * bool(found)
     if count:
-        raise WeightsError(f"{shown(path.name)} holds {count:,} values that are no numbers (NaN or infinite), the first of them in its "
-                           f"tensor {short(first)}, so what it draws is none either; use an earlier copy of it, or train or fetch it "
-                           "again.")
+        many = f"{count:,} values that are no numbers" if count > 1 else "1 value that is no number"
+        raise WeightsError(f"{shown(path.name)} holds {many} (NaN or infinite), the first of them in its tensor {short(first)}, so what "
+                           "it draws is none either; use an earlier copy of it, or train or fetch it again.")
 
 
 def sha256(path: Path) -> str:

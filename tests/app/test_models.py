@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from safetensors.torch import load_file, save_file
 
 from app.api import routes
 from app.cli import main
@@ -19,6 +20,9 @@ from app.paths import Paths
 from app.service import Service
 from app.ui.page import build_page
 from app.views import Ask, UserError
+from pipelines import registry
+from tests.tiny import tiny
+from tests.weights import tiny_models
 from tests.weights.hostile import benign, write
 from weights import catalog
 from weights.catalog import entries
@@ -294,6 +298,51 @@ def test_a_card_that_is_none_costs_nobody_the_model(tmp_path: Path, what: str) -
      "pipe": lambda: os.mkfifo(card), "huge": lambda: card.write_bytes(bytes(2**24))}[what]()
     view = Models(tmp_path / "runs", tmp_path / "models").views()[-1]
     assert view.problem is None and (view.card == "# \ufffd\ufffd" if what == "no-utf8" else "could not be read" in view.card)
+
+
+def failed(service: Service, ask: Ask) -> str:
+    """The sentence with which a run ends that draws nothing."""
+    try:
+        view = service.wait(service.generate(ask), 120)
+    except UserError as error:
+        return str(error)
+    assert view.status == "failed" and not view.shots and service.gallery.page().total == 0
+    return str(view.error)
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_a_run_without_numbers_draws_nothing(tmp_path: Path, family: str) -> None:
+    """Also where the value is only one, in the part that is used last."""
+    net = tiny(family)
+    path = tmp_path / "runs" / "spoilt" / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    tensors = {name: z.clone() for name, z in net.state_dict().items()}
+    list(tensors.values())[-1].view(-1)[-1] = float("nan")
+    save_file(tensors, path, metadata={"model": json.dumps({"family": family, "config": net.config.to_dict()})})
+    service = Service(Paths(tmp_path))
+    try:
+        assert "1 value that is no number" in failed(service, Ask(family, "a red star", model="spoilt", count=1))
+        with pytest.raises(UserError, match="no number"):
+            service.shelf.verify("spoilt")
+    finally:
+        service.close()
+
+
+@pytest.mark.parametrize("kind", ["sd", "ddpm"])
+def test_a_pretrained_model_without_numbers_draws_nothing(tmp_path: Path, kind: str) -> None:
+    getattr(tiny_models, kind)(tmp_path / "net")
+    path = next((tmp_path / "net").rglob("diffusion_pytorch_model.safetensors" if kind == "ddpm" else "unet/*.safetensors"))
+    tensors = load_file(path)
+    list(tensors.values())[0].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    service = Service(Paths(tmp_path))
+    try:
+        name = service.shelf.add(str(tmp_path / "net"))
+        with pytest.raises(UserError, match="1 value that is no number"):
+            service.shelf.verify(name)
+        assert "was not a number" in failed(service, Ask("diffusion", "a red star", model=name, count=1, options={"steps": 2}))
+    finally:
+        service.close()
 
 
 def test_no_other_model_takes_the_place_of_a_damaged_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
