@@ -329,5 +329,6 @@ class Engine:
         for slab, slots in job._slots.values():
             slab.free(slots)
         job._slots = {}
+        self._slabs = {shape: slab for shape, slab in self._slabs.items() if slab.used}        # as large as ever, if they stayed
         job.status = event.kind
         job.emit(event)

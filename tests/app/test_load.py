@@ -1,6 +1,7 @@
 """Many at once: a picture waits for no comparison, and what was drawn leaves nothing behind."""
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from app import jobs
 from app import service as services
+from app.grid_runner import GridRun
 from app.jobs import KEPT, RUNNING, JobState, JobTable
 from app.paths import Paths
 from app.recording import Recorded
@@ -188,6 +190,20 @@ def test_what_is_refused_is_stored_nowhere(data: Path, monkeypatch: pytest.Monke
     assert not [*(data / "running").glob("[!.]*")]                           # no lock says that it runs
     with closing(sqlite3.connect(data / "playground.sqlite3")) as database:
         assert database.execute("select count(*) from jobs").fetchall() == [(0,)]
+    service.close()
+
+
+def test_an_ended_comparison_lets_go_of_its_run(data: Path) -> None:
+    service = Service(Paths(data))
+    ask = Ask("diffusion", "a red star", model="run0", options={"steps": 2}, count=1)
+    grid = service.grids.start(GridAsk(ask, "seed=1-3(+1)", distance=False))
+    while service.grids.view(grid)["status"] in RUNNING:
+        time.sleep(0.02)
+    for thread in service._threads:
+        thread.join()
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing) is GridRun]
+    assert service.grids.view(grid)["done"] == 3
     service.close()
 
 
