@@ -17,7 +17,7 @@ def drawn(page: Page, family: str, count: int = 2) -> None:
     expect(page.locator(f"#{family}-canvas .sx-example").first).to_be_visible()
     fill(page, f"{family}-count", count)
     page.click(f"#{family}-generate")
-    expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached(timeout=60_000)
+    expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached()
 
 
 @pytest.mark.parametrize("family", ["vqvae", "dalle"])
@@ -31,7 +31,7 @@ def test_codes_are_drawn_looked_at_and_changed(open_page: Opener, family: str) -
     expect(page.locator(f"#{family}-process polyline")).to_have_count(0)
     inside(page, family, "Codes")
     panel = page.locator(f"#{family}-codes-shown")
-    expect(panel.locator(".sx-code")).to_have_count(64, timeout=60_000)
+    expect(panel.locator(".sx-code")).to_have_count(64)
     expect(panel.locator(".sx-book .sx-code-tile")).to_have_count(256)
     panel.locator(".sx-code").nth(27).click()
     expect(panel.locator(".sx-code-facts")).to_contain_text(re.compile(r"row 4, column 4: code \d+ · p [01]\.\d{3}"))
@@ -55,10 +55,10 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(open_page: Opener)
     expect(page.locator("#dalle-codes-shown")).to_contain_text("no picture yet")
     page.locator("#dalle-codes-picture input[type=file]").set_input_files(picture("red"))
     page.click("#dalle-codes-reconstruct")
-    expect(page.locator("#dalle-codes-shown")).to_contain_text(re.compile(r"Reconstruction: \d+\.\d dB"), timeout=60_000)
+    expect(page.locator("#dalle-codes-shown")).to_contain_text(re.compile(r"Reconstruction: \d+\.\d dB"))
     fill(page, "dalle-count", 2)
     page.click("#dalle-codes-edit")
-    expect(page.locator("#dalle-canvas .sx-tools a").first).to_be_attached(timeout=60_000)
+    expect(page.locator("#dalle-canvas .sx-tools a").first).to_be_attached()
     expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("64 calls")                       # half of the picture, with guidance
 
     page.click("#dalle-codes-reconstruct")
@@ -72,7 +72,7 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(open_page: Opener)
     page.mouse.up()
     expect(panel).to_contain_text("6 of 64 codes stay")
     panel.get_by_role("button", name="Draw the rest").click()
-    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 calls", timeout=60_000)      # 58 codes with guidance
+    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 calls")      # 58 codes with guidance
 
 
 @pytest.mark.parametrize("wrong", [b"this is no picture", picture("red")["buffer"][:60]], ids=["text", "cut off"])
@@ -103,7 +103,7 @@ def test_a_seed_walk_plays_and_seeds_mix(open_page: Opener) -> None:
     inside(page, "gan", "Seeds")
     page.click("#gan-seeds-walk")
     panel = page.locator("#gan-seeds-shown")
-    expect(panel.get_by_role("button", name="Pause")).to_be_visible(timeout=60_000)
+    expect(panel.get_by_role("button", name="Pause")).to_be_visible()
     expect(panel.locator(".sx-strip img")).to_have_count(9)
     first = panel.locator(".sx-film").get_attribute("src")
     expect(panel.locator(".sx-film")).not_to_have_attribute("src", str(first))
@@ -111,7 +111,7 @@ def test_a_seed_walk_plays_and_seeds_mix(open_page: Opener) -> None:
     expect(panel).to_contain_text(re.compile(r"32 of 32 · D = "))
     expect(panel.get_by_role("button", name="Play")).to_be_visible()
     page.click("#gan-seeds-mix")
-    expect(panel.locator(".sx-mixture img")).to_have_count(25, timeout=60_000)
+    expect(panel.locator(".sx-mixture img")).to_have_count(25)
 
 
 def test_temperatures_and_truncations_are_compared(open_page: Opener) -> None:
@@ -123,6 +123,6 @@ def test_temperatures_and_truncations_are_compared(open_page: Opener) -> None:
         expect(page.locator("#compare-x input")).to_have_value("Temperature" if family == "VQ-VAE" else "Truncation")
         fill(page, "compare-prompt", "a red star")
         fill(page, "compare-x-values", columns)
-        expect(page.locator("#compare-message")).to_contain_text(f"{cells} cells", timeout=30_000)
+        expect(page.locator("#compare-message")).to_contain_text(f"{cells} cells")
         page.click("#compare-run")
-        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(cells, timeout=60_000)
+        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(cells)

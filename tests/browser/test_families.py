@@ -39,7 +39,7 @@ def test_generate_and_scrub(open_page: Opener, family: str) -> None:
     fill(page, f"{family}-steps", 6)
     fill(page, f"{family}-count", 2)
     page.click(f"#{family}-generate")
-    expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached(timeout=60_000)
+    expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached()
     expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("24 calls")
     page.locator(f"#{family}-canvas input[type=range]").fill("2")
     numbers = page.locator(f"#{family}-process dl")
@@ -56,7 +56,7 @@ def test_a_tolerance_that_is_not_met_marks_the_picture(open_page: Opener) -> Non
     fill(page, "flow-steps", 2)
     fill(page, "flow-count", 1)
     page.click("#flow-generate")
-    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("short of the tolerance", timeout=60_000)
+    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("short of the tolerance")
 
 
 def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> None:
@@ -66,7 +66,7 @@ def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> 
     lab = page.locator("#flow-lab")
     lab.locator("[data-density=moons]").click()
     expect(lab.get_by_role("status")).to_contain_text("Training: step")
-    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 calls"), timeout=60_000)
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 calls"))
     time = lab.get_by_label("Time of the laboratory")
     shown = []
     for moment in ("3", "20"):
@@ -92,7 +92,7 @@ def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> 
         page.mouse.move(box["x"] + 60 + 10 * k, box["y"] + 200 - 4 * k)
     page.mouse.up()
     lab.get_by_role("button", name="Train").click()
-    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls", timeout=60_000)
+    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
 
 
 def test_the_laboratory_compares_two_samplers_and_shows_the_likelihood(open_page: Opener) -> None:
@@ -100,7 +100,7 @@ def test_the_laboratory_compares_two_samplers_and_shows_the_likelihood(open_page
     inside(page, "diffusion", "2-D")
     lab = page.locator("#diffusion-lab")
     lab.locator("[data-density=gaussians]").click()
-    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"DDIM · 30 calls"), timeout=60_000)
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"DDIM · 30 calls"))
     lab.get_by_label("Sampler of the laboratory").select_option("ddpm")
     expect(lab.get_by_role("status")).to_contain_text("dark: DDIM")
     with page.expect_response(lambda answer: answer.url.endswith("/contours")) as found:
@@ -116,7 +116,7 @@ def test_a_model_brings_its_settings_here_and_to_compare(open_page: Opener) -> N
     expect(page.locator("#flow-guidance input[type=number]")).to_have_value("1")
     fill(page, "flow-count", 1)
     page.click("#flow-generate")
-    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("Euler · 4 steps · 4 calls", timeout=60_000)
+    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("Euler · 4 steps · 4 calls")
     page.locator("#flow-card button").click()
     expect(page.locator("#flow-card")).to_contain_text("Reflow (Liu et al. 2023)")
     page.locator("#flow-canvas").get_by_role("button", name="Compare").click()
@@ -145,10 +145,10 @@ def test_a_process_is_played_kept_and_played_again_in_the_gallery(open_page: Ope
     fill(page, "sde-count", 2)
     page.click("#sde-generate")
     canvas = page.locator("#sde-canvas")
-    expect(canvas.locator(".sx-tools a").first).to_be_attached(timeout=60_000)
+    expect(canvas.locator(".sx-tools a").first).to_be_attached()
     canvas.locator("input[type=range]").fill("1")
     canvas.get_by_role("button", name="Play").click()
-    expect(page.locator("#sde-process dl")).to_contain_text("5 of 5", timeout=10_000)
+    expect(page.locator("#sde-process dl")).to_contain_text("5 of 5")
     page.get_by_label("What the lines are").locator("visible=true").select_option("pictures")
     expect(page.locator("#sde-process polyline")).to_have_count(2)
     canvas.get_by_role("button", name="Keep").click()

@@ -120,9 +120,9 @@ def shared(browser: Browser, address: str) -> Iterator[Close]:
     fill(page, "compare-x-values", "2, 3")
     fill(page, "compare-count", COUNT)
     page.keyboard.press("Escape")
-    expect(page.locator("#compare-message")).to_contain_text("8 cells · 16 images", timeout=30_000)
+    expect(page.locator("#compare-message")).to_contain_text("8 cells · 16 images")
     page.click("#compare-run")
-    expect(page.locator("#compare-grid .sx-status")).to_contain_text("8 of 8 cells", timeout=60_000)
+    expect(page.locator("#compare-grid .sx-status")).to_contain_text("8 of 8 cells")
     yield Close(page, page.evaluate("() => sx.recall('compare')"))
     context.close()
     assert not errors

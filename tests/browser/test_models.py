@@ -94,7 +94,7 @@ def fetch(page: Page, name: str) -> None:
     expect(here(page, "shapes-diffusion")).to_be_visible()
     if not here(page, name).count():
         download(page, name)
-    expect(here(page, name)).to_be_visible(timeout=30_000)
+    expect(here(page, name)).to_be_visible()
 
 
 def unfolded(page: Page, name: str) -> Locator:
@@ -155,7 +155,7 @@ def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(o
     tab(page, "Models")
     hub.pace = SLOW
     line = download(page, DDPM)
-    expect(line).to_contain_text(re.compile(r"kB of 7\d\d kB · [\d.]+ kB/s · [\d.]+ s left"), timeout=30_000)
+    expect(line).to_contain_text(re.compile(r"kB of 7\d\d kB · [\d.]+ kB/s · [\d.]+ s left"))
     line.locator("summary").click()
     expect(line.locator(".sx-file", has_text="unet/diffusion_pytorch_model.safetensors")).to_contain_text(" of ")
     line.get_by_role("button", name=f"Pause {DDPM}").click()
@@ -170,9 +170,9 @@ def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(o
     expect(line.get_by_role("button", name="Pause")).to_be_visible()
     page.reload()                                                                   # in the middle of it
     tab(page, "Models")
-    expect(line).to_contain_text("kB/s", timeout=30_000)
+    expect(line).to_contain_text("kB/s")
     hub.pace = 0.0
-    expect(here(page, DDPM)).to_contain_text("726 kB", timeout=30_000)
+    expect(here(page, DDPM)).to_contain_text("726 kB")
     expect(line).to_contain_text("checked; it is in the list now")
     assert [seen for seen in hub.log if seen.phase == "big" and (seen.range or "").startswith("bytes=") and seen.range != "bytes=0-"]
     page.reload()
@@ -181,13 +181,13 @@ def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(o
     expect(page.locator("#models-downloads")).to_be_hidden()                        # what is done needs no line
     hub.pace = SLOW
     line = download(page, SD)
-    expect(line).to_contain_text("kB/s", timeout=30_000)
+    expect(line).to_contain_text("kB/s")
     line.get_by_role("button", name=f"Cancel {SD}").click()
     expect(line).to_have_count(0)
     assert here(page, SD).count() == 0
     page.locator("#models-found").get_by_role("button", name="Download").click()    # and once more, to its end
     hub.pace = 0.0
-    expect(here(page, SD)).to_be_visible(timeout=30_000)
+    expect(here(page, SD)).to_be_visible()
     expect(page.locator("#models-found .sx-model-look").get_by_role("button", name=f"Draw with {SD}")).to_be_visible()
 
 
@@ -205,7 +205,7 @@ def test_models_are_drawn_with_compared_checked_and_removed(open_page: Opener, h
     fill(page, "diffusion-count", 1)
     page.click("#diffusion-generate")
     picture = page.locator("#diffusion-canvas .sx-tile img")
-    expect(picture).to_have_attribute("src", re.compile(r"^image/[0-9a-f]{32}\.png$"), timeout=60_000)
+    expect(picture).to_have_attribute("src", re.compile(r"^image/[0-9a-f]{32}\.png$"))
     assert picture.evaluate("image => image.naturalWidth") == 16
 
     tab(page, "Compare")
@@ -219,9 +219,9 @@ def test_models_are_drawn_with_compared_checked_and_removed(open_page: Opener, h
     page.locator("#compare-guidance input[type=number]").fill("1")
     page.locator("#compare-guidance input[type=number]").press("Enter")
     page.get_by_label("Distance to a converged run").uncheck()
-    expect(page.locator("#compare-message")).to_contain_text("2 cells", timeout=30_000)
+    expect(page.locator("#compare-message")).to_contain_text("2 cells")
     page.click("#compare-run")
-    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
 
     tab(page, "Models")
     row = unfolded(page, DDPM)
@@ -255,7 +255,7 @@ def test_a_newer_commit_is_found_and_stands_beside_the_older(open_page: Opener, 
     expect(row).to_contain_text(f"The Hub has a newer commit, {new[:8]}.")
     row.get_by_role("button", name="Download it").click()
     newer = here(page, f"{DDPM}@{new[:8]}")
-    expect(newer).to_contain_text(new, timeout=30_000)
+    expect(newer).to_contain_text(new)
     expect(here(page, DDPM)).to_contain_text("newer commit")
     newer.get_by_role("button", name="Draw with").click()
     expect(page.locator("#diffusion-model input")).to_have_value(f"{DDPM}@{new[:8]} · DDPM in pixels")
