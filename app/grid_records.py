@@ -124,6 +124,19 @@ def asked_of(settings: dict[str, Any]) -> GridAsk:
     return GridAsk(**settings["asked"] | {"ask": Ask(**settings["asked"]["ask"])})
 
 
+def made_from(asked: GridAsk) -> str:
+    """What a grid was made with besides its axes: "Diffusion · shapes-diffusion · “a red star” · guidance 3 · seed 7 · steps 20"."""
+    ask, varied = asked.ask, {text.partition("=")[0].strip() for text in (asked.x, asked.y, asked.z)}
+    varied |= {"model", "sampler"} if "family" in varied else set()
+    face = registry.face(ask.family) if ask.family in registry.NAMES else None                # or it is of a family that is gone
+    sampler = face.every[ask.sampler].title if face and ask.sampler in face.every else ask.sampler
+    facts = {"family": face.title if face else ask.family, "model": ask.model or "", "prompt": f"“{ask.prompt}”" if ask.prompt else "",
+             "sampler": sampler or "",
+             "guidance_scale": f"guidance {ask.guidance_scale}" if ask.guidance_scale is not None else "", "seed": f"seed {ask.seed}"}
+    facts |= {name: f"{name.replace('_', ' ')} {value}" for name, value in ask.options.items()}
+    return " · ".join(text for name, text in facts.items() if text and name not in varied)
+
+
 def key_of(settings: dict[str, Any]) -> str:
     """By which a finished cell is known again."""
     return repr(sorted((name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in settings.items()))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from app.grid_keeper import Keeper
-from app.grid_records import asked_of, axis_of, cells_of, key_of, plan_of, upgraded
+from app.grid_records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
@@ -182,7 +182,7 @@ class Grids:
                  else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
         return LiveGrid(grid_id, axes, job, cells, distance=plan.asked.distance and any(map(converges, plan.requests)),
-                        count=first.count, name=name)
+                        count=first.count, name=name, made=made_from(plan.asked))
 
     def _labels(self, live: LiveGrid, plan: Plan) -> dict[str, Any]:
         rows, columns, layers = (list(live.axes[a]["labels"]) for a in ("y", "x", "z"))
@@ -226,8 +226,8 @@ class Grids:
         size, first = SIZE, next((c.images[0] for c in cells if c.images), None)
         with suppress(StorageError):                           # a damaged picture does not hide the others
             size = self._storage.image(first).width if first else SIZE
-        return LiveGrid(grid_id, record.settings["axes"], job, cells, size,
-                        record.settings["distance"], record.settings["count"], record.name, record.note)
+        return LiveGrid(grid_id, record.settings["axes"], job, cells, size, record.settings["distance"], record.settings["count"],
+                        record.name, record.note, made_from(asked_of(record.settings)))
 
     def _latest(self, grid_id: str) -> LiveGrid | None:
         """What this process draws, or what it drew, unless another one has gone on with it."""

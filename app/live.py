@@ -60,6 +60,7 @@ class LiveGrid:
     count: int = 1                           # pictures in a cell
     name: str = ""
     note: str = ""
+    made: str = ""                           # what it was made with besides its axes, in words
     draining: bool = False                   # nothing new begins
     versions: list[int] = field(default_factory=list)           # of the job, when a cell last changed
     previews: dict[int, np.ndarray] = field(default_factory=dict)
@@ -127,6 +128,7 @@ class LiveGrid:
             view = job.view()
             found: dict[str, Any] = {
                 "id": self.id, "job": job.id, "version": job.version, "status": job.status, "name": self.name, "note": self.note,
+                "made": self.made,
                 "error": job.error, "message": job.note, **self.axes, "count": self.count, "size": self.size,
                 "done": self.counted("done"), "total": total, "calls": job.calls, "seconds": view.seconds,
                 "seconds_left": view.seconds_left, "distance": self.distance, "cells": [self.cells[i].page(i) for i in changed]}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.served import png
-from tests.browser.conftest import serving
+from tests.browser.conftest import PATIENCE, serving
 
 HOPS = ("connection", "transfer-encoding", "keep-alive", "server", "date")
 
@@ -71,7 +71,7 @@ def listening(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     """A page, and what goes wrong on it."""
     context, wrong = browser.new_context(viewport={"width": 1440, "height": 900}), list[str]()
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)

@@ -186,6 +186,7 @@ def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_are_told(b
         expect(box(page, "compare-x-values")).to_have_value("2, 900")
         grid = page.locator("#compare-grid")
         expect(grid.get_by_role("button", name="Resume")).to_be_visible()
+        expect(grid).to_contain_text("Diffusion · shapes-diffusion · “a large red star above a small blue ring” · guidance 3 · seed 7")
         expect(grid.locator(".sx-stop")).to_be_hidden()
         expect(grid.locator(".sx-cell.sx-running")).to_have_count(0)
     finally:

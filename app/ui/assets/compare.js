@@ -12,6 +12,7 @@ sx.kinds.compare = (root, props, trigger) => {
   stop.classList.add("sx-stop");
   const resume = small("Resume", () => go(id, false), {hidden: true, title: "Draw the cells that are not done"});
   const retry = small("Retry failed", () => go(id, true), {hidden: true, title: "Draw the failed cells again, and what is not done"});
+  const made = sx.el("div", {class: "sx-quiet sx-num"});
   const bar = sx.el("div", {class: "sx-progress", role: "progressbar", "aria-label": "Cells done", "aria-valuemin": 0}, sx.el("i"));
   const field = (what, label, placeholder) => sx.el("input", {
     class: `sx-edit sx-edit-${what}`, type: "text", maxlength: 500, "aria-label": label, placeholder, title: `${label}; click to change it`,
@@ -72,7 +73,7 @@ sx.kinds.compare = (root, props, trigger) => {
     + "the picture, its time and its distance to a converged run.");
   const work = sx.el("div", {hidden: true},
     sx.el("div", {class: "sx-row sx-grid-head"}, name, note),
-    sx.el("div", {class: "sx-row"}, line, resume, retry, drain, stop), bar,
+    made, sx.el("div", {class: "sx-row"}, line, resume, retry, drain, stop), bar,
     sx.el("div", {class: "sx-row sx-grid-tools"}, layers,
       sx.el("span", {class: "sx-row", role: "group", "aria-label": "Size of the cells"}, out, zoomSays, into),
       beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, selftest, use, remove)),
@@ -134,6 +135,7 @@ sx.kinds.compare = (root, props, trigger) => {
       view.calls ? sx.facts.calls(view.calls) : "", view.seconds ? sx.seconds(view.seconds) : "", left ? `${sx.seconds(view.seconds_left)} left` : "",
       running || view.status === "done" ? "" : view.status, view.message, view.error].filter(Boolean).join(" · ");
     line.classList.toggle("sx-error", Boolean(view.error));
+    made.textContent = view.made;
     for (const [input, text] of [[name, view.name], [note, view.note]]) if (document.activeElement !== input) input.value = text;
   };
   const draw = (next) => {
