@@ -163,8 +163,8 @@ class Grids:
         try:
             if live.id:
                 self._storage.end_grid(live.id, status)
-        except StorageError:
-            log.exception("the end of grid %s could not be stored; it counts as interrupted", live.id)
+        except StorageError as error:
+            log.warning("the end of grid %s could not be stored, so it counts as interrupted: %s", live.id, error)
         finally:
             live.settled.set()
 

@@ -172,8 +172,8 @@ class Service:
                 ended = "interrupted" if self._closing and job.status == "stopped" else job.status
                 job.on_end()
                 self._storage.finish_job(job.id, ended, job.error)
-            except StorageError:
-                log.exception("the end of job %s could not be stored", job.id)
+            except StorageError as error:
+                log.warning("the end of job %s could not be stored, so it counts as interrupted: %s", job.id, error)
             self._jobs.ended(job)
 
     def job(self, job_id: str) -> JobView | None:

@@ -235,7 +235,8 @@ def test_a_grid_ends_as_its_cells_did_and_goes_on(service: Service, monkeypatch:
     assert [len(cell["images"]) for cell in view["cells"]] == [1] * 3
 
 
-def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(
+        service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
     with monkeypatch.context() as fault:
         save = service.save
@@ -246,6 +247,7 @@ def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(ser
             return found
         fault.setattr(service, "save", last)
         grid, view = drawn(service, asked("steps=1,2,3"))
+        assert "Traceback" not in caplog.text                                 # which a command would print
         assert stored(service, grid)[0] == "running" and view["status"] == "stopped" and "locked" in view["error"]
         assert [cell["status"] for cell in view["cells"]] == ["stopped"] * 3
         assert [g["status"] for g in service.grids.list()["items"]] == ["interrupted"]
