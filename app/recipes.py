@@ -120,6 +120,12 @@ class Standing:
     def seen(self, name: str) -> str:
         return f"{self.counters(name)['images']:,} of {self.recipes[name].images:,} images seen"
 
+    def status(self, name: str) -> str:
+        """damaged, finished, begun, not begun."""
+        if trainer.damage(self.paths.runs / name):
+            return "damaged"
+        return "finished" if self.weights(name) else "begun" if self.done(name) else "not begun"
+
     def row(self, name: str, status: str, why: str = "", before: int | None = None) -> dict[str, Any]:
         """A recipe in the summary of a call; before: images at its beginning."""
         found, weights = self.counters(name), self.weights(name)
@@ -237,7 +243,7 @@ def listing(paths: Paths) -> dict[str, Any]:
     from app.models import Models
     standing = Standing(paths, cuda=False)
     cards = {model.name: model.card for model in Models(paths.runs, paths.models).views() if model.source == "bundled"}
-    rows = [standing.row(r.name, "finished" if standing.weights(r.name) else "begun" if standing.done(r.name) else "not begun")
+    rows = [standing.row(r.name, standing.status(r.name), trainer.damage(paths.runs / r.name))
             | {"family": r.family, "needs": list(r.origins), "cpu_minutes": r.cpu, "gpu_minutes": r.gpu, "expected_images": r.images,
                "share": round(standing.done(r.name), 3), "bundled": figures(cards[r.bundled]) if r.bundled in cards else None}
             for r in RECIPES]
@@ -265,4 +271,5 @@ def table(listed: dict[str, Any]) -> str:
                       " · ".join(f"{shipped[key]} {key}" for key in ("images seen", "one object", "two objects") if key in shipped) or "-"])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
-    return f"{text}\nweakest: {listed['weakest']}, {listed['why']}"
+    damaged = "".join(f"\n{row['recipe']}: {row['why']}" for row in listed["recipes"] if row["why"])
+    return f"{text}{damaged}\nweakest: {listed['weakest']}, {listed['why']}"

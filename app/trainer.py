@@ -72,11 +72,23 @@ class OutOfTime(UserError):
 
 def standing(folder: Path) -> dict[str, Any]:
     """Counters of a run (step, images, seconds, loss); zeros if it has not begun or cannot be read."""
+    return _standing(folder)[0]
+
+
+def damage(folder: Path) -> str:
+    """Why a run cannot go on from its checkpoint, as far as the file's beginning tells; "" if it can, or has not begun."""
+    return _standing(folder)[1]
+
+
+def _standing(folder: Path) -> tuple[dict[str, Any], str]:
     from weights.verify import WeightsError, read_header
+    path = folder / "checkpoint.safetensors"
+    if not os.path.lexists(path):
+        return dict(BEGIN), ""
     try:
-        return counters(read_header(folder / "checkpoint.safetensors")[1]["state"])
-    except (WeightsError, KeyError, ValueError):
-        return dict(BEGIN)
+        return counters(read_header(path)[1]["state"]), ""
+    except (WeightsError, KeyError, ValueError) as error:
+        return dict(BEGIN), str(error) if isinstance(error, WeightsError) else f"{path} is damaged: its counters cannot be read."
 
 
 def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None],
@@ -91,7 +103,10 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     with _told():
         folder = _folder(paths.runs, name)
         done = _enough(args, folder) if until is None else None
-        return done or _trained(args, paths, folder, progress, until)
+        if done is not None:
+            return done
+        with _alone(folder):
+            return _trained(args, paths, folder, progress, until)
 
 
 def _folder(runs: Path, name: str) -> Path:
@@ -135,6 +150,23 @@ def _enough(args: argparse.Namespace, folder: Path) -> dict[str, Any] | None:
     return {"run": folder.name, "path": str(path), "sha256": sha256(path), "steps": has["step"], "images": has["images"],
             "minutes": round(has["seconds"] / 60, 1), "loss": has["loss"],
             "note": f"The run has {had}; nothing was done, so give more --{'steps' if steps else 'minutes'} to go on."}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process trains the same run; the system takes the lock back from one that was killed. Raises UserError and OSError."""
+    from filelock import FileLock, Timeout
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"The run {folder.name} is being trained by another process; wait until that has ended, or give another "
+                        "--name.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

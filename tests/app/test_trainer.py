@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from app import recipes, trainer
 from app.cli import main
 from app.models import Models
 from app.recipes import Recipe
-from pipelines import registry
 from pipelines.training import CHECKPOINT
 from tests.tiny import untrained
 from weights.catalog import run_folder
@@ -240,12 +240,23 @@ def test_a_recipe_that_goes_wrong_is_reported_while_others_go_on(run: Run, tmp_p
     wrong_at(monkeypatch, "flow", 2)
     (tmp_path / "runs" / "broken").mkdir(parents=True)
     (tmp_path / "runs" / "broken" / CHECKPOINT).write_bytes(b"damaged")
+    listed = {row["recipe"]: row for row in run("--list")[1]["recipes"]}
+    assert (listed["broken"]["status"], listed["bent"]["status"]) == ("damaged", "not begun")
+    assert "begin with a header" in listed["broken"]["why"] and f"broken: {listed['broken']['why']}" in recipes.table(run("--list")[1])
     code, result, error = run("--all", "--minutes", "0.3")
     rows = {row["recipe"]: row for row in result["recipes"]}
     assert code == 1 and {name: row["status"] for name, row in rows.items()} == {"bent": "failed", "game": "trained", "broken": "failed"}
     assert "stopped at step 2 because the loss is nan" in rows["bent"]["why"] and "Traceback" not in error
     assert "network.json" in rows["broken"]["why"] and rows["game"]["images"] > 0
-    assert registry.NAMES
+
+
+def test_one_run_is_trained_by_one_process(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "a"
+    folder.mkdir(parents=True)
+    with FileLock(folder / "lock"):
+        code, result, error = run("flow", "--name", "a", "--steps", "1", *QUICK)
+    assert code == 1 and result == {} and "is being trained by another process" in error and one_sentence(error)
+    assert run("flow", "--name", "a", "--steps", "1", *QUICK)[0] == 0
 
 
 def test_compile_without_a_compiler_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
