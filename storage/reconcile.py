@@ -138,12 +138,12 @@ def reconcile(session: Session, folder: Path, report: Reconciliation, accept: bo
             report.notes.append(f"{name} does not belong among the pictures ({why}) and could not be put aside ({problem}).")
     report.notes += [f"The folder {printable(name)} of pictures could not be looked into; make it readable." for name in sorted(disk.dark)]
     finish_cells(session, report.grids)
-    report.left_out = count_unsound(session)
+    report.left_out = count_unsound(session, TABLES if damaged else (Grid, Cell))      # many pictures are judged once
 
 
-def count_unsound(session: Session) -> int:
+def count_unsound(session: Session, tables: tuple[type[Base], ...] = TABLES) -> int:
     """How many records cannot be read."""
-    return sum(session.scalar(select(func.count()).select_from(table).where(unsound(_table(table)))) or 0 for table in TABLES)
+    return sum(session.scalar(select(func.count()).select_from(table).where(unsound(_table(table)))) or 0 for table in tables)
 
 
 def _table(table: type[Base]):  # type: ignore[no-untyped-def]
