@@ -40,6 +40,7 @@ EXAMPLES = """examples:
   launch.py models search "stable diffusion" --family diffusion
   launch.py models download google/ddpm-cifar10-32
   launch.py gallery --text "red star" --limit 10
+  launch.py gallery check
   launch.py bench engine --json
 """
 
