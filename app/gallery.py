@@ -37,7 +37,7 @@ class Gallery:
              steps_max: int | None = None, text: str = "", bin: bool = False, after: str | None = None,
              limit: int = 60) -> GalleryPage:
         """Newest first; pass `next` of a page as `after` to go on."""
-        filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max,
+        filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=held(steps_min), steps_max=held(steps_max),
                                    text=text or "", bin=bin))
         with said():
             found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
@@ -63,11 +63,11 @@ class Gallery:
     def delete(self, ids: list[str]) -> int:
         """Into the bin; `restore` undoes it. Returns how many."""
         with said():
-            return self._storage.delete(list(ids))
+            return self._storage.delete([readable(image_id) for image_id in ids])
 
     def restore(self, ids: list[str]) -> int:
         with said():
-            return self._storage.restore(list(ids))
+            return self._storage.restore([readable(image_id) for image_id in ids])
 
     def empty_bin(self) -> int:
         """Remove what is in the bin for good; returns how many pictures."""
@@ -105,6 +105,11 @@ class Gallery:
                                  _restorable(settings), {}, False, False,
                                  amount=amount(family, settings["steps"])))
         return found
+
+
+def held(number: int | None) -> int | None:
+    """The number, or the largest or smallest that the database can compare with."""
+    return number if number is None else max(-2**63, min(number, 2**63 - 1))
 
 
 def _restorable(settings: dict[str, Any]) -> dict[str, Any]:

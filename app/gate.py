@@ -2,29 +2,46 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
+from collections.abc import Container
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bodies import UPLOAD, parsed, replayed, whole
-from app.refusals import Refused, refusal
+from app.refusals import Refused, Said, refusal
 
-log = logging.getLogger(__name__)
 LOOKS = re.compile(r"/|/config|/theme\.css|/favicon\.ico|/(?:static|assets)/.+|"
                    r"/gradio_api/(?:queue/data|app_id|heartbeat/[^/]+|upload_progress|startup-events|file=.+)")
 CALLS = re.compile(r"/gradio_api/(?:queue/join|run/predict|cancel)")       # JSON bodies, which are judged here
 FILE = {"_type": "gradio.FileData"}
+LONGEST = 255                      # characters of a part of a path
+WRONG = ("That is no call of this page; reload it and try again.",
+         "Something in the program went wrong with that; its log has the details.")
+
+
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+
+
+class Call(BaseModel):
+    """What the page sends when something is pressed."""
+    model_config = ConfigDict(strict=True)
+    fn_index: int
+    session_hash: Word
+    event_id: Word | None = None
+    trigger_id: int | None = None
+    data: list[Any] | None = None
+    event_data: Any = None
 
 
 class Gate:
-    """Wraps the library's application; `folder` is where it puts uploads."""
+    """Wraps the library's application; `folder` is where it puts uploads, `calls` are the numbers of the page's handlers."""
 
-    def __init__(self, app: ASGIApp, folder: Path) -> None:
-        self.app, self.folder = app, folder.resolve()
+    def __init__(self, app: ASGIApp, folder: Path, calls: Container[int]) -> None:
+        self.app, self.folder, self.calls = app, folder.resolve(), calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -36,7 +53,7 @@ class Gate:
             if "/file=" in path:
                 self._own(path.partition("/file=")[2])
             if scope["method"] == "POST" and path != UPLOAD:
-                receive = replayed(json.dumps(self._judged(parsed(await whole(receive)))).encode(), receive)
+                receive = replayed(json.dumps(self._call(path, parsed(await whole(receive)))).encode(), receive)
                 scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}
         except Refused as error:
             return await refusal(str(error), error.status)(scope, receive, send)
@@ -46,8 +63,10 @@ class Gate:
     def _needed(method: str, path: str, query: bytes) -> bool:
         if method == "POST":
             return path == UPLOAD or CALLS.fullmatch(path) is not None
-        # A deep link is a file of inputs under a name that a client gives.
-        return method in ("GET", "HEAD") and LOOKS.fullmatch(path) is not None and not QueryParams(query).get("deep_link")
+        # A deep link is a file of inputs under a name that a client gives, and there is one page.
+        asked = QueryParams(query)
+        return (method in ("GET", "HEAD") and LOOKS.fullmatch(path) is not None and not asked.get("deep_link") and not asked.get("page")
+                and ("/file=" in path or all(len(part) <= LONGEST for part in path.split("/"))))
 
     def _own(self, path: Any) -> str:
         """The true place of an uploaded file. Raises Refused for any other path."""
@@ -57,6 +76,16 @@ class Gate:
         except (OSError, ValueError, RuntimeError):        # is not there, cannot be a path, or leads to itself
             pass
         raise Refused("Only files that were uploaded on this page can be used; choose the file again.")
+
+    def _call(self, path: str, value: Any) -> dict[str, Any]:
+        """A call of the page with the fields that it has there, and nothing else. Raises Refused."""
+        try:
+            call = Call.model_validate(value)
+        except ValidationError as error:
+            raise Refused(WRONG[0]) from error
+        if call.fn_index not in self.calls or path.endswith("/cancel") and call.event_id is None:
+            raise Refused(WRONG[0])
+        return {name: self._judged(given) for name, given in call if given is not None}
 
     def _judged(self, value: Any) -> Any:
         """A call with all that it says of files replaced by what is known of them here. Raises Refused."""
@@ -72,33 +101,32 @@ class Gate:
 
 
 def sentences(send: Send) -> Send:
-    """Passes answers on; the library says 500 also where its answer is a sentence for whoever sent something that does not fit."""
+    """Passes answers on; where the library refuses something, a sentence stands with it, and 500 means an error of the program alone."""
     held: list[Message] = []
 
     async def outgoing(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 500:
-            held.append(message)
-        elif held:
-            held.append(message)
-            if message.get("more_body"):
-                return
-            body = b"".join(part.get("body", b"") for part in held[1:])
-            if said(body):
-                held[0]["status"] = 400
-                for part in held:
-                    await send(part)
-            else:
-                answer = refusal("Something in the program went wrong with that; its log has the details.", 500)
-                await send({"type": "http.response.start", "status": 500, "headers": answer.raw_headers})
-                await send({"type": "http.response.body", "body": answer.body})
-        else:
-            await send(message)
+        if not held and (message["type"] != "http.response.start" or message["status"] < 400):
+            return await send(message)
+        held.append(message)
+        if message["type"] == "http.response.start" or message.get("more_body"):
+            return
+        status, found = held[0]["status"], told(b"".join(part.get("body", b"") for part in held[1:]))
+        if status == 500 and isinstance(found.get("error"), str):
+            status = 400                                   # what was said to whoever sent something that does not fit
+        if not isinstance(found.get("error"), str):
+            detail = found.get("detail")
+            found["error"] = detail if isinstance(detail, str) and status != 500 else WRONG[status == 500]
+        answer = Said(found, status)
+        held.clear()
+        await send({"type": "http.response.start", "status": status, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body})
     return outgoing
 
 
-def said(body: bytes) -> bool:
-    """Whether an answer holds a sentence for a person."""
+def told(body: bytes) -> dict[str, Any]:
+    """What an answer says."""
     try:
-        return isinstance(json.loads(body).get("error"), str)
-    except (ValueError, AttributeError):
-        return False
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}

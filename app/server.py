@@ -67,7 +67,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
                               root_path=access.root_path or None, **looks)
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]
-    mounted.app = Gate(mounted.app, uploads.folder)
+    mounted.app = Gate(mounted.app, uploads.folder, page.fns)
     if warm:
         threading.Timer(1.5, service.warm).start()
     return app, service

@@ -11,6 +11,7 @@ import gradio as gr
 
 from app.axes import ALL, choices, fixed_options
 from app.grids import GridCheck
+from app.requests import face_of
 from app.service import Service
 from app.ui.components import drawn, sentence, still, told
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
@@ -28,7 +29,7 @@ class Known(Mapping[str, list[ModelView]]):
     families: tuple[str, ...]
 
     def __getitem__(self, family: str) -> list[ModelView]:
-        return self.service.models(family)
+        return self.service.models(face_of(family).name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.families)
@@ -169,7 +170,9 @@ def hint(family: str, axis: str) -> str:
 
 
 def axis_updates(tab: CompareTab, family: str, axis: str, values: Any = None) -> list[Any]:
-    """For what varies, its written values and its named ones."""
+    """For what varies, its written values and its named ones. Raises BadInput."""
+    if axis != NOTHING and axis not in choices((family,)):
+        raise BadInput(f"There is no {axis} that could vary in that family; choose what varies from the list.")
     names = names_of(tab.families, tab.known, family, axis)
     start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
     if not names and axis not in (NOTHING, "prompt") and not start:
@@ -303,11 +306,7 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
             return gr.skip(), json.dumps({"error": str(error)})
 
     def load(event: gr.EventData) -> list[Any]:
-        try:
-            made = service.grids.asked(told(event, "id"))
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        return tab.loaded(made)
+        return tab.loaded(service.grids.asked(told(event, "id")))
 
     def known(family: str | None) -> str:
         """A family's name. Raises gr.Error for any other."""

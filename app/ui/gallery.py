@@ -12,7 +12,6 @@ from app.ui.compare import CompareTab
 from app.ui.components import drawn, told
 from app.ui.drafts import KEEP
 from app.ui.family import FamilyTab
-from app.views import UserError
 
 
 def gallery_tab() -> gr.HTML:
@@ -39,15 +38,12 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
 
     def send(event: gr.EventData) -> list[Any]:
         action, target = told(event, "action"), told(event, "id")
-        try:
-            if action == "example":
-                found = [p for tab in families for p in service.gallery.examples(tab.info.name) if p.id == target]
-                return updates(None, None, None, found[0].settings if found else None)
-            if action == "job":
-                return updates(None, None, None, service.settings_of_job(target))
-            picture = service.gallery.picture(target)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        if action == "example":
+            found = [p for tab in families for p in service.gallery.examples(tab.info.name) if p.id == target]
+            return updates(None, None, None, found[0].settings if found else None)
+        if action == "job":
+            return updates(None, None, None, service.settings_of_job(target))
+        picture = service.gallery.picture(target)
         if action == "gallery":
             return updates("gallery", None, picture.id, None)
         if action == "compare":

@@ -10,7 +10,7 @@ from app.shelf import SORTED
 from app.ui.compare import CompareTab
 from app.ui.components import drawn, still, told
 from app.ui.family import FamilyTab
-from app.views import ModelView, UserError
+from app.views import ModelView
 from pipelines.hub.about import ADAPTERS
 
 LICENCES = ("apache-2.0", "mit", "openrail", "openrail++", "creativeml-openrail-m", "cc-by-4.0", "cc-by-nc-4.0")
@@ -34,10 +34,7 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
         return [*updates, *compare.refreshed(*values[chosen:])]
 
     def draw(event: gr.EventData) -> list[Any]:
-        try:
-            view = service.shelf.drawable(told(event, "name"))
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        view = service.shelf.drawable(told(event, "name"))
         return [gr.Tabs(selected=view.family), *(u for tab in families for u in updates(tab, view))]
 
     def updates(tab: FamilyTab, view: ModelView) -> list[Any]:

@@ -11,6 +11,7 @@ from app.ui import theme
 from app.ui.compare import compare_tab
 from app.ui.components import drawn
 from app.ui.drafts import wire_drafts
+from app.ui.edges import in_words
 from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
@@ -38,6 +39,7 @@ def build_page(service: Service) -> gr.Blocks:
         wire_sending(service, tabs, families, compare, head, gallery, cards, kept)
         wire_models(service, page, tabs, families, compare, models)
         wire_places(back, head, tabs)
+    in_words(page)
     return page
 
 

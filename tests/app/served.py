@@ -22,6 +22,8 @@ def served(data: Path, **settings: Any) -> Iterator[TestClient]:
     app, service = build_app(Paths(data), warm=False, **settings)
     try:
         with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+            client.service = service            # type: ignore[attr-defined]
+            client.service = service                                            # type: ignore[attr-defined]
             yield client
     finally:
         service.close()
