@@ -30,9 +30,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         (folder / "runs" / family).mkdir(parents=True)
         save(folder / "runs" / family / "model.safetensors", net.state_dict(),
              {"family": family, "title": "tiny", "config": net.config.to_dict()})
-    service = Service(Paths(folder))
-    yield service
-    service.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # In fp32 on every processor: a token that is drawn beside others is rounded as it is alone.
+        patch.setattr("pipelines.precision.fast_bf16", lambda device: False)
+        service = Service(Paths(folder))
+        yield service
+        service.close()
 
 
 def pixels(url: str) -> np.ndarray:
@@ -64,11 +67,11 @@ def test_what_the_model_thought_of_a_drawn_picture(service: Service, family: str
     assert done.status == "done" and done.shots[0].nfe == 64
     view = service.codes.of_job(done.id, 1)
     shown = np.asarray(Image.open(done.shots[1].path).convert("RGB")).astype(int)
-    assert np.abs(pixels(view.decoded).astype(int) - shown).max() <= 1 and view.picture is None
+    assert np.abs(pixels(view.decoded).astype(int) - shown).max() <= 1 and view.picture is None            # a grey level, by rounding
     thought = view.thought
     assert thought is not None and len(thought.p) == 64 and len(thought.top[0]) == 5
     for code, p, top, top_p in zip(np.ravel(view.codes).tolist(), thought.p, thought.top, thought.top_p, strict=True):
-        assert top_p == sorted(top_p, reverse=True) and sum(top_p) <= 1.001
+        assert top_p == sorted(top_p, reverse=True) and sum(top_p) <= 1.001              # shares are told by three digits
         if code in top:
             assert p == pytest.approx(top_p[top.index(code)], abs=2e-4)
     assert thought.words == (("red star",) if family == "vqvae" else tuple(thought.words))
@@ -145,7 +148,7 @@ def test_a_walk_begins_and_ends_at_its_seeds(service: Service) -> None:
     assert len(film.pictures) == 33 and len(table.pictures) == 25 and film.captions[0].startswith("D = ")
     for shown, expected in ((film.pictures[0], own(7)), (film.pictures[-1], own(9)), (table.pictures[0], own(7, mix="style", second=9)),
                             (table.pictures[6], own(8, mix="style", second=10))):
-        assert np.abs(pixels(shown).astype(int) - expected).max() <= 2
+        assert np.abs(pixels(shown).astype(int) - expected).max() <= 2               # two grey levels: both are rounded
     with pytest.raises(UserError, match="no generator to walk"):
         service.seeds.walk(Ask("vqvae", "a red star", model="vqvae"))
 
