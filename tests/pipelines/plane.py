@@ -1,4 +1,8 @@
-"""What tests of the 2-D laboratory share."""
+"""What tests of the 2-D laboratory share.
+
+Their trainings are short and steady: networks that begin 1e-5 apart, as those of two processors soon are, end within a hundredth in
+all that is asserted of them, and each bound is a tenth or more away from where they end.
+"""
 from __future__ import annotations
 
 import dataclasses

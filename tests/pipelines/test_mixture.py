@@ -57,7 +57,7 @@ def test_velocity_carries_the_density(name: str) -> None:
     grad_x, grad_t = torch.autograd.grad(log_marginal(DATA, path, x, t).sum(), (x, t))
     divergence = sum(torch.autograd.grad(u[:, d].sum(), x, retain_graph=True)[0][:, d] for d in range(2))
     left = grad_t + (u.detach() * grad_x).sum(1) + divergence
-    assert left.abs().max() < 1e-6 * grad_t.abs().max()
+    assert left.abs().max() < 1e-6 * grad_t.abs().max()                    # in fp64, through two derivatives
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -66,7 +66,7 @@ def test_likelihood_within_a_hundredth_of_a_bit(case: str) -> None:
     x0 = DATA.sample(6, torch.Generator().manual_seed(3))
     outcome: Outcome = run_alone(log_likelihood(path, exact(KEY_VJP, {}), x0, data, noise, std, Control(1e-5, 1e-5, 500)), DATA.nets)
     error = bits_per_dim(outcome.x[:, 0], 2) - bits_per_dim(DATA.log_density(x0), 2)
-    assert error.abs().max() < 1e-2
+    assert error.abs().max() < 1e-2                                        # what is promised; the solver's tolerance is 1e-5
 
 
 def nearest_mode(x: Tensor) -> Tensor:

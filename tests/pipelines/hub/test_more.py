@@ -14,7 +14,7 @@ from pipelines.hub.load import load
 from pipelines.options import OptionError
 from pipelines.protocol import Outcome
 from tests.pipelines.hub import tiny_more
-from tests.pipelines.hub.models import CPU, PROMPT, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
+from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
 from tests.rounding import TIMES, apart, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
@@ -58,7 +58,7 @@ def test_euler_is_the_librarys(folders: dict[str, Path], adapter: str, guidance:
     for size in (SIZES.get(adapter, (0, 0)), WIDE[adapter]):
         request = ask(adapter, "euler", 4, guidance=guidance, negative=negative, size=size)
         found = difference(drawn(request, net), theirs(adapter, folders[adapter], request, PROMPT, negative))
-        assert found <= (0 if guidance == 1 else 2e-5)
+        assert found <= (0 if guidance == 1 else ROUNDING)
 
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "unipc"])
@@ -68,7 +68,7 @@ def test_solvers_with_memory_are_the_librarys(folders: dict[str, Path], adapter:
     net = loaded(adapter, folders[adapter])
     for guidance in (1.0, 3.5):
         request = ask(adapter, sampler, 6, guidance=guidance)
-        assert difference(drawn(request, net), theirs(adapter, folders[adapter], request, PROMPT, "")) <= (0 if guidance == 1 else 2e-5)
+        assert difference(drawn(request, net), theirs(adapter, folders[adapter], request, PROMPT, "")) <= (0 if guidance == 1 else ROUNDING)
 
 
 @pytest.mark.parametrize("adapter", KINDS)
@@ -113,7 +113,7 @@ def test_a_mixed_grid(folders: dict[str, Path], adapter: str) -> None:
     finally:
         engine.close()
     for one, other in zip(alone, together, strict=True):
-        assert float((one - (other.x if isinstance(other, Outcome) else other)).abs().max()) <= 1e-4
+        assert float((one - (other.x if isinstance(other, Outcome) else other)).abs().max()) <= AMONG
 
 
 @pytest.mark.parametrize("adapter", KINDS)
