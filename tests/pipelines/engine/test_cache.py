@@ -18,6 +18,7 @@ from pipelines.protocol import Cache, Call, NetKey, Remembering, Sampler, run_al
 KEY = NetKey("t", "read")
 CONFIG = TransformerConfig(length=24, width=32, layers=2, heads=4)
 VOCABULARY = 11
+ROUNDING = 1e-4                    # logits of about 1, through two layers: 6e-8 each time; another token changes them by a tenth
 
 
 class Reader(nn.Module):
@@ -72,7 +73,7 @@ def test_alone(reader: Reader) -> None:
     for case in CASES[:4]:
         with torch.inference_mode():
             alone = run_alone(decoding(*case), {KEY: Remembering(reader.read, CONFIG.memory)})
-        assert (alone - oracle(reader, *case)).abs().max() < 1e-5
+        assert (alone - oracle(reader, *case)).abs().max() < ROUNDING
 
 
 @pytest.mark.parametrize("cores", (1, 2))
@@ -85,7 +86,7 @@ def test_cached_equals_uncached_whenever_jobs_come(reader: Reader, order: int, c
         jobs.append(engine.submit(decoding(*case)))
         time.sleep(0.002 * (k % 3))
     for case, job in zip(mixed, jobs, strict=True):
-        assert (job.result() - oracle(reader, *case)).abs().max() < 1e-5
+        assert (job.result() - oracle(reader, *case)).abs().max() < ROUNDING
     assert not engine._slabs
     engine.close()
 
@@ -156,4 +157,4 @@ def test_rows_that_lie_apart_read_the_same(reader: Reader) -> None:
         for slots in ([0, 1, 2], [5, 3, 4], [2, 39, 20]):
             at = torch.tensor(slots)
             got = torch.cat([reader.read(tokens[:, k:k + 2], torch.full((3,), k), {}, at, memory) for k in (0, 2, 4)], 1)
-            assert (got - expected).abs().max() < 1e-5
+            assert (got - expected).abs().max() < ROUNDING
