@@ -26,6 +26,8 @@ def judge(args: argparse.Namespace) -> None:
         raise BadInput("What is to be accepted is looked at first: gallery check --accept.")
     if args.empty_bin and args.action:
         raise BadInput("Check the gallery or empty its bin, one after the other.")
+    if args.limit < 1:
+        raise BadInput(f"The limit must be at least 1; you asked for {args.limit}.")
 
 
 def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
@@ -37,10 +39,13 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
         if args.accept:
             tell(gallery.look_again(accept=True))
         return gallery.check(lambda done, total: bar(done, total, "pictures"))
-    page = gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=args.limit)
-    if page.left_out:
-        print(f"{page.left_out} damaged records are left out; `launch.py gallery check` lists them.", file=sys.stderr)
-    return {"total": page.total, "images": [_line(gallery, picture) for picture in page.items]}
+    pages, room, after = list[Any](), args.limit, None
+    while not pages or (after and room > 0):
+        pages.append(gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=room, after=after))
+        room, after = room - len(pages[-1].items), pages[-1].next
+    if left_out := sum(page.left_out for page in pages):
+        print(f"{left_out} damaged records are left out; `launch.py gallery check` lists them.", file=sys.stderr)
+    return {"total": pages[0].total, "images": [_line(gallery, picture) for page in pages for picture in page.items]}
 
 
 def _line(gallery: Any, picture: Any) -> dict[str, Any]:

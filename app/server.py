@@ -96,6 +96,8 @@ def serve(paths: Paths, access: Access, port: int | None, open_browser: bool) ->
     """Serve until it is asked to end, at `PORT` or the next free one if no port is named; only the first server of a data folder does:
     asked for the same address, another opens its page. Raises UserError if it must not or cannot."""
     host = access.host
+    if not host.strip():
+        raise BadInput("--host names no address; name one of this machine, or leave --host away.")
     if host not in LOOPBACK and not access.password:
         raise BadInput(f"Listening on {host} lets others in, so a password is needed; add --password WORD, or leave --host "
                        "away.")
@@ -161,6 +163,9 @@ def listen(host: str, port: int) -> socket.socket:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, candidate))
             listener.listen(BACKLOG)
+        except (socket.gaierror, UnicodeError):
+            listener.close()
+            raise BadInput(f"There is no address {host!r} here to listen on; name one of this machine with --host.") from None
         except OSError as error:
             listener.close()
             reason = error.strerror

@@ -46,7 +46,8 @@ class Batch:
         begin = time.perf_counter()
         key = self.pieces[0].call.net
         try:
-            assert self.net is not None, f"there is no network {key.method!r} of these weights"
+            if self.net is None:
+                raise LookupError(f"there is no network {key.method!r} of these weights")
             x, t, cond = join(self.pieces, self.size)
             arguments: tuple[Any, ...] = (x, cond) if t is None else (x, t, cond)
             answer = self.net(*arguments, *(self.memory or ()))
@@ -54,7 +55,8 @@ class Batch:
                 torch.cuda.synchronize(x.device)         # so that the time measured is the network's
             self.seconds = time.perf_counter() - begin
             self.finite = finite_rows(answer).tolist()
-            assert len(self.finite) == self.size, f"it answered with {len(self.finite)} rows where {self.size} were asked for"
+            if len(self.finite) != self.size:
+                raise ValueError(f"it answered with {len(self.finite)} rows where {self.size} were asked for")
             self.answer = answer
         except Exception as error:
             self.seconds = time.perf_counter() - begin

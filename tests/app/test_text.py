@@ -112,6 +112,19 @@ def test_accents_are_one_character_however_they_were_typed(service: Service) -> 
     assert [found["note"] for found in service.grids.list(APART)["items"]] == [COMPOSED]
 
 
+def test_the_command_line_lists_as_many_as_it_is_asked_for(service: Service, capsys: pytest.CaptureFixture[str],
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a page holds."""
+    for _ in range(2):
+        service.wait(service.generate(Ask("gan", "a red star", count=2)))
+    whole = service.gallery.page
+    monkeypatch.setattr("app.gallery.Gallery.page", lambda self, limit, **rest: whole(limit=min(limit, 3), **rest))
+    for limit, count in ((1, 1), (3, 3), (4, 4), (1000, 4)):
+        assert main(["gallery", "--limit", str(limit), "--data", str(service.paths.data), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["total"] == 4 and len({image["id"] for image in found["images"]}) == count
+
+
 def test_old_rows_are_found(service: Service) -> None:
     """Written before texts were composed, in whatever form they were typed."""
     import sqlite3

@@ -1,0 +1,58 @@
+"""Whatever stands behind a flag: a request that can be stored, or a sentence and exit code 2."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import _ask, main, parser
+from app.models import Models
+from app.requests import make_request, nfe_of, settings_of, title_of
+from app.server import listen
+from app.views import BadInput
+from pipelines import registry
+from pipelines.options import options_of
+from pipelines.request import Request
+
+ODD = ("", "-1", "0", "1e999", "nan", "1e-400", "0x10", "9" * 5000, "1.5", "1,2", "٣", "true", "[]", "18446744073709551616", "\x1b[31m")
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models, parse, refused = Models(tmp_path / "runs", tmp_path / "models"), parser().parse_args, 0
+    for spec in registry.face(family).every.values():
+        for option in (*options_of(Request), *options_of(spec.options)):
+            for value in ODD:
+                flag = f"--{option.name.replace('_', '-')}={value}"
+                given = parse(["sample", family, "--prompt", "a star", flag, "--sampler", spec.name])
+                try:
+                    request = make_request(models.resolved(_ask(given, 4)))
+                    json.dumps(settings_of(request), allow_nan=False)
+                    assert nfe_of(request) > 0 and title_of(request) and len(request.seeds) == request.count
+                except BadInput as error:
+                    refused += 1
+                    assert len(str(error)) < 400 and "\n" not in str(error) and "\x1b" not in str(error)
+    assert refused and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [
+    ("serve", "--port", "abc"), ("serve", "--port", "0"), ("serve", "--port", "99999"), ("serve", "--port", "-1"),
+    ("serve", "--host", "nobody.invalid", "--password", "x"), ("serve", "--host", "a..b", "--password", "x"),
+    ("serve", "--host", "", "--password", "x"), ("gallery", "--limit", "0"), ("gallery", "--limit", "-1"), ("gallery", "--limit", "1e3"),
+    ("models", "search", "x", "--max-gb", "nan"), ("models", "search", "x", "--min-likes=-3"),
+    ("models", "add", "x", "--base", "y", "--scale", "nan"),
+    ("evaluate", "gan", "--count", "1e999"), ("evaluate", "gan", "--count", "0"), ("compare", "gan", "--prompt", "a", "--x", "seed=1e999"),
+    ("train", "gan", "--minutes", "nan"), ("train", "gan", "--steps", "-1"), ("train", "gan", "--seed", "-1"), ("examine", "x", "y.png")])
+def test_odd_values_of_other_commands(arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main([*arguments, "--data", str(tmp_path)])
+    except SystemExit as end:                                    # argparse
+        code = int(end.code or 0)
+    out, error = capsys.readouterr()
+    assert code == 2 and out == "" and "Traceback" not in error and error.strip()
+
+
+def test_an_address_that_is_not_here_is_asked_for_once() -> None:
+    with pytest.raises(BadInput, match="no address"):
+        listen("nobody.invalid", 7860)
