@@ -254,6 +254,9 @@ def _back_up(path: Path) -> None:
         return
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True)
+    for leftover in folder.glob("*.part"):
+        if time.time() - leftover.stat().st_mtime > DAY:               # of a process that was killed
+            leftover.unlink()
     _copy(path, folder / f"playground-{time.time_ns():020d}.sqlite3", judged=True)
     for old in _backups(path)[BACKUPS:]:
         old.unlink()

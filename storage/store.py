@@ -133,7 +133,11 @@ class Storage:
         with self._opening:
             if self.closed is not None:
                 self._leave()
-                self._open(accept)
+                try:
+                    self._open(accept)
+                except StorageError as error:          # it can be looked at again when that has passed
+                    self.closed = error
+                    raise
 
     def notices(self) -> list[str]:
         """What a person should know of how the folder was found."""
@@ -160,7 +164,8 @@ class Storage:
 
     @property
     def _engine(self) -> Any:
-        assert self._opened is not None
+        if self._opened is None:
+            raise self.closed or StorageError("The data folder is being opened; try again in a moment.")
         return self._opened.engine
 
     def _write(self, work: Callable[[Session], T]) -> T:
@@ -376,7 +381,7 @@ class Storage:
     def path(self, image_id: str) -> Path:
         """The file of a picture. Raises StorageError if there is no such picture or its file is gone."""
         path = self._path(self.image(image_id).id)
-        if not path.exists():
+        if not path.is_file():
             raise StorageError(f"The file of that picture is gone from {self.images}; draw it again from its settings.")
         return path
 

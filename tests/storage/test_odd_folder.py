@@ -221,6 +221,38 @@ def test_a_truncated_picture_is_noticed_at_the_next_start_and_an_exchanged_one_b
     opened.close()
 
 
+def test_a_folder_in_the_place_of_a_picture_is_a_sentence(storage: Storage, picture: Make) -> None:
+    path = storage.path(saved := storage.save_image(picture()).id)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StorageError, match="is gone"):
+        storage.path(saved)
+    assert storage.check().altered == [saved]
+
+
+def test_a_folder_that_cannot_be_opened_again_is_looked_at_until_it_can(tmp_path: Path, picture: Make,
+                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Storage(tmp_path)
+    lost = [first.path(first.save_image(picture(seed=k)).id) for k in range(25)]
+    first.close()
+    for path in lost:
+        path.unlink()
+    opened = Storage(tmp_path)
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise StorageError("Another program holds the database.")
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.store.open_database", locked)
+        with pytest.raises(StorageError, match="holds"):
+            opened.look_again()
+        for call in (lambda: opened.page(Filters()), lambda: opened.save_image(picture())):
+            with pytest.raises(StorageError, match="holds"):
+                call()
+    opened.look_again(accept=True)
+    assert opened.page(Filters()).total == 25 and opened.save_image(picture()).id
+    opened.close()
+
+
 def test_files_that_were_saved_before_checksums_get_them(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
     saved = first.save_image(picture()).id
