@@ -73,7 +73,7 @@ def environment(use_venv: bool, kinds: list[str], asked: bool = False) -> str:
         python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamps = venv if use_venv else ROOT / ".installed"
     wanted = {kind: fingerprint(kind, python) for kind in kinds}
-    if installed(stamps, wanted):
+    if python.exists() and installed(stamps, wanted):          # the Python that it was made from may have been removed
         return str(python)
     if asked:
         say("A command's own help comes from the program, which has to be installed first; launch.py --help lists the commands at once.")

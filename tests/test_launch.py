@@ -53,6 +53,18 @@ def test_an_interrupted_set_up_is_taken_up_again(project: Path, capfd: pytest.Ca
     assert "got ['models']" in capfd.readouterr().out
 
 
+def test_an_environment_whose_python_is_gone_is_made_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(launch, "make_venv", lambda venv: made.append("venv"))
+    monkeypatch.setattr(launch, "install", lambda python, kind: made.append(kind))
+    monkeypatch.setattr(launch, "become", lambda command: 0)
+    half = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+    half.mkdir(parents=True)
+    for _ in range(2):                                                                  # nothing puts a Python there
+        assert launch.main(["serve"]) == 0
+    assert made.count("venv") == 2
+
+
 def test_what_cannot_be_installed_is_a_sentence(project: Path, capfd: pytest.CaptureFixture[str],
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "requirements.txt").write_text("./no-such-package\n")
