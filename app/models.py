@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.cards import without_pictures
 from app.requests import face_of, samplers_of
 from app.text import readable
 from app.views import Ask, BadInput, ModelView, UserError
@@ -54,7 +55,7 @@ def _view(entry: Entry) -> ModelView:
     with _understood(entry):
         meta = entry.metadata
         return ModelView(entry.name, meta["family"], meta["title"], entry.parameters, entry.expected or "", entry.source, entry.bytes,
-                         entry.card, usual_of(entry), None, **_traits(entry, meta))
+                         without_pictures(entry.card), usual_of(entry), None, **_traits(entry, meta))
 
 
 class Models:

@@ -88,6 +88,24 @@ def test_no_other_site_shows_the_page_in_a_frame(browser: Browser, address: str)
         expect(page.frame_locator("iframe").locator("#diffusion-generate")).to_have_count(0)
 
 
+def test_no_picture_of_another_host_is_loaded_by_the_page(browser: Browser, address: str) -> None:
+    with another_site() as (port, _), listening(browser) as (page, wrong):
+        asked = list[str]()
+        page.on("requestfinished", lambda request: asked.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("#diffusion-generate")
+        failed = """url => new Promise((done) => {
+            const image = new Image();
+            image.onload = () => done("loaded");
+            image.onerror = () => done("refused");
+            image.src = url;
+            document.body.append(image);
+        })"""
+        assert page.evaluate(failed, f"http://localhost:{port}/x.png") == "refused"
+        assert any("img-src" in text for text in wrong)
+        assert {urlsplit(url).netloc for url in asked if not url.startswith(("data:", "blob:"))} == {urlsplit(address).netloc}
+
+
 def test_under_a_path_of_a_proxy_and_in_a_frame_on_purpose(browser: Browser, tmp_path: Path) -> None:
     with another_site() as (port, handler), listening(browser) as (page, wrong):
         friend, proxy = f"http://127.0.0.1:{port}", f"http://localhost:{port}/sub/"
