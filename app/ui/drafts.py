@@ -26,7 +26,7 @@ def wire_drafts(page: gr.Blocks, families: list[FamilyTab], compare: CompareTab,
     carrier = gr.Textbox(visible=False)
     gr.on([control.change for control in kept], None, kept, None, js=KEEP, **quick)
     back = page.load(put_back, carrier, outputs, js="() => [sx.drafts.read()]", **quick).then(
-        None, None, None, js=f"() => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}); }}", **quick)
+        None, kept, None, js=f"(...values) => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}, values); }}", **quick)
     return kept, back
 
 
@@ -42,4 +42,5 @@ def read(text: str, controls: list[Any]) -> dict[str, Any]:
     if not isinstance(given, dict):
         return {}
     known = {control.elem_id: control for control in controls}
-    return {name: value for name, value in given.items() if name in known and fits(known[name], value)}
+    return {name: value for name, value in given.items()
+            if name in known and fits(known[name], value) and value != known[name].value}

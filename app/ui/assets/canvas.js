@@ -7,33 +7,25 @@ sx.kinds.canvas = (root, props, trigger) => {
   const line = sx.el("div", {class: "sx-status sx-num"}, "");
   const stop = sx.el("button", {class: "sx-stop sx-small", type: "button", disabled: true}, "Stop  Esc");
   const made = sx.el("div", {class: "sx-made sx-quiet sx-num"});
-  const scrub = sx.scrubber((position) => seek(position));
-  const keep = sx.el("button", {class: "sx-small", type: "button", disabled: true, title: "Store the recorded steps with the pictures, to play them in the gallery"}, "Keep");
-  root.replaceChildren(stage.node, bar, made, sx.el("div", {class: "sx-row"}, line, stop),
-    sx.el("div", {class: "sx-row"}, ...scrub.nodes, keep));
+  const record = sx.runRecord((frame, position, onTiles) => {
+    shown = frame;
+    at = position - 1;
+    redraw();
+    if (onTiles) stage.previews(frame.x0.map((url, i) => position === view.frames && view.shots[i] ? view.shots[i].url : url));
+  });
+  root.replaceChildren(stage.node, bar, made, sx.el("div", {class: "sx-row"}, line, stop), record.node);
 
-  let job = null, let_go = () => {}, view = null, frames = new Map(), asked = 0, shown = null, at = null, fresh = false;
+  let job = null, let_go = () => {}, view = null, shown = null, at = null, fresh = false;
   const redraw = () => {
     if (shown) document.dispatchEvent(new CustomEvent(`sx-frame-${family}`, {detail: {frame: shown, k: stage.chosen(), position: at, job}}));
   };
   const say = (text, bad = false) => { line.textContent = text; line.classList.toggle("sx-error", bad); };
-
   const preview = () => {
     stage.previews(view.x0);
     if (!view.x0.length) return;
     at = null;
-    shown = {x_t: view.x_t, x0: view.x0, numbers: {"t": view.t.toFixed(view.t >= 10 ? 0 : 3), "σ": view.sigma < 1e4 ? view.sigma.toPrecision(3) : "∞"}, live: true,
-             step: view.step, total: view.total, calls: view.calls};
+    shown = sx.liveFrame(view);
     redraw();
-  };
-  const ended = () => {
-    stage.finished(view.shots);                            // a run that failed has those that were saved before
-    frames = new Map();
-    scrub.set(view.frames);
-    scrub.text.textContent = view.frames ? `${view.frames} recorded` : "";
-    keep.disabled = !view.frames || !view.shots.length;
-    keep.textContent = "Keep";
-    if (view.frames) seek(view.frames, false);
   };
   const draw = (next) => {
     view = next;
@@ -45,39 +37,21 @@ sx.kinds.canvas = (root, props, trigger) => {
     bar.firstChild.style.width = `${view.status === "done" ? 100 : view.total ? 100 * view.step / view.total : 0}%`;
     made.replaceChildren(...sx.madeWith(view, () => act("job", view.id)));
     say(sx.runWords(view).join(" · "), view.status === "failed");
-    if (running) preview(); else ended();
-  };
-
-  const seek = async (position, onTiles = true) => {
-    const k = position - 1, id = job, turn = ++asked;
-    try {
-      if (!frames.has(k)) frames.set(k, await sx.get(`api/frame/${id}/${k}`));
-    } catch (error) { scrub.text.textContent = error.message; return; }
-    if (turn !== asked || id !== job) return;
-    shown = frames.get(k);
-    at = k;
-    redraw();
-    if (onTiles) stage.previews(shown.x0.map((url, i) => position === view.frames && view.shots[i] ? view.shots[i].url : url));
-    scrub.text.textContent = `step ${shown.step}/${shown.total}`;
-  };
-  keep.onclick = async () => {
-    keep.disabled = true;
-    try { await sx.post(`api/keep/${job}`); keep.textContent = "Kept"; } catch (error) { scrub.text.textContent = error.message; keep.disabled = false; }
+    if (running) { preview(); return; }
+    stage.finished(view.shots);                            // a run that failed has those that were saved before
+    record.of(view.id, view.frames, view.shots.length > 0);
   };
   stop.onclick = () => {
     stop.disabled = true;
     if (job) sx.post(`api/stop/${job}`).catch((error) => { stop.disabled = !view || !sx.running(view.status); say(error.message, true); });
   };
-
   const attach = (id) => {
     let_go();
     job = id;
-    view = null;
+    view = shown = null;
     fresh = true;
     sx.remember(family, id);
-    scrub.set(0);
-    scrub.text.textContent = "";
-    keep.disabled = true;
+    record.none();
     let_go = sx.follow(id, draw, gone);
   };
   // A run that the program does not know (any more): nothing of it may look as if it went on.
@@ -87,8 +61,7 @@ sx.kinds.canvas = (root, props, trigger) => {
     root.classList.remove("sx-loading-now");
     bar.firstChild.style.width = "0";
     stop.disabled = true;
-    scrub.set(0);
-    scrub.text.textContent = "";
+    record.none();
     made.replaceChildren();
     examples(error.message);
   };
@@ -105,6 +78,41 @@ sx.kinds.canvas = (root, props, trigger) => {
   if (last) attach(last); else examples();
   document.addEventListener(`sx-attach-${family}`, (event) => attach(event.detail));
   return (value) => { if (value.job && value.job !== job) attach(value.job); };
+};
+
+// The latest step of a run that goes on, as a recorded step is told.
+sx.liveFrame = ({x_t, x0, t, sigma, step, total, calls}) => ({x_t, x0, step, total, calls, live: true,
+  numbers: {"t": t.toFixed(t >= 10 ? 0 : 3), "σ": sigma < 1e4 ? sigma.toPrecision(3) : "∞"}});
+
+// The recorded steps of a run: a row to go through them and to keep them. show(frame, position, onTiles).
+sx.runRecord = (show) => {
+  const scrub = sx.scrubber((position) => seek(position));
+  const keep = sx.el("button", {class: "sx-small", type: "button", disabled: true, title: "Store the recorded steps with the pictures, to play them in the gallery"}, "Keep");
+  let id = null, frames = new Map(), turn = 0;
+  const seek = async (position, onTiles = true) => {
+    const k = position - 1, mine = ++turn;
+    try {
+      if (!frames.has(k)) frames.set(k, await sx.get(`api/frame/${id}/${k}`));
+    } catch (error) { scrub.text.textContent = error.message; return; }
+    if (mine !== turn) return;
+    show(frames.get(k), position, onTiles);
+    scrub.text.textContent = `step ${frames.get(k).step}/${frames.get(k).total}`;
+  };
+  keep.onclick = async () => {
+    keep.disabled = true;
+    try { await sx.post(`api/keep/${id}`); keep.textContent = "Kept"; } catch (error) { scrub.text.textContent = error.message; keep.disabled = false; }
+  };
+  const set = (job, count, pictures) => {
+    turn++;
+    id = job;
+    frames = new Map();
+    scrub.set(count);
+    scrub.text.textContent = count ? `${count} recorded` : "";
+    keep.disabled = !count || !pictures;
+    keep.textContent = "Keep";
+    if (count) seek(count, false);
+  };
+  return {node: sx.el("div", {class: "sx-row"}, ...scrub.nodes, keep), of: set, none: () => set(null, 0, false)};
 };
 
 // How far a run is, or what it took, in words.

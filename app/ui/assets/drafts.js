@@ -11,8 +11,9 @@ sx.drafts = {
     document.getElementById("tabs").inert = Boolean(text);
     return text;
   },
-  begin(ids) {
+  begin(ids, values) {
     Object.assign(sx.drafts, {ids, ready: true});
+    if (!sx.recall("drafts")) sx.drafts.all(values);         // somebody may have written already
     document.getElementById("tabs").inert = false;
   },
   all(values) { sx.drafts.take(Object.fromEntries(sx.drafts.ids.map((id, k) => [id, values[k]]))); },
