@@ -19,7 +19,7 @@ import launch
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-PATIENCE = 60_000                  # milliseconds that guard against hanging; nothing is measured by them
+PATIENCE = 120_000                 # milliseconds that guard against hanging; nothing is measured by them
 expect.set_options(timeout=PATIENCE)
 
 

@@ -33,7 +33,7 @@ def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, t
     expect(page.locator("#compare-message")).to_contain_text("4 cells · 4 images · 1,612 calls")
     page.click("#compare-run")
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
-    expect(page.locator("#compare-grid .sx-cell.sx-running img").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#compare-grid .sx-cell.sx-running img").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#compare-grid")).to_contain_text("2 of 4 cells are done and kept")
     page.reload()                                                          # the grid is on the server, not on the page
