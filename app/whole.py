@@ -8,11 +8,12 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from app.views import DiskFull, UserError
+from pipelines import files
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # What a spreadsheet takes for a formula, also after white space and quotes, but not what is a number.
@@ -24,18 +25,12 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNOR
 def replacing(path: Path) -> Iterator[Path]:
     """A file to write, which then takes the place of another. Raises UserError, DiskFull among them; nothing is left behind then."""
     path = Path(os.path.realpath(path))                # a link stays one
-    draft = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())                    # some systems say only now that the disk is full
-        os.replace(draft, path)
+        with files.replacing(path, path.with_name(f".{uuid.uuid4().hex}.part")) as draft:
+            yield draft
     except OSError as error:
         raise trouble(path, error, "choose another place, nothing that stood there has changed") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def trouble(path: Path, error: OSError, advice: str) -> UserError:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, draft: Path | None = None) -> Iterator[Path]:
     """A draft beside `path` to be written, which takes its place when the block ends: before that, and if anything goes wrong, what
-    was there is there. Raises OSError.
+    was there is there. draft: where it is, if several may write at once. Raises OSError.
     """
-    draft = path.with_name(path.name + ".part")
+    draft = draft or path.with_name(path.name + ".part")
     try:
         yield draft
         with draft.open("rb+") as file:
