@@ -43,7 +43,9 @@ def level_features(phi: Tensor, width: int) -> Tensor:
 def place_features(width: int, side: int) -> Tensor:
     """Slow waves along both axes, (1, width, side, side): a position embedding to begin with."""
     line = (torch.arange(side) + 0.5) / side
-    angles = math.pi * line * torch.linspace(0.5, 4, width // 4)[:, None]        # (width / 4, side)
+    # A library that loads models meanwhile may have changed where linspace makes its numbers if nobody says it.
+    speeds = torch.linspace(0.5, 4, width // 4, device=line.device)
+    angles = math.pi * line * speeds[:, None]                                    # (width / 4, side)
     waves = torch.cat([angles.cos(), angles.sin()])
     rows, columns = waves[:, :, None].expand(-1, side, side), waves[:, None, :].expand(-1, side, side)
     return 0.5 * torch.cat([rows, columns])[None]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import re
+from urllib.parse import urljoin
 
 import pytest
 from PIL import Image
@@ -134,7 +135,7 @@ def test_formulas_lead_to_their_files(open_page: Opener) -> None:
     link = page.get_by_role("link", name="pipelines/flow/reflow.py").locator("visible=true")
     address = link.get_attribute("href")
     assert address is not None
-    answer = page.request.get(page.url.rstrip("/") + address)
+    answer = page.request.get(urljoin(page.url, address))
     assert answer.ok and "def draw_couples" in answer.text()
 
 

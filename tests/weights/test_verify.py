@@ -122,6 +122,19 @@ def test_weights_without_numbers_are_neither_written_nor_loaded(tmp_path: Path) 
             use(Entry("a", path, "run", None))
 
 
+def test_networks_load_while_a_library_has_changed_where_numbers_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As transformers does with linspace while it loads a model, for all threads; when two of its models are loaded at once it even
+    stays so."""
+    made = torch.linspace
+
+    def elsewhere(*arguments: Any, **named: Any) -> torch.Tensor:
+        return made(*arguments, **{"device": "cpu"} | named)
+
+    monkeypatch.setattr(torch, "linspace", elsewhere)
+    for entry in entries():
+        assert load(entry, torch.device("cpu"))[0] == entry.expected
+
+
 def test_the_bundle_is_whole_and_small() -> None:
     bundle = entries()[0].path.parent
     sizes = [path.stat().st_size for path in bundle.glob("*.safetensors")]
