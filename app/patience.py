@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import h11
@@ -11,9 +12,17 @@ from app.policy import CLOSED
 
 HEAD = 15.0                        # seconds from the connection, or a head's first byte, to the head's end
 SILENCE, BODY = 20.0, 600.0        # seconds between two parts of a body, and for the whole of it
-LATE = ("HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        + "".join(f"{name}: {value}\r\n" for name, value in CLOSED.items())
-        + '\r\n{"error": "The request did not arrive in time; try again."}').encode()
+
+
+def last_word(status: str, sentence: str) -> bytes:
+    """An answer to what is no request yet, or none at all; the connection ends with it."""
+    headers = {"Content-Type": "application/json", "Connection": "close"} | CLOSED
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items()), "", json.dumps({"error": sentence})]
+    return "\r\n".join(lines).encode()
+
+
+LATE = last_word("408 Request Timeout", "The request did not arrive in time; try again.")
+BROKEN = last_word("400 Bad Request", "What was sent is no HTTP request that can be read; open the page in a browser.")
 
 
 class Patient(H11Protocol):
@@ -42,6 +51,10 @@ class Patient(H11Protocol):
         else:
             self._body_until = None
             self._wait(None)
+
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(BROKEN)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import bodies, patience, uploads
 from app.bodies import Bodies
+from app.policy import CLOSED
 from app.uploads import OWNER, PREFIX, YOUNG, Uploads
 from tests.app.processes import processes, until
 from tests.app.served import png, served
@@ -70,6 +71,14 @@ def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(60)
         assert connection.recv(100) == b""                 # without an answer: nothing was asked
+
+
+def test_what_is_no_request_gets_a_sentence_under_the_same_headers(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nno header at all\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    assert said.startswith("HTTP/1.1 400") and "no HTTP request" in said
+    assert all(f"{name}: {value}" in said for name, value in CLOSED.items())
 
 
 @pytest.mark.parametrize("first", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\n"])
@@ -167,7 +176,8 @@ from fastapi import FastAPI
 from functools import partial
 from types import SimpleNamespace
 def small(*_):
-    return FastAPI(lifespan=partial(app.server.leaving, app.server.Uploads())), SimpleNamespace(close=lambda: None)
+    return FastAPI(lifespan=partial(app.server.leaving, app.server.Uploads())), SimpleNamespace(
+        close=lambda: None, gallery=SimpleNamespace(notices=list))
 app.server.build_app = small
 """
 
