@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 import pytest
 
@@ -10,6 +12,11 @@ import app  # noqa: F401
 
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[name]                                       # the tests' servers stand on this machine
+
+# Started in the background or by nohup, we ignore these, and so would every process that a test starts: a handler is not inherited.
+for number in [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]:
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
 
 
 @pytest.fixture(scope="session")

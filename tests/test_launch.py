@@ -131,6 +131,7 @@ def started(project: Path) -> Iterator[Callable[..., subprocess.Popen]]:
                                       stderr=subprocess.PIPE, text=True, env=os.environ | more))
         return begun[-1]
     yield start
+    (project / "runs.end").touch()                                                      # of a pip that still waits
     for process in begun:
         process.kill()
         process.communicate()
