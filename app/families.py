@@ -21,6 +21,7 @@ from app.requests import amount, face_of, make_request, settings_of, steps_of
 from app.views import Ask, BadInput, Drawing, FamilyTable, UserError
 from app.whole import write_text
 from pipelines import registry
+from pipelines.files import MISREAD
 from pipelines.options import OptionError
 from pipelines.tokens import TOKENS
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README, BUNDLED = ROOT / "README.md", ROOT / "weights" / "bundled" / "families.json"
 BEGIN, END = "<!-- families -->", "<!-- /families -->"
-# What a table that is damaged makes Python raise where its numbers are used.
-DAMAGED = (OSError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 Progress = Callable[[int, int], None]
 
 
@@ -176,17 +175,17 @@ class SideBySide:
         if os.path.lexists(own):
             try:
                 return self._table(own, "Measured here.")
-            except DAMAGED as error:
+            except MISREAD as error:
                 said = (f"Your own table {own} could not be read ({type(error).__name__}), so it is left out; make it anew with `launch.py "
                         "evaluate --table`. ")
         try:
             return self._table(BUNDLED, f"{said}Measured by the project.") if BUNDLED.exists() else None
-        except DAMAGED as error:
+        except MISREAD as error:
             raise UserError(f"The table {BUNDLED} could not be read ({type(error).__name__}); restore it with `git checkout "
                             "weights/bundled`.") from error
 
     def _table(self, path: Path, source: str) -> FamilyTable:
-        """The table in a file. Raises one of DAMAGED."""
+        """The table in a file. Raises one of MISREAD."""
         if not path.is_file():                                     # to open a pipe could wait for ever
             raise OSError("no regular file")
         table = json.loads(path.read_text(encoding="utf-8"))

@@ -13,13 +13,13 @@ from app.requests import face_of, samplers_of
 from app.text import readable
 from app.views import Ask, BadInput, ModelView, UserError
 from pipelines import registry
-from pipelines.files import write_whole
+from pipelines.files import MISREAD, write_whole
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of
 from weights import catalog
 from weights.catalog import Entry, entries, find
 from weights.pretrained import pretrained
-from weights.reading import MISREAD, why_not
+from weights.reading import why_not
 from weights.verify import WeightsError, sha256
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what reading others may raise."""
 from __future__ import annotations
 
 import errno
@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# What Python raises over foreign data of another kind than expected, where it is used without a look at every value.
+MISREAD = (OSError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import launch
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 
@@ -135,13 +135,6 @@ def started(project: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     for process in begun:
         process.kill()
         process.communicate()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")

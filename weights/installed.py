@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.files import write_whole
-from weights.reading import MISREAD, inside, shown, small_file, why_not
+from pipelines.files import MISREAD, write_whole
+from weights.reading import inside, shown, small_file, why_not
 from weights.verify import WeightsError
 
 ORIGIN = ".origin.json"            # where a model came from, with the SHA-256 of each of its files

@@ -14,10 +14,10 @@ from safetensors.torch import save as packed
 from torch import Tensor, nn
 
 from pipelines import registry
-from pipelines.files import write_whole
+from pipelines.files import MISREAD, write_whole
 from weights.catalog import Entry
 from weights.pretrained import Pretrained, WithLora, companion
-from weights.reading import MISREAD, shown
+from weights.reading import shown
 from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 

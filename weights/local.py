@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import registry
+from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
 from weights.installed import LIST, write_json
 from weights.preflight import Plan, inspected
-from weights.reading import MISREAD, short, shown, small_file, why_not
+from weights.reading import short, shown, small_file, why_not
 from weights.verify import WeightsError, read_header
 
 

@@ -11,13 +11,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
 from weights.catalog import FILE, MAX_SIZE, Entry, said_in, size_of
 from weights.configs import MAX_JSON
 from weights.installed import LIST, ORIGIN, Installed, damaged, installed
 from weights.local import usable
 from weights.preflight import Plan, inspected, numbers_in
-from weights.reading import MISREAD, short, small_file, why_not
+from weights.reading import short, small_file, why_not
 from weights.single_file import example, fits, told_guidance
 from weights.verify import WeightsError, check_numbers, read_header, sha256
 

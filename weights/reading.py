@@ -7,8 +7,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-# What Python raises over foreign data of another kind than expected, where it is used without a look at every value.
-MISREAD = (OSError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 MAX_TEXT = 8 * 2**20               # bytes of a card or a list
 
 

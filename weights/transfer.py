@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.files import MISREAD
 from weights.configs import MAX_JSON, check_name
 from weights.hub import Blob
 from weights.installed import COMMIT, folder_of, tidy, write_json
-from weights.reading import MISREAD, short, shown, small_file, why_not
+from weights.reading import short, shown, small_file, why_not
 from weights.verify import WeightsError
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,11 +44,3 @@ def processes() -> Iterator[Callable[..., Process]]:
         for process in begun:
             process.kill()
             process.communicate()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait; the limit guards against hanging alone."""
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

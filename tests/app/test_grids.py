@@ -11,7 +11,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,6 +29,7 @@ from app.service import Service
 from app.views import Ask, BadInput, DiskFull, GridAsk, UserError
 from storage import StorageError
 from storage.database import NAME
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,14 +44,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def asked(x: str, y: str = "", z: str = "", family: str = "diffusion", distance: bool = False, **more: Any) -> GridAsk:
     options = {name: more.pop(name) for name in ("exact", "snapshots", "name") if name in more}
     return GridAsk(Ask(family, "a red star", **{"count": 1, "guidance_scale": 1, "seed": 3} | more), x, y, z, distance, **options)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something that another thread does; the deadline is a guard against hanging."""
-    deadline = time.monotonic() + 240
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def ended(service: Service, grid: str) -> dict[str, Any]:

@@ -23,9 +23,10 @@ from app import bodies, patience, uploads
 from app.bodies import Bodies
 from app.policy import CLOSED
 from app.uploads import OWNER, PREFIX, YOUNG, Uploads
-from tests.app.processes import processes, until
+from tests.app.processes import processes
 from tests.app.served import png, served
 from tests.app.served import uploads as folder
+from tests.waiting import until
 
 SHORT = 0.3                        # seconds in place of those of `patience`
 

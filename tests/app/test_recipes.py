@@ -3,24 +3,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from app import recipes, trainer
-from app.cli import main
 from app.paths import Paths
 from app.recipes import RECIPES, Recipe, Standing, divide, figures
 from pipelines import registry, training
 from pipelines.options import build
 from pipelines.training import TrainOptions, _learning_rate
-from tests.tiny import untrained
+from tests.app.training import Run, runner
 from weights import catalog
 
-Run = Callable[..., tuple[int, dict, str]]
 SMALL = {"batch": 4, "gpu_batch": 4}
 ORPHAN = Recipe("orphan", "flow", 1_000_000, 1, 1, ("no-such-model",), bundled="shapes-orphan", **SMALL)
 LATE = Recipe("late", "gan", 1_000_000, 1, 1, ("orphan",), bundled="shapes-late", **SMALL)
@@ -52,23 +48,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    for family in ("vqvae", "flow", "gan"):
-        module = import_module(f"pipelines.{family}.family")
-        monkeypatch.setattr(module, "FAMILY", replace(module.FAMILY, fresh=lambda options, family=family: untrained(family)))
-    monkeypatch.setattr("pipelines.nets.captions.pretrain", lambda text: iter(()))
     monkeypatch.setitem(trainer.DEFAULTS, "workers", 0)
     monkeypatch.setattr(recipes, "RECIPES", TINY)
     monkeypatch.setattr(recipes, "LEAST", 0.011)
     monkeypatch.setattr(recipes, "CLOSING", 0.0)
-
-    def call(*arguments: str) -> tuple[int, dict, str]:
-        try:
-            code = main(["train", *arguments, "--data", str(tmp_path), "--json"])
-        except SystemExit as stop:                       # argparse
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else {}, captured.err
-    return call
+    return runner(tmp_path, capsys, monkeypatch, "vqvae", "flow", "gan")
 
 
 def test_the_recipes_are_sound() -> None:

@@ -16,7 +16,8 @@ from app.guard import Access
 from app.seat import ROUTE, Seat, identified
 from app.server import listen, serve
 from app.views import UserError
-from tests.app.processes import Process, processes, until
+from tests.app.processes import Process, processes
+from tests.waiting import until
 
 # A server without the page, which takes seconds to build.
 SMALL = """

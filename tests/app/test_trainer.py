@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,33 +16,19 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from app import recipes, trainer
-from app.cli import main
 from app.models import Models
 from app.recipes import Recipe
 from pipelines.training import CHECKPOINT
-from tests.tiny import untrained
+from tests.app.training import Run, runner
 from weights.catalog import run_folder
 from weights.verify import WeightsError
 
-Run = Callable[..., tuple[int, dict, str]]
 QUICK = ("--batch", "2", "--workers", "0", "--minutes", "5")
 
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    for family in ("flow", "sde", "gan", "diffusion"):
-        module = import_module(f"pipelines.{family}.family")
-        monkeypatch.setattr(module, "FAMILY", replace(module.FAMILY, fresh=lambda options, family=family: untrained(family)))
-    monkeypatch.setattr("pipelines.nets.captions.pretrain", lambda text: iter(()))
-
-    def call(*arguments: str) -> tuple[int, dict, str]:
-        try:
-            code = main(["train", *arguments, "--data", str(tmp_path), "--json"])
-        except SystemExit as stop:                       # argparse
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else {}, captured.err
-    return call
+    return runner(tmp_path, capsys, monkeypatch, "flow", "sde", "gan", "diffusion")
 
 
 def one_sentence(error: str) -> bool:

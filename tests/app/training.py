@@ -1,0 +1,33 @@
+"""The command `train` in this process, with networks that are there at once."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+from tests.tiny import untrained
+
+Run = Callable[..., tuple[int, dict, str]]
+
+
+def runner(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *families: str) -> Run:
+    """Calls `train` with some arguments and a data folder: (exit code, what it printed, what it said). families: begin with small networks
+    whose captions' encoder is not prepared first."""
+    for family in families:
+        module = import_module(f"pipelines.{family}.family")
+        monkeypatch.setattr(module, "FAMILY", replace(module.FAMILY, fresh=lambda options, family=family: untrained(family)))
+    monkeypatch.setattr("pipelines.nets.captions.pretrain", lambda text: iter(()))
+
+    def call(*arguments: str) -> tuple[int, dict, str]:
+        try:
+            code = main(["train", *arguments, "--data", str(folder), "--json"])
+        except SystemExit as stop:                       # argparse
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out) if captured.out else {}, captured.err
+    return call
