@@ -78,7 +78,7 @@ class JobState:
         with self.lock:
             if (frame.step - 1) % self.stride == 0:
                 self.frames.append(frame)
-            while len(self.frames) > MAX_FRAMES or (len(self.frames) > 2 and self.recorded_bytes > MAX_RECORDED):
+            while len(self.frames) > MAX_FRAMES or (len(self.frames) > 2 and len(self.frames) * frame.bytes > MAX_RECORDED):
                 self.frames, self.stride = self.frames[::2], 2 * self.stride
             self.last = frame
             self.step, self.total, self.calls = frame.step, frame.total, frame.calls
