@@ -17,7 +17,7 @@ from app.text import readable
 from app.views import BadInput, UserError
 from pipelines import registry
 from pipelines.counters import BEGIN, counters
-from pipelines.files import unwritten, write_whole
+from pipelines.files import MISREAD, unwritten, write_whole
 from pipelines.options import Option, OptionError, build, options_of
 
 if TYPE_CHECKING:
@@ -212,11 +212,12 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
         raise UserError(str(error)) from error
     if not state["step"]:
         raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
+    begun = _begun(folder, args)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
              "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
              "chosen": chosen | ({} if data is None else {"couples": args.couples}),
-             "from": _begun(folder, args).get("from"), "options": asdict(options)}
-    return _finished(folder, args, net, weights, facts)
+             "from": begun.get("from"), "options": asdict(options)}
+    return _finished(folder, args, begun["options"], net, weights, facts)
 
 
 def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: Any, progress: Callable[[int, int, str], None],
@@ -242,10 +243,10 @@ def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: 
         raise
 
 
-def _finished(folder: Path, args: argparse.Namespace, net: Any, weights: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Write the weights of a run with their card; what was done."""
+def _finished(folder: Path, args: argparse.Namespace, options: dict[str, Any], net: Any, weights: dict[str, Any],
+              facts: dict[str, Any]) -> dict[str, Any]:
+    """Write the weights of a run, whose network has these options, with their card; what was done."""
     from weights.load import save
-    options = _begun(folder, args)["options"]
     special = [str(options[o.name]) for o in options_of(registry.face(args.family).network) if options.get(o.name, o.default) != o.default]
     title = " · ".join(["shapes", *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
     path = folder / "model.safetensors"
@@ -392,7 +393,7 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         options, config, origin = begun["options"], begun["config"], begun.get("from")
         if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(origin, (str, type(None)))):
             raise TypeError("it is no description of a network")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except MISREAD as error:
         raise UserError(f"What the run {folder.name} began as cannot be read ({why_not(error)}); put {path} back as it was, or begin anew "
                         "under another --name.") from error
     family = begun.get("family")
