@@ -43,7 +43,7 @@ class Close:
     def picture(self, place: Place, k: int) -> Pixels:
         url = self.urls(place)[k]
         if url not in self.kept:
-            answer = self.page.request.get(self.page.evaluate("location.origin") + url)
+            answer = self.page.request.get(self.page.evaluate("url => new URL(url, document.baseURI).href", url))
             self.kept[url] = np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGB"))
         return self.kept[url]
 
