@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from app.effects import never
 from app.requests import amount, face_of, samplers_of
 from app.views import BadInput, ModelView
 from pipelines import registry
@@ -25,11 +26,14 @@ OWN = {o.name: o for o in (
     Option("model", str, "", "Model", "The weights."),
     Option("training", int, 0, "Training step", "Weights that the model's run kept on its way (train --keep).", low=1),
     Option("sampler", str, "", "Sampler", "How the pictures are drawn."),
-    Option("prompt", str, "", "Prompt", "Captions, with | between them."),
+    Option("prompt", str, "", "Prompt", "Captions, with | between them"),
+    Option("replace", str, "", "Words replaced", "Words of the prompt, then what stands in their place, with | between them"),
+    Option("negative_prompt", str, "", "Negative prompt", "What to lean away from, with | between; nothing before a | is none"),
+    Option("size", str, "", "Size", "Width x height in pixels, or one side of squares, like 64x48, 96"),
     Option("nfe", int, 20, "Budget in calls", "Network calls for a picture, those of guidance included.", low=1, high=100_000),
     Option("seconds", float, 1.0, "Budget in seconds", "Time for a picture, by what a call takes on this machine.", low=0.001, high=10_000),
 )}
-EXAMPLES = {"prompt": "a red star | a cross"}
+EXAMPLES = {"prompt": "a red star | a cross", "replace": "red | green | blue", "negative_prompt": "| a small ring", "size": "64x48, 96"}
 BUDGETS = ("nfe", "seconds")
 _NUMBER = r"-?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:e-?\d{1,2})?"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?",
@@ -63,6 +67,20 @@ def choices(families: Iterable[str]) -> dict[str, list[Option]]:
     return found
 
 
+def offered(families: Iterable[str], models: Sequence[ModelView], drawn: Sequence[ModelView]) -> dict[str, list[Option]]:
+    """Those of the choices that do something with at least one of the models that are drawn; models: all there are."""
+    families, works = tuple(families), {"family", "model"}
+    for family in families:
+        face = face_of(family)
+        plain = {*OWN, *(o.name for o in options_of(Request))}
+        own = samplers_of(face), tuple(never(face))
+        for samplers, idle in [(m.samplers, m.idle) for m in drawn if m.family == family] or [own]:
+            works |= (plain | {o.name for name in samplers for o in options_of(face.every[name].options)}) - {*idle}
+    if not any("@" in m.name and m.family in families for m in models):
+        works -= {"training"}
+    return {name: options for name, options in choices(families).items() if name in works}
+
+
 def families_of(texts: Iterable[str], family: str, models: Sequence[ModelView]) -> tuple[str, ...]:
     """The families that a comparison speaks of: those of its axes, else the one of the request."""
     said = {name.strip(): values for name, _, values in (text.partition("=") for text in texts)}
@@ -94,7 +112,7 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
         raise BadInput(f"The axis {quoted(repr(text.strip()))} says no values; write it like steps=5,10,20 or sampler=all.")
     if name not in known:
         titles = ", ".join(face_of(f).title for f in families)
-        raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {', '.join(known)}.")
+        raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {', '.join(offered(families, models, drawn))}.")
     values, labels = _values(name, written, known[name], families, models, drawn)
     if not values:
         raise BadInput(f"The axis {name} says no values that there are; write it like {name}={EXAMPLES.get(name, 'all')}.")
@@ -127,9 +145,8 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         titles = {s: face_of(family).every[s].title for family in families for s in _samplers(family, drawn)}
         names = _named(written, tuple(titles), "sampler")
         return names, [titles[n] for n in names]
-    if name == "prompt":
-        prompts = list(dict.fromkeys(part.strip() for part in written.split("|") if part.strip()))
-        return prompts, prompts
+    if name in WRITTEN:
+        return WRITTEN[name](written)
     if name == "training" and written == ALL:
         written = ",".join(m.name.partition("@")[2] for m in models if "@" in m.name and m.family in families)
         if not written:
@@ -142,6 +159,40 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         ("false", "true") if written == ALL else [part.strip() for part in written.split(",")]
     values = list(dict.fromkeys(_parsed(options, part) for part in parts))
     return values, [label_of(first, value, families) for value in values]
+
+
+def _prompts(written: str) -> tuple[list[Any], list[str]]:
+    prompts = list(dict.fromkeys(part.strip() for part in written.split("|") if part.strip()))
+    return prompts, prompts
+
+
+def _negative_prompts(written: str) -> tuple[list[Any], list[str]]:
+    """Nothing before, after or between | is no negative prompt."""
+    prompts = list(dict.fromkeys(part.strip() for part in written.split("|")))
+    return prompts, [f"negative: {text}" if text else "no negative prompt" for text in prompts]
+
+
+def _replacements(written: str) -> tuple[list[Any], list[str]]:
+    """(words, what stands in their place), the words themselves first."""
+    words, *others = dict.fromkeys(part.strip() for part in written.split("|"))
+    if not words or not others:
+        raise BadInput(f"The axis replace says words of the prompt and what stands in their place, like replace={EXAMPLES['replace']}.")
+    return [(words, text) for text in (words, *others)], [text or f"without {words}" for text in (words, *others)]
+
+
+def _sizes(written: str) -> tuple[list[Any], list[str]]:
+    """(width, height) of each."""
+    sides, found = {o.name: o for o in options_of(Request)}, []
+    for part in written.split(","):
+        width, times, height = part.lower().replace("×", "x").partition("x")
+        if not width.strip() or (times and not height.strip()):
+            raise BadInput(f"The size {quoted(repr(part.strip()))} could not be read; write sizes like {EXAMPLES['size']}.")
+        found.append(tuple(_parsed([sides[name]], side.strip()) for name, side in (("width", width), ("height", height or width))))
+    values = list(dict.fromkeys(found))
+    return values, [f"{width} × {height}" if width or height else "the model's own size" for width, height in values]
+
+
+WRITTEN = {"prompt": _prompts, "negative_prompt": _negative_prompts, "replace": _replacements, "size": _sizes}
 
 
 def _samplers(family: str, drawn: Sequence[ModelView]) -> list[str]:

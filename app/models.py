@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.cards import without_pictures
+from app.effects import never
 from app.requests import face_of, samplers_of
 from app.text import readable
 from app.views import Ask, BadInput, ModelView, UserError
@@ -34,7 +35,8 @@ def usual_of(entry: Entry) -> dict[str, Any]:
 def _traits(entry: Entry, meta: dict[str, Any]) -> dict[str, Any]:
     """Of a `ModelView`, what differs from model to model within a family."""
     face = registry.face(meta["family"])
-    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0)}
+    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0),
+             "idle": tuple(never(face, entry.adapter))}
     if entry.adapter:
         info = ADAPTERS[entry.adapter]
         return found | {"reads": info.reads, "guided": info.guided}

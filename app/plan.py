@@ -8,18 +8,19 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Protocol
 
-from app.axes import BUDGETS, NONE, Axis, families_of, models_of, parse_axis
-from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, steps_of
+from app.axes import BUDGETS, NONE, OWN, Axis, families_of, models_of, parse_axis
+from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, samplers_of, steps_of
 from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
-from pipelines.options import build, options_of
+from pipelines.options import build, options_of, quoted
 from pipelines.registry import SamplerSpec
 from pipelines.request import Request
 
 MAX_CELLS = 3000
 MOST_STEPS = 1000                  # that a budget is turned into
 MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
-REQUEST = ("prompt", "negative_prompt", "guidance_scale", "seed")
+REQUEST = ("prompt", "negative_prompt", *(o.name for o in options_of(Request)))       # what of a request may vary besides its options
+SAME = (("steps", *BUDGETS), ("size", "width"), ("size", "height"))      # axes that cannot stand beside one another
 
 
 class Catalog(Protocol):
@@ -77,8 +78,7 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
     drawn = models_of(texts, asked.ask.model, models)
     axes = [parse_axis(text, families, models, drawn) for text in texts]
     names = [axis.name for axis in axes if axis.name]
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled or sum(name in ("steps", *BUDGETS) for name in names) > 1:
+    if len({*names}) < len(names) or any(sum(name in same for name in names) > 1 for same in SAME):
         raise BadInput(f"Two axes say the same ({', '.join(names)}); a grid varies each thing, and steps or one budget, once.")
     x, y, z = axes
     cells = len(x.values) * len(y.values) * len(z.values)
@@ -112,14 +112,18 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     if family != ask.family:                 # a family's own habits, and none of another's
         ask = replace(ask, family=family, model=None, sampler=None, options={}, guidance_scale=None)
     ask = replace(ask, **{name: value for name, value in said.items() if name in ("model", "sampler", *REQUEST)})
+    if "size" in said:
+        ask = replace(ask, width=said["size"][0], height=said["size"][1])
+    if "replace" in said:
+        ask = replace(ask, prompt=_replaced(ask.prompt, *said["replace"]))
     if "training" in said:
         ask = replace(ask, model=f"{str(catalog.resolved(ask).model).partition('@')[0]}@{said['training']}")
     ask, face = catalog.resolved(ask), face_of(ask.family)
-    spec = face.every.get(ask.sampler or next(iter(face.samplers)))
+    spec = face.every.get(ask.sampler or samplers_of(face, ask.adapter)[0])
     if spec is None:
         raise BadInput(f"{face.title} has no sampler {ask.sampler!r}.")
     own = {o.name: o for o in options_of(spec.options)}
-    varied = {name: value for name, value in said.items() if name not in ("family", "model", "training", "sampler", *REQUEST, *BUDGETS)}
+    varied = {name: value for name, value in said.items() if name not in (*OWN, *REQUEST)}
     for name in varied:
         if name not in own:
             raise BadInput(f"{spec.title} has no {name.replace('_', ' ')}.")
@@ -131,6 +135,13 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     if "seconds" in said and pace is not None:
         return _spending(request, spec, lambda: said["seconds"] / pace(request))
     return request, None
+
+
+def _replaced(prompt: str, words: str, other: str) -> str:
+    """The prompt with other words wherever some stood. Raises BadInput where they do not stand."""
+    if words not in prompt:
+        raise BadInput(f"The prompt has no {quoted(repr(words))} that could be replaced.")
+    return " ".join(prompt.replace(words, other).split())
 
 
 def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) -> tuple[Request, str | None]:
@@ -151,13 +162,15 @@ def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) 
 
 def steps_within(spec: SamplerSpec, calls: int, given: dict[str, Any] | None = None, most: int = MOST_STEPS) -> int | None:
     """The most steps that cost at most so many evaluations, beside other options; None where even one step costs more."""
-    return bisect.bisect_right(_costs(spec, tuple((given or {}).items())), calls, hi=min(calls, most)) or None
+    costs = _costs(spec, tuple((given or {}).items()))
+    return bisect.bisect_right(costs, calls, hi=min(calls, most, len(costs))) or None
 
 
 @lru_cache(maxsize=64)
 def _costs(spec: SamplerSpec, given: tuple[tuple[str, Any], ...]) -> list[int]:
-    """Evaluations of 1, 2, 3 ... steps."""
-    return [spec.nfe(build(spec.options, dict(given) | {"steps": n})) for n in range(1, MOST_STEPS + 1)]
+    """Evaluations of 1, 2, 3 ... steps, as many as the sampler takes."""
+    most = next(o.high for o in options_of(spec.options) if o.name == "steps") or MOST_STEPS
+    return [spec.nfe(build(spec.options, dict(given) | {"steps": n})) for n in range(1, min(int(most), MOST_STEPS) + 1)]
 
 
 def evaluations(requests: Iterable[Request]) -> dict[str, int]:

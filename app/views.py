@@ -180,6 +180,7 @@ class ModelView:
     reads: str = "caption"                   # what it is told: caption, text, label, nothing
     guided: bool = True
     size: int = 0                            # side of its own pictures
+    idle: tuple[str, ...] = ()               # settings that do nothing with it
 
 
 @dataclass(frozen=True)

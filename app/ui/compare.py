@@ -9,7 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.axes import ALL, choices, fixed_options
+from app.axes import ALL, WRITTEN, choices, fixed_options, offered
+from app.effects import SIDES
 from app.grids import GridCheck
 from app.requests import face_of
 from app.service import Service
@@ -38,14 +39,76 @@ class Known(Mapping[str, list[ModelView]]):
         return len(self.families)
 
 
+@dataclass(frozen=True)
+class Offers:
+    """What the lists offer with a model of a family."""
+    families: dict[str, FamilyInfo]
+    known: Mapping[str, list[ModelView]]
+
+    def axes(self, family: str, model: str | None) -> list[tuple[str, str]]:
+        """What may vary, as (title, name)."""
+        models = self.known[family]
+        found = offered((family,), models, [m for m in models if m.name == model])
+        return [("nothing", NOTHING), *((options[0].label, name) for name, options in found.items())]
+
+    def samplers(self, family: str, model: str | None) -> list[tuple[str, str]]:
+        """Those that work with a model; all of the family's where there is no such model."""
+        own = next((m.samplers for m in self.known[family] if m.name == model), None)
+        return [(s.title, s.name) for s in self.families[family].samplers if own is None or s.name in own]
+
+    def values(self, family: str, model: str | None, axis: str) -> list[tuple[str, str]]:
+        """Those of an axis that has names; none for one that is written."""
+        if axis == "family":
+            return [(info.title, info.name) for info in self.families.values()]
+        if axis == "model":
+            return [(m.title, m.name) for models in self.known.values() for m in models if m.problem is None]
+        if axis == "sampler":
+            return self.samplers(family, model)
+        options: list[Option] = choices((family,)).get(axis, [])
+        if options and options[0].type is bool:
+            return [("yes", "true"), ("no", "false")]
+        return [(name, name) for name in dict.fromkeys(c for o in options for c in o.choices)]
+
+    def axis(self, family: str, model: str | None, axis: str, values: Any = None) -> list[Any]:
+        """Updates for an axis: what varies, its written values and its named ones. Raises BadInput."""
+        known, axes = choices((family,)), self.axes(family, model)
+        if axis != NOTHING and axis not in known:
+            raise BadInput(f"There is no {axis} that could vary in that family; choose what varies from the list.")
+        if axis not in {name for _, name in axes}:               # as in a grid of other models
+            axes.append((known[axis][0].label, axis))
+        names = self.values(family, model, axis)
+        start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
+        if not names and axis not in (NOTHING, *WRITTEN) and not start:
+            start = str(known[axis][0].default)
+        return [gr.Dropdown(axes, value=axis),
+                gr.Textbox("" if names else str(start), visible=axis != NOTHING and not names, label=hint(family, axis)),
+                gr.Dropdown(names, value=start if names else [], visible=bool(names)), axis]
+
+    def refitted(self, family: str, model: str | None, axis: str, names: list[str] | None) -> list[Any]:
+        """The same when another model is chosen: it stays as far as it works with that one."""
+        axes = self.axes(family, model)
+        if axis not in {name for _, name in axes}:
+            return self.axis(family, model, NOTHING)
+        there = self.values(family, model, axis)
+        kept = [name for name in names or [] if name in {name for _, name in there}] or [name for _, name in there]
+        return [gr.update(choices=axes), gr.skip(), gr.update(choices=there, value=kept) if there else gr.skip(), gr.skip()]
+
+    def beginning(self, family: str, model: str | None) -> list[Any]:
+        """The axes that a comparison of a model begins with."""
+        info, there = self.families[family], {name for _, name in self.samplers(family, model)}
+        compared = [name for name in info.compared if name in there] or None
+        return [*self.axis(family, model, info.axis.name, info.columns), *self.axis(family, model, "sampler", compared),
+                *self.axis(family, model, NOTHING)]
+
+
 @dataclass
 class CompareTab:
     """The controls that other tabs fill."""
-    families: dict[str, FamilyInfo]
-    known: Mapping[str, list[ModelView]]
+    offers: Offers
     family: gr.Dropdown
     model: gr.Dropdown
     prompt: gr.Textbox
+    negative: gr.Textbox
     sampler: gr.Dropdown
     fixed: gr.Textbox
     guidance: gr.Slider
@@ -58,25 +121,27 @@ class CompareTab:
         """Updates for `received()`: all settings of a picture, and axes that begin with samplers by steps."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
-        family = settings["family"]
-        fixed = ", ".join(f"{name}={value}" for name, value in settings["options"].items() if value not in ("", None))
-        return [family, *self.belonging(family, settings["model"], settings["sampler"]), settings["prompt"], fixed,
-                settings["guidance_scale"], settings["seed"], *self.beginning(family)]
+        family, sides = settings["family"], {side: settings[side] for side in SIDES if settings.get(side)}
+        fixed = ", ".join(f"{name}={value}" for name, value in (settings["options"] | sides).items() if value not in ("", None))
+        return [family, *self.belonging(family, settings["model"], settings["sampler"]), settings["prompt"],
+                settings.get("negative_prompt", ""), fixed, settings["guidance_scale"], settings["seed"],
+                *self.offers.beginning(family, settings["model"])]
 
     def loaded(self, made: GridAsk) -> list[Any]:
         """Updates for `restored()`: what a grid was made from."""
         ask, axes = made.ask, []
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
-            named = names_of(self.families, self.known, ask.family, name)
+            named = self.offers.values(ask.family, ask.model, name)
             given: Any = None if values == ALL else [v.strip() for v in values.split(",")] if named else values
-            axes += axis_updates(self, ask.family, name or NOTHING, given)
-        fixed = ", ".join(f"{name}={value}" for name, value in ask.options.items())
-        return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, fixed, ask.guidance_scale, ask.seed, *axes,
-                ask.count, made.distance, made.snapshots, made.exact]
+            axes += self.offers.axis(ask.family, ask.model, name or NOTHING, given)
+        sides = {"width": ask.width, "height": ask.height}
+        fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | {k: v for k, v in sides.items() if v}).items())
+        return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
+                ask.guidance_scale, ask.seed, *axes, ask.count, made.distance, made.snapshots, made.exact]
 
     def received(self) -> list[Any]:
-        return [self.family, self.model, self.sampler, self.prompt, self.fixed, self.guidance, self.seed, *self.axes]
+        return [self.family, self.model, self.sampler, self.prompt, self.negative, self.fixed, self.guidance, self.seed, *self.axes]
 
     def restored(self) -> list[Any]:
         return [*self.received(), self.count, *self.switches]
@@ -93,29 +158,29 @@ class CompareTab:
         def value(control: Any) -> Any:
             return found.get(control.elem_id, control.value)
 
-        family = value(self.family) if value(self.family) in self.families else next(iter(self.families))
-        models = {m.name: m for m in self.known[family]}
+        family = value(self.family) if value(self.family) in self.offers.families else next(iter(self.offers.families))
+        models = {m.name: m for m in self.offers.known[family]}
         model = value(self.model) if value(self.model) in models else next(iter(models), None)
         sampler = value(self.sampler) if model and value(self.sampler) in models[model].samplers else None
         axes: list[Any] = []
         for what, text, names, _ in (self.axes[PARTS * k:PARTS * k + PARTS] for k in range(3)):
-            axis = value(what) if value(what) in {name for _, name in offered(family)} else NOTHING
-            there = {name for _, name in names_of(self.families, self.known, family, axis)}
-            axes += axis_updates(self, family, axis, [name for name in value(names) if name in there] if there else value(text))
-        return [family, *self.belonging(family, model, sampler), *(value(c) for c in (self.prompt, self.fixed, self.guidance, self.seed)),
-                *axes, value(self.count), *map(value, self.switches)]
+            axis = value(what) if value(what) in {name for _, name in self.offers.axes(family, model)} else NOTHING
+            there = {name for _, name in self.offers.values(family, model, axis)}
+            axes += self.offers.axis(family, model, axis, [name for name in value(names) if name in there] if there else value(text))
+        own = (self.prompt, self.negative, self.fixed, self.guidance, self.seed)
+        return [family, *self.belonging(family, model, sampler), *map(value, own), *axes, value(self.count), *map(value, self.switches)]
 
     def belonging(self, family: str, model: str | None = None, sampler: str | None = None) -> tuple[Any, Any]:
         """The choices of model and sampler of a family; its first of each if none is named."""
-        models = self.known[family]
+        models = self.offers.known[family]
         chosen = model or (models[0].name if models else None)
         return gr.Dropdown([(m.title, m.name) for m in models], value=chosen), self.samplers(family, chosen, sampler)
 
     def samplers(self, family: str, model: str | None, sampler: str | None = None) -> Any:
         """The choices of sampler that work with a model; what is usual for it if none is named."""
-        info, view = self.families[family], next((m for m in self.known[family] if m.name == model), None)
-        usual = view.usual.get("sampler", view.samplers[0]) if view else info.samplers[0].name
-        return gr.Dropdown([(s.title, s.name) for s in info.samplers if view is None or s.name in view.samplers], value=sampler or usual)
+        view = next((m for m in self.offers.known[family] if m.name == model), None)
+        usual = view.usual.get("sampler", view.samplers[0]) if view else self.offers.families[family].samplers[0].name
+        return gr.Dropdown(self.offers.samplers(family, model), value=sampler or usual)
 
     def seen(self) -> list[Any]:
         """What `refreshed` has to be told."""
@@ -127,64 +192,24 @@ class CompareTab:
 
     def refreshed(self, family: str, model: str, *axes: Any) -> list[Any]:
         """Updates for `lists()`: the models that there are now."""
-        there = names_of(self.families, self.known, family, "model")
+        there = self.offers.values(family, model, "model")
         names = {name for _, name in there}
-        return [still(self.known[family], model),
+        return [still(self.offers.known[family], model),
                 *(gr.update(choices=there, value=[v for v in values or [] if v in names]) if axis == "model" else gr.skip()
                   for axis, values in zip(axes[::2], axes[1::2], strict=True))]
-
-    def beginning(self, family: str) -> list[Any]:
-        """The axes that a comparison of a family begins with."""
-        info = self.families[family]
-        return [*axis_updates(self, family, info.axis.name, info.columns), *axis_updates(self, family, "sampler", list(info.compared)),
-                *axis_updates(self, family, NOTHING)]
-
-
-def offered(family: str) -> list[tuple[str, str]]:
-    """What may vary, for a dropdown."""
-    return [("nothing", NOTHING), *((o[0].label, name) for name, o in choices((family,)).items())]
-
-
-def names_of(families: dict[str, FamilyInfo], known: Mapping[str, list[ModelView]], family: str, axis: str) -> list[tuple[str, str]]:
-    """The values of an axis that has names, as (title, name); none for one that is written."""
-    if axis == "family":
-        return [(info.title, info.name) for info in families.values()]
-    if axis == "model":
-        return [(m.title, m.name) for models in known.values() for m in models if m.problem is None]
-    if axis == "sampler":
-        working = {name for m in known[family] for name in m.samplers}
-        return [(s.title, s.name) for s in families[family].samplers if s.name in working]
-    options: list[Option] = choices((family,)).get(axis, [])
-    if options and options[0].type is bool:
-        return [("yes", "true"), ("no", "false")]
-    return [(name, name) for name in dict.fromkeys(c for o in options for c in o.choices)]
-
 
 def hint(family: str, axis: str) -> str:
     """How the values of an axis are written."""
     o = choices((family,))[axis][0] if axis != NOTHING else None
-    if o is None or axis == "prompt":
-        return "Captions, with | between them" if o else ""
+    if o is None or axis in WRITTEN:
+        return o.help if o else ""
     bounds = f"{o.low:g} to {o.high:g}" if o.low is not None and o.high is not None and o.high < 1e6 else "Numbers"
     return f"{bounds}, like 5,10,20 or {'10-50(+10) or 1-100[5]' if o.type is int else '0-1(+0.25)'}"
 
 
-def axis_updates(tab: CompareTab, family: str, axis: str, values: Any = None) -> list[Any]:
-    """For what varies, its written values and its named ones. Raises BadInput."""
-    if axis != NOTHING and axis not in choices((family,)):
-        raise BadInput(f"There is no {axis} that could vary in that family; choose what varies from the list.")
-    names = names_of(tab.families, tab.known, family, axis)
-    start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
-    if not names and axis not in (NOTHING, "prompt") and not start:
-        o = choices((family,))[axis][0]
-        start = str(o.default)
-    return [gr.Dropdown(offered(family), value=axis),
-            gr.Textbox("" if names else str(start), visible=axis != NOTHING and not names, label=hint(family, axis)),
-            gr.Dropdown(names, value=start if names else [], visible=bool(names)), axis]
-
-
 DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.2", "seed": "1-4(+1)", "guidance_scale": "1, 2, 3, 5",
-            "prompt": "a red star | a small blue ring on a gray background", "eta": "0-1(+0.5)", "temperature": "0.7, 1, 1.3"}
+            "prompt": "a red star | a small blue ring on a gray background", "replace": "red | green | yellow",
+            "negative_prompt": "| a small ring", "size": "0, 64, 96x64", "eta": "0-1(+0.5)", "temperature": "0.7, 1, 1.3"}
 
 
 def written(axis: str | None, text: str | None, names: list[str] | None) -> str:
@@ -229,33 +254,36 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
     """Draw what the tab shows."""
     infos = service.families()
     families, first = {f.name: f for f in infos}, infos[0]
-    known = Known(service, tuple(families))
+    offers = Offers(families, Known(service, tuple(families)))
+    models = offers.known[first.name]
+    chosen, usual = (models[0].name, models[0].usual) if models else (None, {})
     with gr.Row(elem_classes="sx-line"):
         family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
                              scale=0, elem_id="compare-family")
-        model = gr.Dropdown([(m.title, m.name) for m in known[first.name]], value=known[first.name][0].name if known[first.name]
-                            else None, label="Model", min_width=210, scale=0, elem_id="compare-model")
+        model = gr.Dropdown([(m.title, m.name) for m in models], value=chosen, label="Model", min_width=210, scale=0,
+                            elem_id="compare-model")
         prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                             elem_id="compare-prompt")
-        guidance = gr.Slider(0, 20, value=default_guidance(first, known[first.name][0].usual if known[first.name] else {}), step=0.5,
-                             label="Guidance  w", min_width=150, scale=1, elem_id="compare-guidance")
+        negative = gr.Textbox("", label="Negative prompt", min_width=150, scale=1, elem_id="compare-negative")
+        guidance = gr.Slider(0, 20, value=default_guidance(first, usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
+                             elem_id="compare-guidance")
         seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
         count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
     axes: list[Any] = []
     begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
     with gr.Row(elem_classes="sx-line sx-axes"):
         for letter, (what, values) in begin.items():
-            names = names_of(families, known, first.name, what)
+            names = offers.values(first.name, chosen, what)
             with gr.Column(min_width=240, scale=2 if letter != "z" else 1):
                 axes += [
-                    gr.Dropdown(offered(first.name), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
+                    gr.Dropdown(offers.axes(first.name, chosen), value=what, label=TITLES[letter], elem_id=f"compare-{letter}"),
                     gr.Textbox("" if names else str(values), label=hint(first.name, what), visible=what != NOTHING and not names,
                                max_lines=2, elem_id=f"compare-{letter}-values"),
                     gr.Dropdown(names, value=values if names else [], multiselect=True, label="Values", visible=bool(names),
                                 elem_id=f"compare-{letter}-names"),
                     gr.State(what)]
     with gr.Row(elem_classes="sx-line"):
-        sampler = gr.Dropdown([(s.title, s.name) for s in first.samplers], value=first.samplers[0].name, min_width=180, scale=0,
+        sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=first.samplers[0].name, min_width=180, scale=0,
                               label="Sampler otherwise", elem_id="compare-sampler")
         fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
                            elem_id="compare-fixed")
@@ -268,21 +296,23 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
     message = sentence("compare-message")
     current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
     grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
-    return (CompareTab(families, known, family, model, prompt, sampler, fixed, guidance, seed, count, [distance, snapshots, exact], axes),
+    return (CompareTab(offers, family, model, prompt, negative, sampler, fixed, guidance, seed, count, [distance, snapshots, exact], axes),
             Beneath(extend, run, message, current, grid))
 
 
 def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
     """Say what happens when a control is used."""
     family, model, axes, grid, message = tab.family, tab.model, tab.axes, beneath.grid, beneath.message
-    inputs: list[Any] = [family, model, tab.prompt, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count, *tab.switches, *axes]
+    inputs: list[Any] = [family, model, tab.prompt, tab.negative, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count,
+                         *tab.switches, *axes]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    def asked(family: str, model: str, prompt: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any, distance: bool,
-              snapshots: bool, exact: bool, *axes: Any) -> GridAsk:
+    def asked(family: str, model: str, prompt: str, negative: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any,
+              distance: bool, snapshots: bool, exact: bool, *axes: Any) -> GridAsk:
         x, y, z = (written(*axes[PARTS * k:PARTS * k + 3]) for k in range(3))
-        ask = Ask(family, prompt or "", model=model, sampler=sampler, options=fixed_options(fixed or ""), guidance_scale=guidance,
-                  seed=seed, count=count)
+        options = fixed_options(fixed or "")
+        sides: dict[str, Any] = {side: options.pop(side, 0) for side in SIDES}
+        ask = Ask(family, prompt or "", negative or "", model, sampler, options, guidance, seed, count, **sides)
         return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), exact=bool(exact))
 
     def check(*values: Any) -> str:
@@ -310,29 +340,34 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
 
     def known(family: str | None) -> str:
         """A family's name. Raises gr.Error for any other."""
-        if family not in tab.families:
+        if family not in tab.offers.families:
             raise gr.Error(f"There is no family {quoted(repr(family))}; choose one of the list.", print_exception=False)
         return family
 
-    def change_model(family: str, name: str) -> tuple[Any, float]:
-        usual = next((m.usual for m in tab.known[known(family)] if m.name == name), {})
-        return tab.samplers(family, name), default_guidance(tab.families[family], usual)
+    def used(family: str, name: str) -> tuple[Any, float]:
+        usual = next((m.usual for m in tab.offers.known[known(family)] if m.name == name), {})
+        return tab.samplers(family, name), default_guidance(tab.offers.families[family], usual)
 
-    def change_axis(family: str, axis: str, before: str) -> list[Any]:
-        if axis not in {name for _, name in offered(known(family))}:
+    def change_model(family: str, name: str, *axes: Any) -> tuple[Any, ...]:
+        refitted = (tab.offers.refitted(family, name, axis, names) for axis, names in zip(axes[::PARTS], axes[2::PARTS], strict=True))
+        return *used(family, name), *(update for updates in refitted for update in updates)
+
+    def change_axis(family: str, model: str, axis: str, before: str) -> list[Any]:
+        if axis not in {name for _, name in tab.offers.axes(known(family), model)}:
             raise gr.Error(f"There is no axis {quoted(repr(axis))}; choose one of the list.", print_exception=False)
         # Gradio says "input" too when the box is left as it was; what was written meanwhile must stay.
-        return axis_updates(tab, family, axis) if axis != before else [gr.skip()] * PARTS
+        return tab.offers.axis(family, model, axis) if axis != before else [gr.skip()] * PARTS
 
     def change_family(name: str) -> tuple[Any, ...]:
-        models = tab.known[known(name)]
-        return tab.belonging(name)[0], *change_model(name, models[0].name if models else ""), *tab.beginning(name)
+        models = tab.offers.known[known(name)]
+        first = models[0].name if models else ""
+        return tab.belonging(name)[0], *used(name, first), *tab.offers.beginning(name, first)
 
-    model.input(change_model, [family, model], [tab.sampler, tab.guidance], **quick)
+    model.input(change_model, [family, model, *axes], [tab.sampler, tab.guidance, *axes], **quick)
     family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], **quick)
     for k in range(3):
         axis = axes[PARTS * k:PARTS * k + PARTS]
-        axis[0].input(change_axis, [family, axis[0], axis[3]], axis, **quick)
+        axis[0].input(change_axis, [family, model, axis[0], axis[3]], axis, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, inputs, message, trigger_mode="always_last", **quick)
     beneath.run.click(start, inputs, [grid, message], **quick)

@@ -87,7 +87,7 @@ class FamilyTab:
         weight = next(o.default for o in self.info.request if o.name == "guidance_scale")
         return [gr.update(choices=self.choices(view), value=sampler),
                 gr.update(value=own.get("guidance_scale", weight), visible=view.guided if view else self.info.guided),
-                *(gr.update(value=0, visible=bool(view and view.adapter)) for _ in self.sides), *describe(info), *shown]
+                *(gr.update(value=0, visible=sized(view)) for _ in self.sides), *describe(info), *shown]
 
     def used(self) -> list[Any]:
         return [self.sampler, self.guidance, *self.sides, self.summary, self.formula, *self.options.values()]
@@ -98,11 +98,11 @@ class FamilyTab:
             return [gr.skip() for _ in self.restored()]
         options = settings["options"]
         info, view = self.sampler_info(settings["sampler"]), self.model_view(settings["model"])
-        sides = (settings.get("width", 0), settings.get("height", 0)) if view and view.adapter else (0, 0)
+        sides = (settings.get("width", 0), settings.get("height", 0)) if sized(view) else (0, 0)
         return [settings["model"], settings["prompt"], settings["negative_prompt"],
                 gr.update(choices=self.choices(view), value=settings["sampler"]),
                 gr.update(value=settings["guidance_scale"], visible=view.guided if view else self.info.guided),
-                settings["seed"], settings["count"], *(gr.update(value=side, visible=bool(view and view.adapter)) for side in sides),
+                settings["seed"], settings["count"], *(gr.update(value=side, visible=sized(view)) for side in sides),
                 *(update | ({"value": options[name]} if name in options else {})
                   for update, name in zip(self.shown(settings["sampler"]), self.options, strict=True)),
                 True, *describe(info)]
@@ -129,6 +129,11 @@ class FamilyTab:
             "width": width, "height": height, "options": dict(zip(self.options, options, strict=True))})
         updates[len(self.inputs())] = found.get(str(self.lock.elem_id), self.lock.value)
         return [*updates, *panels]
+
+
+def sized(view: ModelView | None) -> bool:
+    """Whether a model draws other sizes than its own."""
+    return view is not None and "width" not in view.idle
 
 
 def describe(info: SamplerInfo | None) -> tuple[str, str]:

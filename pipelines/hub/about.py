@@ -52,6 +52,8 @@ class AdapterInfo:
     fixed: Mapping[str, Any] = field(default_factory=dict)     # sampler options that have one value here
     reads: str = "text"                      # what tells the model what to draw: text, label, nothing
     guided: bool = True
+    negative: bool = True                    # a negative prompt can take the place of the empty caption
+    sized: bool = True                       # it draws other sizes than its own
     told: bool = False                       # the network is told the guidance scale; it takes no second call
     graphs: bool = False                     # its denoiser looks at no numbers on the way, so that a GPU can record it
     lora: bool = False                       # files of low-rank changes can be put into it
@@ -84,7 +86,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
     AdapterInfo("dit", "DiT, class labels", "diffusion", ("DiTPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
                 {"transformer": ("diffusers.DiTTransformer2DModel", "diffusers.Transformer2DModel"), "vae": KL,
                  "scheduler": NOISE_SCHEDULERS}, ignored=("id2label",),
-                usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", example="facebook/DiT-XL-2-256"),
+                usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", sized=False, example="facebook/DiT-XL-2-256"),
     AdapterInfo("ncsnpp", "Score SDE, NCSN++", "sde", ("ScoreSdeVePipeline",), SCORE,
                 {"unet": ("diffusers.UNet2DModel",), "scheduler": ("diffusers.ScoreSdeVeScheduler",)},
                 usual={"steps": 200, "guidance_scale": 1.0, "clip": False}, fixed={"process": "ve"},
@@ -99,8 +101,8 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                 {"transformer": ("diffusers.FluxTransformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": T5,
                  "tokenizer": CLIP_WORDS, "tokenizer_2": T5_WORDS, "scheduler": FLOW_SCHEDULERS},
                 ignored=("feature_extractor", "image_encoder"),
-                usual={"steps": 4, "guidance_scale": 3.5, "clip": False}, fixed={"path": "ot", "clip": False}, told=True,
-                lora=True, example="black-forest-labs/FLUX.1-schnell"),
+                usual={"steps": 4, "guidance_scale": 3.5, "clip": False}, fixed={"path": "ot", "clip": False}, negative=False,
+                told=True, lora=True, example="black-forest-labs/FLUX.1-schnell"),
     AdapterInfo("zimage", "Z-Image", "flow", ("ZImagePipeline",), VELOCITY,
                 {"transformer": ("diffusers.ZImageTransformer2DModel",), "vae": KL, "text_encoder": ("transformers.Qwen3Model",),
                  "tokenizer": ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast"), "scheduler": FLOW_SCHEDULERS},
@@ -127,10 +129,12 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                 usual={"steps": 12, "guidance_scale": 10.0}, example="amused/amused-256"),
     AdapterInfo("imagegpt", "ImageGPT", "dalle", ("ImageGPTForCausalImageModeling",), DRAWS,
                 {"model": ("transformers.ImageGPTForCausalImageModeling",), "processor": ("transformers.ImageGPTImageProcessorPil",)},
-                usual={"guidance_scale": 1.0}, fixed=WHOLE, reads="nothing", guided=False, tokens=1024, example="openai/imagegpt-small"),
+                usual={"guidance_scale": 1.0}, fixed=WHOLE, reads="nothing", guided=False, sized=False, tokens=1024,
+                example="openai/imagegpt-small"),
     AdapterInfo("janus", "Janus", "dalle", ("JanusForConditionalGeneration",), DRAWS,
                 {"model": ("transformers.JanusForConditionalGeneration",), "tokenizer": WORDS},
-                usual={"guidance_scale": 5.0}, fixed=WHOLE, tokens=576, example="deepseek-community/Janus-Pro-1B"),
+                usual={"guidance_scale": 5.0}, fixed=WHOLE, negative=False, sized=False, tokens=576,
+                example="deepseek-community/Janus-Pro-1B"),
     AdapterInfo("emu3", "Emu3", "dalle", ("Emu3ForConditionalGeneration",), DRAWS,
                 {"model": ("transformers.Emu3ForConditionalGeneration",), "tokenizer": WORDS},
                 usual={"guidance_scale": 3.0}, fixed=WHOLE, tokens=8100, example="BAAI/Emu3-Gen-hf"),

@@ -144,7 +144,7 @@ def test_decimals_do_not_drift() -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ("steps=", "says no values"), ("steps", "says no values"), ("steps=5-1", "is empty"), ("steps=2.5", "could not be read"),
     ("steps=0", "between 1 and 1000"), ("eta=2", "between 0 and 1"), ("sampler=nobody", "There is no sampler"),
-    ("size=3", "There is no axis"), ("steps=1-1000000(+1)", "at most"), ("spacing=odd", "There is no spacing"),
+    ("shape=3", "There is no axis"), ("steps=1-1000000(+1)", "at most"), ("spacing=odd", "There is no spacing"),
     ("clip=perhaps", "true or false"), ("model=no", "There is no model")])
 def test_what_can_not_be_is_said_before_anything_runs(text: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):

@@ -1,0 +1,114 @@
+"""What a list or a sentence offers works: axes and samplers with the models that are drawn; new axes mean what they say."""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.axes import choices, offered
+from app.effects import never
+from app.models import Models
+from app.plan import Plan, make_plan
+from app.requests import face_of, family_info, samplers_of
+from app.ui.compare import Offers
+from app.views import Ask, BadInput, GridAsk, ModelView
+from pipelines import registry
+from pipelines.hub.about import ADAPTERS
+
+MODELS = Models(Path("no-runs"), Path("no-models"))
+ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)
+
+
+def view_of(adapter: str) -> ModelView:
+    """A model of the Hub as the lists see it."""
+    info, face = ADAPTERS[adapter], face_of(ADAPTERS[adapter].family)
+    return ModelView(adapter, info.family, info.title, 1, "", "local", 1, "", dict(info.usual), None, adapter, info.samplers, info.reads,
+                     info.guided, 32, tuple(never(face, adapter)))
+
+
+class WithHub:
+    """The models that ship with the project, and one of each kind of the Hub under its adapter's name."""
+    there = [*MODELS.views(), *map(view_of, ADAPTERS)]
+
+    def views(self, family: str | None = None) -> list[ModelView]:
+        return [m for m in self.there if family in (None, m.family)]
+
+    def resolved(self, ask: Ask) -> Ask:
+        if ask.model not in ADAPTERS:
+            return MODELS.resolved(ask)
+        usual = ADAPTERS[ask.model].usual
+        return replace(ask, adapter=ask.model, guidance_scale=usual["guidance_scale"] if ask.guidance_scale is None else ask.guidance_scale)
+
+
+def plan(x: str, y: str = "", z: str = "", **more: Any) -> Plan:
+    return make_plan(GridAsk(replace(ASK, **more), x, y, z), WithHub())
+
+
+def test_sizes_vary_with_a_model_that_has_a_choice() -> None:
+    found = plan("width=64,96", "height=64,128", model="sd")
+    assert [(r.width, r.height) for r in found.requests] == [(64, 64), (96, 64), (64, 128), (96, 128)]
+    found = plan("size=64x48, 96, 0", model="sd")
+    assert [(r.width, r.height) for r in found.requests] == [(64, 48), (96, 96), (0, 0)]
+    assert found.x.labels == ("64 × 48", "96 × 96", "the model's own size")
+    for bad, says in (("size=64x", "could not be read"), ("size=9999", "between 0 and 2048"), ("size=axb", "whole number")):
+        with pytest.raises(BadInput, match=says):
+            plan(bad, model="sd")
+    with pytest.raises(BadInput, match="say the same"):
+        plan("size=64,96", "width=64,96", model="sd")
+    with pytest.raises(BadInput, match="draws pictures of 32 by 32 pixels; leave width and height at 0"):
+        plan("width=64,96")
+
+
+def test_negative_prompts_vary_and_none_is_one_of_them() -> None:
+    found = plan("negative_prompt=| a small ring|blue, red")
+    assert [r.negative_prompt for r in found.requests] == ["", "a small ring", "blue, red"]
+    assert found.x.labels == ("no negative prompt", "negative: a small ring", "negative: blue, red")
+
+
+def test_words_of_the_prompt_are_searched_and_replaced() -> None:
+    found = plan("replace=red | green | |blue", "prompt=a red star | a cross|red on red")
+    assert [spot.request.prompt if spot.request else spot.reason for spot in found.spots] == [
+        "a red star", "a green star", "a star", "a blue star", *["The prompt has no 'red' that could be replaced."] * 4,
+        "red on red", "green on green", "on", "blue on blue"]
+    assert found.x.labels == ("red", "green", "without red", "blue")
+    with pytest.raises(BadInput, match="what stands in their place"):
+        plan("replace=red")
+
+
+@pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")          # an update of the page's list is told no choices
+@pytest.mark.parametrize("model", WithHub.there, ids=lambda m: m.name)
+def test_every_axis_and_sampler_that_a_list_offers_can_be(model: ModelView) -> None:
+    offers = Offers({name: family_info(name) for name in registry.NAMES}, {f: WithHub().views(f) for f in registry.NAMES})
+    assert {name for _, name in offers.samplers(model.family, model.name)} == {*model.samplers}
+    prompt = "7" if model.reads == "label" else "a red star"
+    made = replace(ASK, family=model.family, model=model.name, prompt=prompt, guidance_scale=None)
+    changing = {"strength": "0.5", "t_start": "0.5", "keep_rows": "4"}                  # these need a picture to start from
+    for _, axis in offers.axes(model.family, model.name)[1:]:
+        what, text, names, _ = offers.axis(model.family, model.name, axis)
+        values = ",".join(name for _, name in names.choices) or changing.get(axis) or text.value
+        values = f"{prompt} | {'8' if prompt == '7' else 'a blue star'}" if axis == "replace" else values
+        ask = replace(made, options={"source": "0" * 64} if axis in changing else {})
+        found = make_plan(GridAsk(ask, f"{axis}={values}", "" if axis in ("sampler", "family", "model") else "sampler=all"), WithHub())
+        used = {value for k, value in enumerate(found.x.values) if any(spot.request for spot in found.spots if spot.x == k)}
+        lacking = {*found.x.values} - used
+        assert what.value == axis and (not lacking or prompt == "7" and lacking <= {"vqvae", "shapes-vqvae"}), axis      # it knows no "7"
+
+
+def test_what_a_model_lacks_is_not_offered() -> None:
+    def names(family: str, model: str) -> set[str]:
+        return {*offered((family,), WithHub().there, [m for m in WithHub.there if m.name == model])}
+
+    own = names("diffusion", "shapes-diffusion")
+    assert not own & {"width", "height", "size", "training"} and {"negative_prompt", "replace", "guidance_scale", "steps"} <= own
+    assert {"width", "height", "size"} <= names("diffusion", "sd") and not names("diffusion", "dit") & {"width", "size"}
+    assert not names("gan", "shapes-gan") & {"guidance_scale", "negative_prompt", "steps"}
+    assert not names("vqvae", "shapes-vqvae") & {"negative_prompt", "steps", "last_temperature"}
+    assert not names("flow", "flux") & {"negative_prompt", "clip", "path"} and not names("dalle", "imagegpt") & {"prompt", "candidates"}
+    with pytest.raises(BadInput, match="There is no axis 'nonsense' for Diffusion") as said:
+        plan("nonsense=1")
+    listed = re.search("there are (.*)[.]", str(said.value))
+    assert listed and {*listed[1].split(", ")} == own and own < {*choices(("diffusion",))}
+    assert samplers_of(face_of("vqvae")) and "masked" not in {s for m in MODELS.views("vqvae") for s in m.samplers}
