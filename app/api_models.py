@@ -48,7 +48,7 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
         return answer(partial(done, shelf.steer, download_id, what))
 
     @router.post("/add")
-    def add(path: str = Body(), base: str = Body(""), scale: float = Body(1.0)) -> Any:
+    def add(path: str = Body(), base: str = Body(""), scale: Any = Body(1.0)) -> Any:         # noqa: B008
         return answer(lambda: {"name": shelf.add(path[:4096], base[:300], scale)})
 
     @router.post("/remove")

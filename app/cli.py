@@ -150,7 +150,7 @@ def _ask(args: argparse.Namespace, count: int) -> Ask:
     options = {key[7:]: value for key, value in vars(args).items() if key.startswith("option_") and value is not None}
     return Ask(args.family, getattr(args, "prompt", ""), getattr(args, "negative_prompt", ""), args.model, args.sampler,
                options, args.guidance_scale, args.seed, args.count if args.count is not None else count,
-               args.width or 0, args.height or 0)
+               0 if args.width is None else args.width, 0 if args.height is None else args.height)
 
 
 def _service(args: argparse.Namespace) -> Any:

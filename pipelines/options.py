@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, get_type_hints
+
+_DECIMAL_COMMA = re.compile(r"\s*-?\d+,\d+\s*", re.ASCII)
 
 
 class OptionError(ValueError):
@@ -50,7 +53,11 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def parse(self, value: Any) -> Any:
-        """The value as this option's type. Raises OptionError with a sentence."""
+        """The value as this option's type; None is an empty text. Raises OptionError with a sentence."""
+        if self.type is str and not self.choices:
+            return readable("" if value is None else str(value))
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise OptionError(f"{self.label} is empty; {self._wanted()}.")
         if self.type is bool:
             if isinstance(value, bool) or str(value).lower() in ("true", "false"):
                 return value if isinstance(value, bool) else str(value).lower() == "true"
@@ -59,21 +66,28 @@ class Option:
             if value in self.choices:
                 return value
             raise OptionError(f"{self.label} must be one of {', '.join(self.choices)}; you asked for {quoted(repr(value))}.")
-        if self.type is str:
-            return readable(str(value))
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         whole = self.type is int
         if not math.isfinite(number) or (whole and number != int(number)) or isinstance(value, bool):
+            point = "; decimals are written with a point, as in 1.5" if _DECIMAL_COMMA.fullmatch(quoted(value)) else ""
             raise OptionError(f"{self.label} must be a {'whole ' if whole else ''}number {self._range()}; "
-                              f"you asked for {quoted(value)}.")
+                              f"you asked for {quoted(value)}{point}.")
         if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
             raise OptionError(f"{self.label} must be {self._range()}; you asked for {quoted(value)}.")
         # An integer goes through int(value), since a large seed does not fit a float.
         return (int(value) if isinstance(value, (int, str)) and "." not in str(value) and "e" not in str(value).lower()
                 else int(number)) if whole else number
+
+    def _wanted(self) -> str:
+        """What is to be done about an option that says nothing."""
+        if self.type is bool:
+            return "choose true or false"
+        if self.choices:
+            return f"choose one of {', '.join(self.choices)}"
+        return f"write a {'whole ' if self.type is int else ''}number {self._range()}"
 
     def _range(self) -> str:
         low, high = (f"{bound:g}" if bound is None or abs(bound) < 1e6 else f"{bound:,.0f}"

@@ -55,7 +55,7 @@ class FamilyTab:
         info = self.sampler_info(sampler)
         names = {o.name for o in info.options} if info else set()
         chosen = {name: value for name, value in zip(self.options, options, strict=True) if name in names}
-        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count, width or 0, height or 0)
+        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count, width, height)
 
     def model_view(self, name: str) -> ModelView | None:
         return next((m for m in self.models() if m.name == name), None)

@@ -17,10 +17,11 @@ def judge_controls() -> None:
 
 
 def _judged(control: Any, payload: Any) -> Any:
-    """Nothing chosen, nothing written (None) is of every kind."""
+    """Nothing chosen, nothing written (None) is of every kind. A number field that is empty says "", which the service refuses, and not
+    None, by which it would be left the choice."""
     what, fits = _kind(control)
     if payload is None or fits(payload):
-        return payload
+        return "" if payload is None and isinstance(control, gr.Number | gr.Slider) else payload
     name = " ".join(str(control.label or "This").split())
     raise gr.Error(f"{name} must be {what}; you gave {quoted(repr(payload))}.", title="Not possible", print_exception=False)
 

@@ -101,3 +101,37 @@ def test_a_seed_of_letters_is_a_sentence(client: TestClient) -> None:
                 values[place] = "abc"
                 answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "data": values, "session_hash": "s"})
                 assert answer.json()["error"] == "Seed must be a number; you gave 'abc'."
+
+
+def said_to(client: TestClient, tab: str, **changed: Any) -> dict[str, str]:
+    """What the button of a tab says to a number field that holds something else, by the field; its other controls stand as they begin."""
+    button = {"compare": "compare-run", "families": "families-run"}.get(tab, f"{tab}-generate")
+    config = client.get("/config").json()
+    parts = {part["id"]: part for part in config["components"]}
+    own = next(i for i, part in parts.items() if part["props"].get("elem_id") == button)
+    endpoint = next(e for e in config["dependencies"] if any(target[0] == own for target in e["targets"]))
+    inputs, found = [parts[i] for i in endpoint["inputs"]], dict[str, str]()
+    usual = [True if part["props"].get("elem_id") == f"{tab}-lock" else part["props"].get("value") for part in inputs]
+    for part in inputs:
+        if KINDS.get(part["type"]) == "number" and part["props"].get("visible", True):
+            name = part["props"]["elem_id"]
+            data = [changed["value"] if other["props"].get("elem_id") == name else value
+                    for other, value in zip(inputs, usual, strict=True)]
+            answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "session_hash": "s", "data": data}).json()
+            texts = [item for item in answer.get("data", ()) if isinstance(item, str) and "error" in item]
+            found[name.removeprefix(f"{tab}-")] = answer.get("error") or (json.loads(texts[0])["error"] if texts else "")
+    return found
+
+
+@pytest.mark.parametrize("tab", ["compare", "families", *registry.NAMES])
+def test_an_empty_number_field_is_said_and_nothing_is_drawn_in_its_place(client: TestClient, tab: str) -> None:
+    said = said_to(client, tab, value=None)
+    assert {"seed", "count"} <= set(said) and (tab in ("families", "gan") or "guidance" in said)
+    assert not {name: text for name, text in said.items() if " is empty; write a " not in text}
+
+
+@pytest.mark.parametrize("tab", ["compare", "families", *registry.NAMES])
+def test_a_field_of_whole_numbers_takes_no_others(client: TestClient, tab: str) -> None:
+    said = said_to(client, tab, value=2.7)
+    assert all("must be a whole number" in said[name] and "asked for 2.7" in said[name]
+               for name in {"seed", "count", "steps", "second", "candidates"} & set(said))

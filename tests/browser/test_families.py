@@ -109,6 +109,25 @@ def test_the_laboratory_compares_two_samplers_and_shows_the_likelihood(open_page
     assert found.value.ok
 
 
+def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(open_page: Opener) -> None:
+    page = open_page()
+    weight, message = page.locator("#diffusion-guidance input[type=number]"), page.locator("#diffusion-message")
+    fill(page, "diffusion-steps", 2)
+    page.get_by_label("keep").locator("visible=true").check()
+    fill(page, "diffusion-seed", "")
+    weight.fill("4.5")
+    weight.press("Tab")
+    weight.fill("")
+    page.click("#diffusion-generate")                                      # which leaves the field
+    expect(message).to_contain_text("Seed is empty; write a whole number")
+    expect(weight).to_have_value("4.5")
+    inside(page, "diffusion", "2-D")
+    steps = page.locator("#diffusion-lab").get_by_label("Steps of the laboratory")
+    steps.fill("")
+    steps.press("Tab")
+    expect(steps).to_have_value("30")
+
+
 def test_a_model_brings_its_settings_here_and_to_compare(open_page: Opener) -> None:
     page = open_page()
     tab(page, "Flow")

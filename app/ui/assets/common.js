@@ -130,6 +130,15 @@ sx.open = (job) => {
   sx.place.go(key);
 };
 
+// A slider's number that is left empty is again what it was: Gradio would take its least value, which nobody wrote.
+document.addEventListener("focus", ({target}) => { if (target.type === "number") target.dataset.before = target.value; }, true);
+document.addEventListener("blur", ({target}) => {
+  if (target.type !== "number" || target.value !== "" || target.closest(".sx-root")) return;       // our own may be empty
+  if (!target.closest(".block")?.querySelector("input[type=range]")) return;
+  target.value = target.dataset.before;
+  target.dispatchEvent(new Event("input", {bubbles: true}));
+}, true);
+
 document.addEventListener("keydown", (event) => {
   const shown = (selector) => [...document.querySelectorAll(selector)].find((node) => node.offsetParent !== null);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

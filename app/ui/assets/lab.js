@@ -23,7 +23,7 @@ sx.kinds.lab = (root, {bench}) => {
     const input = option.choices.length
       ? sx.el("select", {...settings, onchange: () => set(input.value)}, ...option.choices.map((name) => sx.el("option", {value: name}, name)))
       : sx.el("input", {...settings, type: "number", min: option.low, max: option.high, step: option.type === "int" ? 1 : "any",
-                        onchange: () => set(Number(input.value))});
+                        onchange: () => { if (input.value === "") input.value = values[option.name]; else set(Number(input.value)); }});
     input.value = start;
     return sx.el("label", {class: "sx-lab-option", title: option.help}, option.label, input);
   };

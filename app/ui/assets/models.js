@@ -119,7 +119,7 @@ sx.modelsHere = (on) => {
   const add = async () => {
     tell(added, "Looking at it …");
     try {
-      const {name} = await sx.post("api/models/add", {path: path.value, base: base.value, scale: Number(scale.value)});
+      const {name} = await sx.post("api/models/add", {path: path.value, base: base.value, scale: scale.value === "" ? "" : Number(scale.value)});
       path.value = "";
       tell(added, `${name} is here now, among your files.`);
       refresh((model) => model.name === name);
