@@ -1,9 +1,11 @@
 """The axes of a comparison: what may vary from cell to cell, and how the values that a person wrote are read.
 
-An axis is written as name=values: "steps=5,10,20", "eta=0-1(+0.25)", "seed=1-100[5]", "sampler=all", "prompt=a red star | a cross".
+An axis is written as name=values: "steps=5,10,20", "eta=0-1(+0.25)", "seed=1-100[5]", "seed=-1,-1" (two new ones), "sampler=all",
+"prompt=a red star | a cross".
 """
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from app.requests import amount, face_of, samplers_of
 from app.views import BadInput, ModelView
 from pipelines import registry
 from pipelines.options import Option, OptionError, options_of, quoted
-from pipelines.request import Request
+from pipelines.request import MAX_SEED, Request
 
 MAX_VALUES = 1000                  # on one axis
 MAX_TEXT = 100_000                 # characters that an axis is written with
@@ -35,9 +37,13 @@ OWN = {o.name: o for o in (
 )}
 EXAMPLES = {"prompt": "a red star | a cross", "replace": "red | green | blue", "negative_prompt": "| a small ring", "size": "64x48, 96"}
 BUDGETS = ("nfe", "seconds")
-_NUMBER = r"-?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(?:e-?\d{1,2})?"
-_RANGE = re.compile(rf"({_NUMBER})(?:\s*-\s*({_NUMBER})\s*(?:\(\s*\+\s*({_NUMBER})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?",
+# As programs write them, which may be with all digits of a double.
+_DIGITS = r"(?:\d{1,17}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,2})?"
+_RANGE = re.compile(rf"(-?{_DIGITS})(?:\s*-\s*(-?{_DIGITS})\s*(?:\(\s*([+-]\s*{_DIGITS})\s*\)|\[\s*(\d{{1,6}})\s*\])?)?",
                     re.IGNORECASE | re.ASCII)
+_PAIR = re.compile(r"(?<![\d.])(\d+),(\d+)(?![\d.])", re.ASCII)
+NEAR = Decimal("1e-9")             # of a stride: as far as one that was rounded may miss the end of its range
+NEW = "-1"                         # among seeds: another one each time
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ def _values(name: str, written: str, options: list[Option], families: Sequence[s
         found = _named(written, tuple(dict.fromkeys(c for o in options for c in o.choices)), first.label.lower())
         return found, found
     parts: Sequence[Any] = numbers(written, first.type is int) if first.type is not bool else \
-        ("false", "true") if written == ALL else [part.strip() for part in written.split(",")]
+        ("false", "true") if written == ALL else parts_of(written)
     values = list(dict.fromkeys(_parsed(options, part) for part in parts))
     return values, [label_of(first, value, families) for value in values]
 
@@ -183,7 +189,7 @@ def _replacements(written: str) -> tuple[list[Any], list[str]]:
 def _sizes(written: str) -> tuple[list[Any], list[str]]:
     """(width, height) of each."""
     sides, found = {o.name: o for o in options_of(Request)}, []
-    for part in written.split(","):
+    for part in parts_of(written):
         width, times, height = part.lower().replace("×", "x").partition("x")
         if not width.strip() or (times and not height.strip()):
             raise BadInput(f"The size {quoted(repr(part.strip()))} could not be read; write sizes like {EXAMPLES['size']}.")
@@ -240,29 +246,44 @@ def _named(written: str, there: tuple[str, ...], what: str) -> list[str]:
 
 
 def numbers(text: str, whole: bool) -> list[int | float]:
-    """Numbers from "5,10,20", "10-50(+10)" or "1-100[5]" (five of them, evenly); order kept, doubles dropped.
+    """Numbers from "5,10,20", "10-50(+10)", "50-10(-10)" or "1-100[5]" (five of them, evenly); order kept, doubles dropped.
 
     Raises BadInput with a sentence.
     """
     found: list[int | float] = []
-    for part in text.split(","):
-        match = _RANGE.fullmatch(part.strip())
-        if match is None or (whole and any(g and not g.lstrip("-").isdigit() for g in match.groups()[:3])):
-            raise BadInput(f"The value {quoted(repr(part.strip()))} could not be read; write a list like 5,10,20 or a "
+    for part in parts_of(text):
+        match = _RANGE.fullmatch(part)
+        if match is None or (whole and any(g and not g.lstrip("+- ").isdigit() for g in match.groups()[:3])):
+            raise BadInput(f"The value {quoted(repr(part))} could not be read; write a list like 5,10,20 or a "
                            f"range like {'10-50(+10)' if whole else '0-1(+0.25)'}.")
         found += _values_of(match, whole, MAX_VALUES - len(found))
     return list(dict.fromkeys(found))
 
 
+def parts_of(written: str) -> list[str]:
+    """What stands between the commas of a list; one at its end adds nothing. Raises BadInput for a place without a value."""
+    parts = [part.strip() for part in written.split(",")]
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    if "" in parts and written.strip():
+        raise BadInput(f"The list {quoted(repr(written))} has nothing between two commas; write a value there, or one comma less.")
+    return parts
+
+
 def _values_of(match: re.Match[str], whole: bool, room: int) -> list[int | float]:
     """A number or a range, of no more values than there is room for. Raises BadInput."""
-    low, high, stride = (Decimal(g) if g else None for g in match.groups()[:3])
+    low, high, stride = (Decimal("".join(g.split())) if g else None for g in match.groups()[:3])
     pieces, written = int(match.group(4)) if match.group(4) else None, match.group()
     assert low is not None
-    high, stride = low if high is None else high, Decimal(1) if stride is None else stride
-    if high < low or stride <= 0 or pieces == 0:
-        raise BadInput(f"The range {written!r} is empty; write it from low to high, like 10-50(+10).")
-    count = pieces or int((high - low) / stride) + 1
+    if high is None:
+        return [int(low) if whole else float(low)]
+    stride = Decimal(1).copy_sign(high - low) if stride is None else stride
+    if pieces == 0 or stride == 0:
+        raise BadInput(f"The range {written!r} is empty; write it with a step or a number of values, like 10-50(+10) or 1-100[5].")
+    if pieces is None and (high - low) / stride < 0:
+        right = f"{match.group(1)}-{match.group(2)}({-stride:+})"
+        raise BadInput(f"The range {written!r} is empty, since its end lies the other way; write {right}.")
+    count = pieces or int((high - low) / stride + NEAR) + 1
     if count > room:
         raise BadInput(f"The range {written!r} has {count:,} values; at most {MAX_VALUES:,} are possible on an axis, its parts together.")
     step = (high - low) / max(pieces - 1, 1) if pieces else stride
@@ -271,3 +292,25 @@ def _values_of(match: re.Match[str], whole: bool, room: int) -> list[int | float
 
 def _number(value: Decimal, whole: bool) -> int | float:
     return round(value) if whole else round(float(value), 10)
+
+
+def with_new_seeds(text: str) -> str:
+    """An axis of seeds with a new one for each -1; any other axis as it is."""
+    name, equals, written = text.partition("=")
+    if name.strip() != "seed" or NEW not in written:
+        return text
+    return name + equals + ",".join(str(random.randrange(MAX_SEED + 1)) if part.strip() == NEW else part for part in written.split(","))
+
+
+def comma_note(text: str) -> str:
+    """A sentence where two numbers on an axis may be meant as one, for those who write decimals with a comma; else ""."""
+    name, _, written = (part.strip() for part in text.partition("="))
+    options, pair = choices(registry.NAMES).get(name.replace("-", "_"), []), _PAIR.search(written)
+    if pair is None or {o.type for o in options} != {float}:
+        return ""
+    try:
+        *others, last = (f"{value:g}" for value in numbers(written, whole=False))
+    except BadInput:
+        return ""                                              # which says what is wrong
+    read = f"{', '.join(others)} and {last}" if others else last
+    return f"{name}={written} is read as {read}; a decimal is written with a point, as in {pair[1]}.{pair[2]}."

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.axes import comma_note
 from app.grid_export import ENDINGS
 from app.live import AXES
 from app.requests import face_of
-from app.terminal import folder, watch
+from app.terminal import decimal_comma, folder, watch
 from app.views import Ask, BadInput, GridAsk, UserError
 
 
@@ -59,7 +60,10 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     elif ask is None:
         raise BadInput("Name the family and the prompt of a grid, or one to go on with by --resume ID.")
     else:
-        grid = service.grids.start(grid_ask(args, ask))
+        asked = grid_ask(args, ask)
+        for note in filter(None, map(comma_note, (asked.x, asked.y, asked.z))) if decimal_comma() else ():
+            print(note, file=sys.stderr)
+        grid = service.grids.start(asked)
     view = watch(service, service.grids.view(grid)["job"])
     if view.error:
         print(view.error, file=sys.stderr)

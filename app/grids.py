@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from app.axes import comma_note
 from app.grid_keeper import Keeper
 from app.grid_records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
@@ -65,14 +66,18 @@ class Grids:
         self._live: dict[str, LiveGrid] = {}                       # that this process draws, and the last that it drew
         self._lock = threading.Lock()                              # of that table
 
-    def check(self, asked: GridAsk) -> GridCheck:
-        """Check a comparison without running it; a budget in seconds becomes calls only when it starts."""
+    def check(self, asked: GridAsk, comma: bool = False) -> GridCheck:
+        """Check a comparison without running it; a budget in seconds becomes calls only when it starts.
+
+        comma: whether decimals are written with a comma where the person is.
+        """
         plan = make_plan(asked, self._models)
         empty = [spot.reason for spot in plan.spots if spot.request is None]
         calls, references, later = evaluations(plan.requests), targets(plan, self._desk.reference), _budget_in_seconds(asked)
         beside = evaluations(references)
         seconds = self._desk.estimate({model: calls.get(model, 0) + beside.get(model, 0) for model in calls | beside})
-        notes = dict.fromkeys(note for request in plan.requests[:50] for note in notes_of(request))
+        commas = [note for text in (asked.x, asked.y, asked.z) if comma and (note := comma_note(text))]
+        notes = dict.fromkeys([*commas, *(note for request in plan.requests[:50] for note in notes_of(request))])
         return GridCheck(len(plan.spots), len(empty), empty[0] or "" if empty else "", sum(r.count for r in plan.requests),
                          None if later else sum(calls.values()), len(references), sum(beside.values()), None if later else seconds,
                          tuple(notes))

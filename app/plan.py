@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Protocol
 
-from app.axes import BUDGETS, NONE, OWN, Axis, families_of, models_of, parse_axis
+from app.axes import BUDGETS, NONE, OWN, Axis, families_of, models_of, parse_axis, with_new_seeds
 from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, samplers_of, steps_of
 from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
@@ -73,6 +73,7 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
     pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
     """
     asked = readable(asked)
+    asked = replace(asked, x=with_new_seeds(asked.x), y=with_new_seeds(asked.y), z=with_new_seeds(asked.z))
     texts, models = (asked.x, asked.y, asked.z), catalog.views()
     families = families_of(texts, asked.ask.family, models)
     drawn = models_of(texts, asked.ask.model, models)

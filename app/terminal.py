@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import io
+import locale
 import os
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,18 @@ def streams() -> Iterator[None]:
         if not gone:
             print(f"The output could not be written ({error.strerror}); what was made is kept.", file=sys.stderr)
             raise SystemExit(1) from None
+
+
+def decimal_comma() -> bool:
+    """Whether decimals are written with a comma where this runs."""
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "")
+        return locale.localeconv()["decimal_point"] == ","
+    except locale.Error:                                           # one that the system does not have
+        return False
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
 
 
 def bar(done: int, total: int, text: str = "") -> None:

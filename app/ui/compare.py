@@ -204,7 +204,8 @@ def hint(family: str, axis: str) -> str:
     if o is None or axis in WRITTEN:
         return o.help if o else ""
     bounds = f"{o.low:g} to {o.high:g}" if o.low is not None and o.high is not None and o.high < 1e6 else "Numbers"
-    return f"{bounds}, like 5,10,20 or {'10-50(+10) or 1-100[5]' if o.type is int else '0-1(+0.25)'}"
+    new = "; -1 is a new one" if axis == "seed" else ""
+    return f"{bounds}, like 5,10,20 or {'10-50(+10) or 1-100[5]' if o.type is int else '0-1(+0.25)'}{new}"
 
 
 DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.2", "seed": "1-4(+1)", "guidance_scale": "1, 2, 3, 5",
@@ -234,6 +235,7 @@ class Beneath:
     run: gr.Button
     message: Any
     current: gr.Textbox                      # the grid that the page shows, which only its scripts know
+    comma: gr.Checkbox                       # whether decimals are written with a comma where the person is; likewise
     grid: Any
 
 
@@ -294,10 +296,11 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
         run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
                         elem_classes="sx-generate")
     message = sentence("compare-message")
-    current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know
+    current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know,
+    comma = gr.Checkbox(False, visible=False)    # and so is how decimals are written where the person is
     grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
     return (CompareTab(offers, family, model, prompt, negative, sampler, fixed, guidance, seed, count, [distance, snapshots, exact], axes),
-            Beneath(extend, run, message, current, grid))
+            Beneath(extend, run, message, current, comma, grid))
 
 
 def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
@@ -315,9 +318,9 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
         ask = Ask(family, prompt or "", negative or "", model, sampler, options, guidance, seed, count, **sides)
         return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), exact=bool(exact))
 
-    def check(*values: Any) -> str:
+    def check(comma: bool, *values: Any) -> str:
         try:
-            return json.dumps({"note": summary(service.grids.check(asked(*values)))})
+            return json.dumps({"note": summary(service.grids.check(asked(*values), bool(comma)))})
         except UserError as error:
             return json.dumps({"error": str(error)})
 
@@ -369,7 +372,8 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
         axis = axes[PARTS * k:PARTS * k + PARTS]
         axis[0].input(change_axis, [family, model, axis[0], axis[3]], axis, **quick)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
-        control.change(check, inputs, message, trigger_mode="always_last", **quick)
+        control.change(check, [beneath.comma, *inputs], message, trigger_mode="always_last",
+                       js="(comma, ...rest) => [sx.comma, ...rest]", **quick)
     beneath.run.click(start, inputs, [grid, message], **quick)
     beneath.extend.click(further, [beneath.current, *inputs], [grid, message],
                          js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)

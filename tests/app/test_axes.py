@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api_grids import ranges
-from app.axes import MAX_VALUES, choices, fixed_options, numbers, parse_axis
+from app.axes import MAX_VALUES, choices, comma_note, fixed_options, numbers, parse_axis
 from app.models import Models
 from app.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
 from app.requests import face_of, nfe_of
+from app.ui.compare import DEFAULTS
 from app.views import Ask, BadInput, GridAsk
 from pipelines import registry
 from pipelines.options import build, options_of
@@ -51,6 +52,69 @@ def test_a_range_of_so_many_has_both_ends(low: int, more: int, count: int) -> No
     assert (found[0], found[-1]) == (low, low + more) and found == sorted(set(found)) and len(found) <= count
     real = numbers(f"{low}-{low + more}[{count}]", whole=False)
     assert len(real) == count and all(abs((b - a) - more / (count - 1)) < 1e-6 for a, b in zip(real, real[1:], strict=False))
+
+
+@given(st.integers(0, 1000), st.integers(1, 500), st.integers(1, 50))
+def test_a_range_goes_down_where_its_stride_does(high: int, less: int, stride: int) -> None:
+    assert numbers(f"{high}-{high - less}(-{stride})", whole=True) == list(range(high, high - less - 1, -stride))
+    assert numbers(f"{high}-{high - less}", whole=True) == list(range(high, high - less - 1, -1))
+    assert numbers(f"{high}-{high - less}[2]", whole=True) == [high, high - less]
+    for wrong in (f"{high}-{high - less}(+{stride})", f"{high - less}-{high}(-{stride})"):
+        with pytest.raises(BadInput, match="is empty, since its end lies the other way; write"):
+            numbers(wrong, whole=True)
+
+
+@given(st.floats(0, 100, width=32), st.floats(0.001, 10), st.integers(1, 30))
+def test_a_number_is_read_with_all_the_digits_that_it_is_written_with(low: float, stride: float, count: int) -> None:
+    """Also those of a stride that is a fraction, as programs write it."""
+    assert numbers(f"{low!r}", whole=False) == [low]
+    found = numbers(f"{low!r}-{low + count * stride!r} (+{stride!r})", whole=False)
+    assert len(found) == count + 1 and abs(found[-1] - (low + count * stride)) < 1e-9
+
+
+@pytest.mark.parametrize("text", ["0.40-0.95 (+0.07857142857142856)", "0.40-0.95 (+0.0785714285714286)",
+                                  "0.95-0.40 (-0.07857142857142856)"])
+def test_a_stride_with_many_digits_reaches_the_end(text: str) -> None:
+    found = numbers(text, whole=False)
+    assert len(found) == 8 and {found[0], found[-1]} == {0.4, 0.95}
+
+
+def test_a_comma_at_the_end_adds_nothing_and_one_too_many_is_explained() -> None:
+    assert numbers("5, 10,", whole=True) == [5, 10]
+    assert plan("sampler=ddim,heun,").x.values == ("ddim", "heun") and plan("clip=true,").x.values == (True,)
+    for text in ("steps=5,,10", "steps=,", "clip=true,,false"):
+        with pytest.raises(BadInput, match="has nothing between two commas"):
+            plan(text)
+
+
+def test_a_seed_of_minus_one_is_a_new_one() -> None:
+    """It stands in what is kept of the grid as the number that it became, so that the grid can be drawn further."""
+    found = plan("seed=-1, 5, -1")
+    first, five, last = found.x.values
+    assert five == 5 and len({first, last, 5}) == 3 and all(0 <= seed < 2**32 for seed in found.x.values)
+    assert [request(spot).seed for spot in found.spots] == [first, 5, last] and found.x.labels[0] == f"seed {first}"
+    assert make_plan(found.asked, MODELS).x == found.x
+    assert plan("seed=-1").x.values != plan("seed=-1").x.values
+    assert make_plan(GridAsk(Ask("sde", "a star"), "start_seed=-1,7"), MODELS).x.values == (-1, 7)       # there it means none
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_what_the_page_writes_is_read_again(family: str) -> None:
+    """The values that an axis begins with, the default of each option, and the numbers of its labels."""
+    for name, options in choices((family,)).items():
+        if options[0].type not in (int, float) or name == "training":
+            continue
+        for text in (DEFAULTS.get(name, str(options[0].default)), ", ".join(str(o.default) for o in options)):
+            axis = parse_axis(f"{name}={text}", (family,))
+            assert parse_axis(f"{name}={','.join(map(repr, axis.values))}", (family,)).values == axis.values
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("guidance_scale=1,5", "guidance_scale=1,5 is read as 1 and 5; a decimal is written with a point, as in 1.5."),
+    ("guidance_scale=0,5,1,5", "guidance_scale=0,5,1,5 is read as 0, 5 and 1; a decimal is written with a point, as in 0.5."),
+    ("guidance_scale=1, 5", ""), ("guidance_scale=1.5,2", ""), ("steps=1,5", ""), ("guidance_scale=0-1(+0,5)", "")])
+def test_two_numbers_that_may_be_one_are_pointed_out(text: str, said: str) -> None:
+    assert comma_note(text) == said
 
 
 @given(st.text(max_size=30))
@@ -142,7 +206,7 @@ def test_decimals_do_not_drift() -> None:
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("steps=", "says no values"), ("steps", "says no values"), ("steps=5-1", "is empty"), ("steps=2.5", "could not be read"),
+    ("steps=", "says no values"), ("steps", "says no values"), ("steps=5-1(+1)", "is empty"), ("steps=2.5", "could not be read"),
     ("steps=0", "between 1 and 1000"), ("eta=2", "between 0 and 1"), ("sampler=nobody", "There is no sampler"),
     ("shape=3", "There is no axis"), ("steps=1-1000000(+1)", "at most"), ("spacing=odd", "There is no spacing"),
     ("clip=perhaps", "true or false"), ("model=no", "There is no model")])

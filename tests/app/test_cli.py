@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import math
 from collections.abc import Callable
 from dataclasses import fields
@@ -260,3 +261,12 @@ def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: py
         assert "loads: No. This model cannot be loaded because it has its weights only as pickles" in capsys.readouterr().out
         assert run("models", "look", "me/net")[1]["commit"] == commit
     assert run("models", "look")[::2] == (2, "Say which one: models look NAME.\n")
+
+
+def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    common = ("compare", "gan", "--prompt", "a red star", "--x", "truncation=1,2", "--no-distance")
+    said = "truncation=1,2 is read as 1 and 2; a decimal is written with a point, as in 1.2."
+    assert said not in run(*common)[2]
+    real, before = locale.localeconv(), locale.setlocale(locale.LC_NUMERIC)
+    monkeypatch.setattr(locale, "localeconv", lambda: real | {"decimal_point": ","})
+    assert said in run(*common)[2].splitlines() and locale.setlocale(locale.LC_NUMERIC) == before

@@ -135,3 +135,15 @@ def test_a_field_of_whole_numbers_takes_no_others(client: TestClient, tab: str) 
     said = said_to(client, tab, value=2.7)
     assert all("must be a whole number" in said[name] and "asked for 2.7" in said[name]
                for name in {"seed", "count", "steps", "second", "candidates"} & set(said))
+
+
+def test_a_page_where_decimals_have_a_comma_says_how_it_reads_them(client: TestClient) -> None:
+    endpoint, inputs = next((e, i) for e, i in endpoints(client, "compare") if "sx.comma" in str(e["js"]))
+    usual = [part["props"].get("value") for part in inputs]
+    place = {part["props"].get("elem_id"): k for k, part in enumerate(inputs)}
+    usual[place["compare-x"]], usual[place["compare-x-values"]] = "guidance_scale", "1,5"
+    said = {}
+    for comma in (True, False):
+        answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "session_hash": "s", "data": [comma, *usual[1:]]})
+        said[comma] = json.loads(answer.json()["data"][0])["note"]
+    assert "guidance_scale=1,5 is read as 1 and 5; a decimal is written with a point" in said[True] and "point" not in said[False]

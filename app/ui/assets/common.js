@@ -56,6 +56,8 @@ window.sx = {
     return parts ? sx.when(`${parts[1]}T${parts[2]}Z`) : value;
   },
 
+  comma: (1.5).toLocaleString().includes(","),               // whether decimals are written with one where the person is
+
   running: (status) => ["waiting", "loading", "running"].includes(status),
 
   // Follow a job: calls draw(view) at every change and gone(error) when there is no such job (any more); returns a function that
