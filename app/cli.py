@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app import cli_compare, cli_gallery, cli_models
+from app.as_json import as_json
 from app.paths import open_paths
 from app.stopping import stoppable
 from app.terminal import bar, folder, follow, show, streams
@@ -307,7 +307,7 @@ def _main(argv: list[str]) -> int:
         return 0 if args.command == "serve" else 1                 # a server is there to be stopped
     if result is not None:
         with suppress(BrokenPipeError):
-            print(json.dumps(result)) if args.json else show({name: value for name, value in result.items() if name != "complete"})
+            print(as_json(result)) if args.json else show({name: value for name, value in result.items() if name != "complete"})
     return int(result is not None and result.get("complete") is False)
 
 

@@ -74,7 +74,8 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
         problems.append(f"Go on with: launch.py compare --resume {grid}{' --retry' * ('failed' in lacking)}")
     for problem in problems:
         print(problem, file=sys.stderr)
-    hidden = () if args.json else ("settings", "errors", "images", "snapshot")               # too long for a line
+    # Too long for a line, or said by the labels already.
+    hidden = () if args.json else ("settings", "errors", "images", "paths", "snapshot", "sampler", "steps")
     cells = [{name: value for name, value in cell.items() if name not in hidden} for cell in table]
     return {"grid_id": grid, "status": view.status, "complete": not problems, "cells": cells, "files": written}
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from app.as_json import as_json
 from app.grid_picture import Sheet, caption
 from app.live import LiveGrid
 from app.pictures import data_url
@@ -45,7 +45,7 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Pat
         elif ending == "json":
             found = {"id": live.id, "name": live.name, "note": live.note, **settings}
             cells = [facts(live, i) for i in range(len(live.cells))]
-            write_text(path, json.dumps(found | {"cells": cells}, indent=1, ensure_ascii=False))
+            write_text(path, as_json(found | {"cells": cells}, indent=1, ensure_ascii=False))
         elif ending == "html":
             with replacing(path) as draft:
                 _html(live, settings, storage, draft)
@@ -55,12 +55,12 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Pat
 
 
 def facts(live: LiveGrid, i: int) -> dict[str, Any]:
-    """A cell as a line of a table."""
+    """A cell as a line of a table; every cell has the same fields, None where there is nothing."""
     cell, (layer, row, column) = live.cells[i], live.place(i)
-    measured = {name: value for name, value in cell.page(i).items() if name not in ("i", "images", "status", "snapshot", "accuracy")}
-    accuracy = cell.metrics.get("accuracy", {})
+    accuracy, chosen = cell.metrics.get("accuracy", {}), cell.settings.get("options", {})
     return {"layer": live.axes["z"]["labels"][layer], "row": live.axes["y"]["labels"][row], "column": live.axes["x"]["labels"][column],
-            "status": cell.status, **measured, "accuracy": accuracy.get("share"), "judged": accuracy.get("count"),
+            "status": cell.status, "sampler": cell.settings.get("sampler"), "steps": chosen.get("steps"), **cell.figures(),
+            "accuracy": accuracy.get("share"), "judged": accuracy.get("count"),
             "errors": cell.metrics.get("errors"), "snapshot": cell.metrics.get("snapshot"), "settings": cell.settings,
             "images": list(cell.images)}
 
@@ -83,7 +83,7 @@ def _table(live: LiveGrid) -> Iterator[list[Any]]:
 def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> None:
     """One file with everything in it, scripts none."""
     z, y, x = (live.axes[name] for name in ("z", "y", "x"))
-    inside = json.dumps({"name": live.name, **settings}, ensure_ascii=False).replace("</", "<\\/")
+    inside = as_json({"name": live.name, **settings}, ensure_ascii=False).replace("</", "<\\/")
     with path.open("w", encoding="utf-8") as file:
         file.write(f"<!doctype html><meta charset=utf-8><title>{html.escape(live.name)}</title><style>{STYLE}</style>"
                    f"<h1>{html.escape(live.name)}</h1><p>{html.escape(live.note)}</p>")
@@ -121,7 +121,7 @@ def _pictures(live: LiveGrid, i: int, storage: Storage) -> list[np.ndarray]:
 def _png(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path) -> Path:
     """The labelled grid; labels stand on every tile, so that each can be read alone."""
     inside = PngInfo()
-    inside.add_itxt("settings", json.dumps({"name": live.name, **settings}, ensure_ascii=False))
+    inside.add_itxt("settings", as_json({"name": live.name, **settings}, ensure_ascii=False))
     sheet = Sheet(live)
 
     def pictures(i: int) -> list[np.ndarray]:

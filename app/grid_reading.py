@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.own_picture import Bench
 from app.said import said
 from app.views import Ask, BadInput
 from pipelines.options import quoted
-from storage import Storage
+from storage import Storage, StorageError
 
 
 class GridReading:
@@ -36,9 +37,14 @@ class GridReading:
         return {"facts": facts}
 
     def table(self, grid_id: str) -> list[dict[str, Any]]:
-        """All cells as lines of a table, for scripts."""
+        """All cells as lines of a table, for scripts; "paths" are the files of the images, None for one that is gone."""
         live = self._grids.find(grid_id)
-        return [facts(live, i) for i in range(len(live.cells))]
+        return [facts(live, i) | {"paths": [self._file(image) for image in live.cells[i].images]} for i in range(len(live.cells))]
+
+    def _file(self, image_id: str) -> str | None:
+        with suppress(StorageError):
+            return str(self._storage.path(image_id))
+        return None
 
     def chart(self, grid_id: str, what: str) -> dict[str, Any]:
         """Error or accuracy against calls, or quality against seconds."""

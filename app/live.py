@@ -31,11 +31,14 @@ class CellState:
 
     def page(self, i: int) -> dict[str, Any]:
         """What the page draws."""
-        shown = {name: getattr(self, name) for name in ("status", "images", "nfe", "seconds", "ms_per_call", "distance", "reason", "error")}
-        shown |= {name: self.metrics.get(name) for name in MEASURED}
+        shown = {"status": self.status, "images": self.images, **self.figures()}
         if shown["snapshot"]:
             shown["snapshot"] = {"url": f"snapshot/{self.id}.png", **shown["snapshot"]}
         return {"i": i, **{name: value for name, value in shown.items() if value is not None and value != ()}}
+
+    def figures(self) -> dict[str, Any]:
+        """What was measured or is said of it; None where there is nothing."""
+        return {name: getattr(self, name) for name in FIGURES} | {name: self.metrics.get(name) for name in MEASURED}
 
     def row(self) -> dict[str, Any]:
         """What the database keeps."""
@@ -43,6 +46,7 @@ class CellState:
         return {name: getattr(self, name) for name in names} | {"calls": self.nfe}
 
 
+FIGURES = ("nfe", "seconds", "ms_per_call", "distance", "reason", "error")
 # ssim to the converged run; most bytes that were held while the cell ran; accuracy {share, low, high, count} by the judge;
 # same_as, the label of an earlier cell with the same pixels, with why; snapshot {step, of, distance}; note.
 MEASURED = ("ssim", "peak_bytes", "accuracy", "same_as", "snapshot", "note")

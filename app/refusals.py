@@ -1,10 +1,11 @@
 """How a request is refused: one sentence as JSON, whatever it speaks of."""
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.responses import JSONResponse
+
+from app.as_json import as_json
 
 
 class Refused(Exception):
@@ -19,7 +20,7 @@ class Said(JSONResponse):
     """JSON in ASCII, so that any text can be said, also one that is no Unicode."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return as_json(content, separators=(",", ":")).encode("ascii")
 
 
 def refusal(sentence: str, status: int = 400, headers: dict[str, str] | None = None) -> Said:

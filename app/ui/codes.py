@@ -1,13 +1,13 @@
 """The panel "Codes": a picture as a map of codes, to reconstruct, change and, where the model can, continue."""
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.as_json import as_json
 from app.service import Service
 from app.ui.components import drawn, upload
 from app.views import Ask, FamilyInfo, UserError
@@ -30,7 +30,7 @@ class CodesPanel:
                 found: dict[str, Any] = {"view": asdict(service.codes.reconstruct(Ask(family, "", model=name), picture))}
             except UserError as error:
                 found = {"error": str(error)}
-            return json.dumps(found | {"answer": time.time_ns()})           # the page draws changes, and the same may be asked twice
+            return as_json(found | {"answer": time.time_ns()})           # the page draws changes, and the same may be asked twice
 
         self.reconstruct.click(reconstruct, [model, self.picture], self.shown, show_progress="minimal", api_visibility="private",
                                concurrency_limit=2)

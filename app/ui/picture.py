@@ -1,13 +1,13 @@
 """The panel "Picture": how likely a picture is, its way to noise and back, what lies between two, and pictures drawn from it."""
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from app.as_json import as_json
 from app.service import Service
 from app.ui.components import drawn, upload
 from app.views import Ask, FamilyInfo, UserError
@@ -40,15 +40,15 @@ class PicturePanel:
 
         def measure(picture: Any, caption: str, *values: Any) -> str:
             try:
-                return json.dumps({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
+                return as_json({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
             except UserError as error:
-                return json.dumps({"error": str(error)})
+                return as_json({"error": str(error)})
 
         def morph(first: Any, second: Any, caption: str, *values: Any) -> str:
             try:
-                return json.dumps({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
+                return as_json({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
             except UserError as error:
-                return json.dumps({"error": str(error)})
+                return as_json({"error": str(error)})
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
         both.measure.click(measure, [self.first, both.caption, *controls], both.shown, **quiet)

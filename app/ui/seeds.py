@@ -1,13 +1,13 @@
 """The panel "Seeds": a film from one seed to another, and two seeds mixed."""
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.as_json import as_json
 from app.service import Service
 from app.ui.components import drawn
 from app.views import Ask, FamilyInfo, Film, UserError
@@ -24,9 +24,9 @@ class SeedsPanel:
         def answer(kind: str, make: Callable[[Ask], Film]) -> Callable[..., str]:
             def handler(*values: Any) -> str:
                 try:
-                    return json.dumps({kind: asdict(make(ask(*values)))})
+                    return as_json({kind: asdict(make(ask(*values)))})
                 except UserError as error:
-                    return json.dumps({"error": str(error)})
+                    return as_json({"error": str(error)})
             return handler
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}

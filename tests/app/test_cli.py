@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from app import trainer
 from app.cli import main
+from app.refusals import Said
 from storage import read_settings
 from weights import catalog
 
@@ -30,8 +31,13 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         except SystemExit as stop:                       # argparse
             code = int(stop.code or 0)
         captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else {}, captured.err
+        return code, json.loads(captured.out, parse_constant=no_json) if captured.out else {}, captured.err
     return call
+
+
+def no_json(text: str) -> None:
+    """Python would read it, other readers do not."""
+    raise AssertionError(f"{text} is no JSON")
 
 
 def test_sample(run: Run, tmp_path: Path) -> None:
@@ -270,3 +276,28 @@ def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(run: Run, monk
     real, before = locale.localeconv(), locale.setlocale(locale.LC_NUMERIC)
     monkeypatch.setattr(locale, "localeconv", lambda: real | {"decimal_point": ","})
     assert said in run(*common)[2].splitlines() and locale.setlocale(locale.LC_NUMERIC) == before
+
+
+def test_cells_have_one_form_however_their_axes_were_written(run: Run) -> None:
+    """Also cells that stay empty, and those of samplers that take no steps."""
+    common = ("compare", "diffusion", "--prompt", "a red star", "--no-distance", "--guidance-scale", "1")
+    _, flags, _ = run(*common, "--sampler", "euler,heun", "--steps", "2,3")
+    _, axes, _ = run(*common, "--x", "steps=2,3", "--y", "sampler=euler,heun")
+    _, partly, _ = run(*common, "--x", "eta=0,1", "--y", "sampler=ddim,euler", "--steps", "2")
+    _, families, _ = run(*common, "--x", "family=diffusion,gan", "--y", "seed=1", "--steps", "2")
+    forms = {frozenset(cell) for grid in (flags, axes, partly, families) for cell in grid["cells"]}
+    assert len(forms) == 1 and {"sampler", "steps", "nfe", "seconds", "paths", "settings", "status", "reason", "error"} <= next(iter(forms))
+    for grid in (flags, axes):
+        assert [(c["sampler"], c["steps"], c["nfe"]) for c in grid["cells"]] == [
+            ("euler", 2, 2), ("euler", 3, 3), ("heun", 2, 3), ("heun", 3, 5)]
+        assert all(len(c["paths"]) == 1 and Path(c["paths"][0]).is_file() for c in grid["cells"])
+    empty = [c for c in partly["cells"] if c["status"] == "empty"]
+    assert len(empty) == 2 and all(c["sampler"] is None and c["nfe"] is None and c["paths"] == [] and c["reason"] for c in empty)
+    assert [(c["sampler"], c["steps"], c["nfe"]) for c in families["cells"]] == [("ddim", 2, 2), ("generator", None, 1)]
+
+
+def test_what_is_no_number_is_null(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"a": math.nan, "b": [math.inf, {"c": -math.inf}], "d": 1.5, "e": "NaN", "f": (math.nan,)}
+    monkeypatch.setattr("app.cli._bench", lambda args: found)
+    assert run("bench")[1] == {"a": None, "b": [None, {"c": None}], "d": 1.5, "e": "NaN", "f": [None]}
+    assert json.loads(Said(found).body) == run("bench")[1]
