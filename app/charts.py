@@ -5,19 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import stdtrit
+
+from pipelines.metrics.accuracy import wilson
 
 What = Literal["error", "accuracy", "time"]
 Quality = Literal["error", "accuracy"]
 LEVEL = 0.95                       # of all intervals
-RESAMPLES = 1000
-MANY = 500                         # values of which the mean is normal, as resampling would find out
 FLOOR = 3.0                        # times the least error of a line; points nearer to it are bent by the floor
-Y_TITLES = {"error": "distance to the converged run", "accuracy": "pictures that show what their caption says"}
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,10 @@ class Point:
     series: str                    # label of the line: sampler, family ...
     nfe: float                     # network calls for a picture
     seconds: float                 # for a picture
-    errors: tuple[float, ...] = () # distance of each picture to the converged run of its seed; empty: not measured
+    errors: tuple[float, ...] = () # distance of each picture to the solution of its sampler's equation from its seed; empty: not measured
     right: tuple[bool, ...] = ()   # whether each picture shows what its caption says; empty: not measured
     pictures: tuple[str, ...] = () # name of each picture, its seed and caption; empty: they are numbered
+    limit: str = "ODE"             # the equation from whose solution errors are; those of different ones are not ranked with one another
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Series:
     """A line of a chart; its tuples have an entry for each point, in order of calls."""
     name: str
     colour: int                    # the place of the line among all lines of the grid
-    legend: str                    # name, and the measured order where there is one
+    legend: str                    # name, the equation where a chart has several, the measured order where there is one
     xs: tuple[float, ...]
     ys: tuple[float, ...]
     low: tuple[float | None, ...]  # ends of the 95 % intervals; None for the distance of a single picture
@@ -56,33 +55,40 @@ class Chart:
     x_log: bool
     y_log: bool
     series: tuple[Series, ...]
-    front: tuple[tuple[float, float], ...]     # Pareto front (x, y) from left to right; empty but for time
+    front: tuple[tuple[float, float], ...]     # Pareto front (x, y) from left to right; empty but for time, and for several equations
     verdict: tuple[str, ...] = ()              # sentences, see `verdict`
 
 
 def chart_of(points: Sequence[Point], what: What) -> Chart:
     """error: distance against calls; accuracy: share right against calls; time: quality (see `measured`) against seconds."""
     quality = measured(points) if what == "time" else what
-    series = []
-    for colour, (name, line) in enumerate(joined(points, quality).items()):
-        if shown := [p for p in line if values(p, quality)]:
-            series.append(_series(name, colour, shown, what, quality))
+    lines = [(colour, name, line) for colour, (name, line) in enumerate(joined(points, quality).items()) if line]
+    limits = {line[0].limit for _, _, line in lines} if quality == "error" else set()
+    series = [_series(name, colour, line, what, quality, len(limits) > 1) for colour, name, line in lines]
     front: tuple[tuple[float, float], ...] = ()
-    if what == "time":
+    if what == "time" and len(limits) < 2:
         spots = [spot for line in series for spot in zip(line.xs, line.ys, strict=True)]
         sign = 1 if quality == "accuracy" else -1
         front = tuple(dict.fromkeys(spots[i] for i in pareto([(x, sign * y) for x, y in spots])))
-    return Chart(what, quality, "seconds a picture" if what == "time" else "calls a picture", Y_TITLES[quality], True,
-                 quality == "error", tuple(series), front)
+    y_title = "pictures that show what their caption says" if quality == "accuracy" else \
+        f"distance to the {solution(*limits)}" if len(limits) == 1 else "distance to the solution of the sampler's equation"
+    return Chart(what, quality, "seconds a picture" if what == "time" else "calls a picture", y_title, True, quality == "error",
+                 tuple(series), front)
 
 
-def _series(name: str, colour: int, line: list[Point], what: What, quality: Quality) -> Series:
+def solution(limit: str) -> str:
+    """From what the distances of a sampler are."""
+    return f"solution of the {limit}"
+
+
+def _series(name: str, colour: int, line: list[Point], what: What, quality: Quality, several: bool) -> Series:
     own = [values(p, quality) for p in line]
     ys = tuple(float(np.mean(v)) for v in own)
-    ends = [(share_interval(v) if quality == "accuracy" else interval(v)) or (None, None) for v in own]
+    ends = [share_interval(v) if quality == "accuracy" else interval(v) or (None, None) for v in own]
     nfe, seconds = tuple(p.nfe for p in line), tuple(p.seconds for p in line)
     order = measured_order(nfe, ys) if what == "error" else None
-    return Series(name, colour, name if order is None else f"{name} · {order_text(*order)}", seconds if what == "time" else nfe, ys,
+    legend = " · ".join([name, *([line[0].limit] if several else []), *([order_text(*order)] if order else [])])
+    return Series(name, colour, legend, seconds if what == "time" else nfe, ys,
                   tuple(low for low, _ in ends), tuple(high for _, high in ends), nfe, seconds, tuple(len(v) for v in own))
 
 
@@ -97,10 +103,15 @@ def values(point: Point, quality: Quality) -> tuple[float, ...]:
 
 
 def joined(points: Sequence[Point], quality: Quality) -> dict[str, list[Point]]:
-    """Lines by name, as they come, each in order of calls; points of a line at the same calls become one with all their pictures."""
+    """Lines by name, as they come, each in order of calls; points of a line at the same calls become one with all their pictures.
+
+    Points of which the quality was not measured are left out; a line may have no others.
+    """
     lines: dict[str, dict[float, list[Point]]] = {}
     for p in points:
-        lines.setdefault(p.series, {}).setdefault(p.nfe, []).append(p)
+        line = lines.setdefault(p.series, {})
+        if values(p, quality):
+            line.setdefault(p.nfe, []).append(p)
     return {name: [_one(same, quality) for _, same in sorted(line.items())] for name, line in lines.items()}
 
 
@@ -109,52 +120,57 @@ def _one(same: list[Point], quality: Quality) -> Point:
     found: dict[str, float] = {}
     for p in same:
         own = values(p, quality)
-        for name, value in zip(p.pictures or map(str, range(len(found), len(found) + len(own))), own, strict=bool(own)):
+        for name, value in zip(p.pictures or map(str, range(len(found), len(found) + len(own))), own, strict=True):
             found.setdefault(name, value)
     plain = tuple(found.values())
     return Point(same[0].series, same[0].nfe, float(np.mean([p.seconds for p in same])), plain if quality == "error" else (),
-                 tuple(map(bool, plain)) if quality == "accuracy" else (), tuple(found))
+                 tuple(map(bool, plain)) if quality == "accuracy" else (), tuple(found), same[0].limit)
 
 
 def interval(sample: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
-    """95 % interval of a mean by the bootstrap over seeds: percentiles of the means of 1000 resamples; None for fewer than two values.
-
-    Plain percentiles are too narrow for few seeds; the tails are cut as Student's t asks (Hesterberg 2015, expanded percentiles).
-    """
-    n = len(sample)
-    if n < 2:
+    """95 % interval of a mean, see `mean_intervals`; None for fewer than two values."""
+    if len(sample) < 2:
         return None
-    if n > MANY:
-        middle, far = float(np.mean(sample)), float(stdtrit(n - 1, (1 + LEVEL) / 2) * np.std(sample, ddof=1) / np.sqrt(n))
-        return middle - far, middle + far
-    tail = ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + LEVEL) / 2))
-    low, high = np.quantile(_weights(n) @ np.asarray(sample, float), [tail, 1 - tail])
+    low, high = mean_intervals(np.asarray(sample, float))
     return float(low), float(high)
 
 
-def share_interval(right: Sequence[float]) -> tuple[float, float] | None:
-    """The same of a share. Where all pictures agree resampling sees no spread, so the exact ends stand there (Clopper and Pearson 1934)."""
-    far = ((1 - LEVEL) / 2) ** (1 / len(right))
-    if all(right):
-        return far, 1.0
-    return interval(right) if any(right) else (0.0, 1 - far)
+def mean_intervals(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (...) of the 95 % intervals of the means that samples (..., n) come from, n > 1.
+
+    Student's t, of which Hall's transformation (1992) T + b T^2/3 + b^2 T^3/27 + b/6 takes the skewness off, b = skewness / sqrt(n).
+    Few values seldom show how long a tail is, so on the side of the longer one the chance to miss is not 2.5 % but 2.5 % n / (n + 30).
+    Of 20,000 samples each, n = 6 to 64, it covers 95.5 to 96.5 % of normal means, 95 to 96 % of log-normal ones with s = 0.5, and 93.5
+    to 95.5 % with s = 1, where t alone covers 83 to 91 %.
+    """
+    n = samples.shape[-1]
+    away = samples - samples.mean(-1, keepdims=True)
+    variance, third = (away**2).mean(-1), (away**3).mean(-1)
+    skewness = np.divide(third, variance**1.5, out=np.zeros_like(third), where=variance > 0)
+    b = np.abs(skewness) * (n - 1) ** 0.5 / max(n - 2, 1)                     # of the unbiased skewness, over sqrt(n)
+    missed = (1 - LEVEL) / 2
+    short, long = (_untransformed(stdtrit(n - 1, tail), b) for tail in (1 - missed, missed * n / (n + 30)))
+    error, right = np.sqrt(variance / (n - 1)), skewness >= 0
+    return (samples.mean(-1) - error * np.where(right, short, -long), samples.mean(-1) + error * np.where(right, -long, short))
 
 
-def paired_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float] | None:
-    """The same of the mean of a - b, value by value: what the seeds have in common cancels."""
-    return interval(np.subtract(a, b))
+def _untransformed(u: float, b: np.ndarray) -> np.ndarray:
+    """T of Hall's transformation, whose value is u."""
+    slight = b < 1e-6                                                      # where it changes nothing but rounding
+    b = np.where(slight, 1, b)
+    return np.where(slight, u, 3 / b * (np.cbrt(1 + b * (u - b / 6)) - 1))
 
 
-@lru_cache(maxsize=8)
-def _weights(n: int) -> np.ndarray:
-    """(1000, n): how much each of n seeds counts in each resample; the same for all cells."""
-    return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+def share_interval(right: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of a share; a share of few pictures takes few values, so that it covers 95 % on average over all shares only."""
+    return wilson(int(sum(right)), len(right))
 
 
 def measured_order(nfe: Sequence[float], error: Sequence[float]) -> tuple[float, float] | None:
-    """Order of convergence and its standard error: least squares of log error against log calls, over the points above the floor.
+    """Order of convergence ± half of its 95 % interval: least squares of log error against log calls, over the points above the floor.
 
-    nfe: rising. None with fewer than three usable points, and where the line does not fall by more than twice the error.
+    nfe: rising. None with fewer than three usable points, and where the line does not fall. An interval that reaches zero is told too:
+    to leave it out would keep those that are narrow by luck, and they cover less than they say.
     """
     n, e = np.asarray(nfe, float), np.asarray(error, float)
     n, e = n[e > 0], e[e > 0]
@@ -166,8 +182,8 @@ def measured_order(nfe: Sequence[float], error: Sequence[float]) -> tuple[float,
     x, y = np.log(n) - np.log(n).mean(), np.log(e) - np.log(e).mean()
     slope = x @ y / (x @ x)
     rest = y - slope * x
-    order, spread = -float(slope), float(np.sqrt(rest @ rest / (len(x) - 2) / (x @ x)))
-    return (order, spread) if order > 2 * spread else None
+    spread = np.sqrt(rest @ rest / (len(x) - 2) / (x @ x))
+    return (-float(slope), float(stdtrit(len(x) - 2, (1 + LEVEL) / 2) * spread)) if slope < 0 else None
 
 
 def above_floor(nfe: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -185,8 +201,8 @@ def above_floor(nfe: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def order_text(order: float, error: float) -> str:
-    """"order 1.9 ± 0.1", with no more digits than the error allows."""
-    return f"order {order:.1f} ± {error:.1f}" if error >= 0.05 else f"order {order:.2f} ± {max(error, 0.01):.2f}"
+    """"order 1.9 ± 0.1 (95 %)", with no more digits than the interval allows."""
+    return f"order {order:.1f} ± {error:.1f} (95 %)" if error >= 0.05 else f"order {order:.2f} ± {max(error, 0.01):.2f} (95 %)"
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
