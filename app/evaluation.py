@@ -15,6 +15,7 @@ from pipelines.options import Option, OptionError
 
 if TYPE_CHECKING:
     from app.own_picture import Bench
+    from pipelines.request import Request
 
 COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=8, high=5000)
 TOLERANCE, STEPS, PROBES = 1e-4, 300, 1                    # of the likelihood's solver, and directions a picture
@@ -40,29 +41,7 @@ def evaluate(backend: Backend, ask: Ask, split: str,
         raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "
                        "`launch.py train` made.")
     first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
-    inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
-
-    def listen(index: int) -> Callable[[Any, Any], None]:
-        return lambda engine_job, event: inbox.put((index, engine_job, event))
-
-    images: list[np.ndarray | None] = [None] * count
-    calls = network = rows = 0.0
-    waiting, active, ended = list(range(count)), 0, 0
-    while ended < count:
-        while waiting and active < 64:
-            index = waiting.pop(0)
-            backend.submit(replace(first, prompt=cases[index][1], seed=index), 0, listen(index))
-            active += 1
-        index, job, event = inbox.get()
-        if event.kind in ("failed", "cancelled"):
-            raise UserError(event.error or "The evaluation was stopped.")
-        if event.kind == "done":
-            drawn = drawn_of(first, event.result, job.stats.nfe)
-            images[index] = drawn.pixels[0]
-            calls, network, rows = calls + drawn.nfe[0], network + job.stats.network + job.stats.sampler, rows + 1
-            active, ended = active - 1, ended + 1
-            progress(ended, count)
-    pictures = np.stack([image for image in images if image is not None])
+    pictures, calls, seconds = drawn(backend, first, [caption for _, caption, _ in cases], progress)
     one = count - count // 2
     judge = label_accuracy if face_of(ask.family).label_only else caption_accuracy
     accuracy = {name: judge(pictures[part], [claim for _, _, claim in cases[part]])
@@ -78,8 +57,37 @@ def evaluate(backend: Backend, ask: Ask, split: str,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
         "failures": {n: asdict(a).get("reasons", {}) for n, a in accuracy.items()},
         "frechet_distance": frechet_distance(real, fake), "precision": precision, "recall": recall,
-        "feature_space": "our own, not Inception", "nfe": calls / count, "seconds_per_image": network / rows,
+        "feature_space": "our own, not Inception", "nfe": calls, "seconds_per_image": seconds,
     }
+
+
+def drawn(backend: Backend, first: Request, captions: list[str],
+          progress: Callable[[int, int], None]) -> tuple[np.ndarray, float, float]:
+    """Caption i drawn with seed i and else as `first` says: pictures (N, H, W, 3) uint8, calls and seconds of one on average."""
+    inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
+
+    def listen(index: int) -> Callable[[Any, Any], None]:
+        return lambda engine_job, event: inbox.put((index, engine_job, event))
+
+    count = len(captions)
+    images: list[np.ndarray | None] = [None] * count
+    calls = seconds = 0.0
+    waiting, active, ended = list(range(count)), 0, 0
+    while ended < count:
+        while waiting and active < 64:
+            index = waiting.pop(0)
+            backend.submit(replace(first, prompt=captions[index], seed=index), 0, listen(index))
+            active += 1
+        index, job, event = inbox.get()
+        if event.kind in ("failed", "cancelled"):
+            raise UserError(event.error or "The evaluation was stopped.")
+        if event.kind == "done":
+            found = drawn_of(first, event.result, job.stats.nfe)
+            images[index] = found.pixels[0]
+            calls, seconds = calls + found.nfe[0], seconds + job.stats.network + job.stats.sampler
+            active, ended = active - 1, ended + 1
+            progress(ended, count)
+    return np.stack([image for image in images if image is not None]), calls / count, seconds / count
 
 
 def bits_per_dim(bench: Bench, count: int, progress: Callable[[int, int], None]) -> float:

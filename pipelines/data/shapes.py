@@ -142,6 +142,12 @@ POLYGONS = {  # corners in the unit box, in drawing order
     "cross": np.array([[-_ARM, -1], [_ARM, -1], [_ARM, -_ARM], [1, -_ARM], [1, _ARM], [_ARM, _ARM],
                        [_ARM, 1], [-_ARM, 1], [-_ARM, _ARM], [-1, _ARM], [-1, -_ARM], [-_ARM, -_ARM]]),
 }
+_ELLIPSE = _regular(24, 1.0) * np.array([1.0, 0.6])
+_HALF = np.sqrt(0.5)
+OTHERS = {  # what is none of the six but could be taken for one; never in the data, known to the judge
+    "hexagon": _regular(6, 1.0), "pentagon": _regular(5, 1.0), "diamond": _regular(4, 1.0), "triangle down": -POLYGONS["triangle"],
+    "x": POLYGONS["cross"] @ np.array([[_HALF, _HALF], [-_HALF, _HALF]]), "ellipse": _ELLIPSE, "tall ellipse": _ELLIPSE[:, ::-1],
+}
 
 
 def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -150,7 +156,7 @@ def signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.hypot(x, y) - 1.0
     if shape == "ring":
         return np.abs(np.hypot(x, y) - 0.72) - 0.28
-    a = POLYGONS[shape]
+    a = POLYGONS[shape] if shape in POLYGONS else OTHERS[shape]
     b = np.roll(a, -1, axis=0)
     edge = b - a
     px, py = x[..., None] - a[:, 0], y[..., None] - a[:, 1]                     # (..., E)
