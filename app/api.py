@@ -152,8 +152,8 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
         return answer(service.gallery.facets)
 
     @router.get("/api/gallery")
-    def gallery(family: str = "", sampler: str = "", steps_min: int | None = None, steps_max: int | None = None,
-                text: str = "", bin: bool = False, after: str = "") -> Any:
+    def gallery(family: str = "", sampler: str = "", steps_min: str = "", steps_max: str = "", text: str = "",
+                bin: bool = False, after: str = "") -> Any:
         return answer(lambda: asdict(service.gallery.page(
             family=family or None, sampler=sampler or None, steps_min=steps_min, steps_max=steps_max, text=text[:500],
             bin=bin, after=after or None)))

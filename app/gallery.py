@@ -9,13 +9,16 @@ from typing import Any
 from PIL import Image
 
 from app.pictures import data_url
-from app.requests import amount
+from app.requests import amount, face_of
 from app.said import said
 from app.text import readable
-from app.views import Picture
+from app.views import BadInput, Picture
 from pipelines import registry
+from pipelines.options import Option, OptionError, quoted
 from storage import Cursor, Filters, ImageRecord, ManyMissing, Storage, read_settings
 
+MOST = 200                         # pictures of a page
+STEPS = tuple(Option("", int, None, label, "", low=0, high=10**9) for label in ("Steps from", "Steps to"))
 EXAMPLES = Path(__file__).parents[1] / "weights" / "bundled" / "examples"
 
 
@@ -33,16 +36,27 @@ class Gallery:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def page(self, *, family: str | None = None, sampler: str | None = None, steps_min: int | None = None,
-             steps_max: int | None = None, text: str = "", bin: bool = False, after: str | None = None,
-             limit: int = 60) -> GalleryPage:
-        """Newest first; pass `next` of a page as `after` to go on."""
-        filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=held(steps_min), steps_max=held(steps_max),
-                                   text=text or "", bin=bin))
+    def page(self, *, family: str | None = None, sampler: str | None = None, steps_min: Any = None, steps_max: Any = None,
+             text: str = "", bin: bool = False, after: str | None = None, limit: int = 60) -> GalleryPage:
+        """Newest first, MOST at once; pass `next` of a page as `after` to go on. Raises BadInput for a filter that cannot be."""
+        try:
+            low, high = (None if value in (None, "") else option.parse(value)
+                         for option, value in zip(STEPS, (steps_min, steps_max), strict=True))
+        except OptionError as error:
+            raise BadInput(str(error)) from None
+        filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=low, steps_max=high, text=text or "", bin=bin))
+        self._judge(filters)
         with said():
-            found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), 200)))
+            found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), MOST)))
         return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,
                            found.total, found.left_out)
+
+    def _judge(self, filters: Filters) -> None:
+        """Raises BadInput for a family or a sampler that there is not, and of which nothing was made either."""
+        samplers = tuple(dict.fromkeys(name for family in registry.NAMES for name in registry.face(family).every))
+        for kind, value, there in (("family", filters.family, registry.NAMES), ("sampler", filters.sampler, samplers)):
+            if value is not None and value not in there and value not in self.facets()["families" if kind == "family" else "samplers"]:
+                raise BadInput(f"There is no {kind} {quoted(repr(value))}; there are {', '.join(there)}.")
 
     def facets(self) -> dict[str, Any]:
         with said():
@@ -93,7 +107,8 @@ class Gallery:
         return {"complete": found.complete, **asdict(found)}
 
     def examples(self, family: str) -> list[Picture]:
-        """The example pictures that ship with the project, with the settings that made them."""
+        """The example pictures that ship with the project, with the settings that made them. Raises BadInput."""
+        face_of(family)
         found = []
         for path in sorted(EXAMPLES.glob(f"{family}-*.png")):
             settings = read_settings(path)
@@ -105,11 +120,6 @@ class Gallery:
                                  _restorable(settings), {}, False, False,
                                  amount=amount(family, settings["steps"])))
         return found
-
-
-def held(number: int | None) -> int | None:
-    """The number, or the largest or smallest that the database can compare with."""
-    return number if number is None else max(-2**63, min(number, 2**63 - 1))
 
 
 def _restorable(settings: dict[str, Any]) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def show(result: dict[str, Any], indent: str = "") -> None:
         elif isinstance(value, dict):
             print(f"{indent}{key}")
             show(value, indent + "  ")
-        else:
+        elif value is not None:
             print(f"{indent}{key}: {_short(value)}")
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from app import trainer
 from app.cli import main
 from app.refusals import Said
-from storage import read_settings
+from storage import NewImage, Storage, read_settings
 from weights import catalog
 
 Run = Callable[..., tuple[int, dict, str]]
@@ -301,3 +301,22 @@ def test_what_is_no_number_is_null(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("app.cli._bench", lambda args: found)
     assert run("bench")[1] == {"a": None, "b": [None, {"c": None}], "d": 1.5, "e": "NaN", "f": [None]}
     assert json.loads(Said(found).body) == run("bench")[1]
+
+
+def test_a_long_gallery_is_read_page_by_page(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.gallery.MOST", 2)
+    storage = Storage(tmp_path / "data")
+    for seed in range(6):
+        storage.save_image(NewImage(pixels=np.zeros((32, 32, 3), np.uint8), family="gone", model_sha256="ab" * 32, model_name="m",
+                                    prompt="a star", negative_prompt="", sampler="odd", steps=1, guidance=1.0, seed=seed, nfe=1,
+                                    seconds=0.1, options={}, environment={}))
+    storage.close()
+    _, found, _ = run("gallery", "--limit", "5")
+    assert [image["seed"] for image in found["images"]] == [5, 4, 3, 2, 1] and found["total"] == 6
+    _, rest, _ = run("gallery", "--limit", "5", "--after", found["next"])
+    assert [image["seed"] for image in rest["images"]] == [0] and rest["next"] is None
+    assert run("gallery", "--family", "gone", "--sampler", "odd")[1]["total"] == 6               # what made them may not be there any more
+    for flag, there in (("family", "diffusion, sde"), ("sampler", "ddim, ddpm")):
+        code, _, error = run("gallery", f"--{flag}", "nobody")
+        assert code == 2 and f"There is no {flag} 'nobody'; there are {there}" in error
+    assert run("gallery", "--after", "nowhere")[0] != 0

@@ -166,3 +166,15 @@ def judged(answer: Any, place: str, value: Any) -> list[str]:
         said = None
     good = answer.status_code < 500 and isinstance(said, str) and said.strip() and "Traceback" not in said
     return [] if good else [f"{answer.status_code} {place} = {str(value)[:60]!r}: {answer.text[:200]}"]
+
+
+@pytest.mark.parametrize(("path", "says"), [
+    ("gallery?family=nobody", "There is no family 'nobody'"), ("gallery?sampler=nobody", "There is no sampler 'nobody'"),
+    ("gallery?steps_min=2.7", "Steps from must be a whole number"), ("gallery?steps_max=x", "Steps to must be a whole number"),
+    ("examples/nobody", "There is no family 'nobody'"), ("models/search?family=nobody", "There is no family 'nobody'"),
+    ("models/search?sort=nobody", "cannot be sorted by 'nobody'"), ("models/search?likes=", "Likes is empty"),
+    ("grid/{grid_id}/chart?what=nobody", "'nobody'")])
+def test_a_filter_that_there_is_not_is_refused(client: TestClient, known: dict[str, Any], path: str, says: str) -> None:
+    answer = client.get(f"/api/{path}".format(**known))
+    assert answer.status_code == 400 and says in answer.json()["error"]
+    assert client.get("/api/gallery?steps_min=&steps_max=50").status_code == 200
