@@ -19,7 +19,8 @@ from app.text import readable
 from app.views import Ask, BadInput, UserError
 from app.whole import copy
 from pipelines import registry
-from pipelines.options import options_of
+from pipelines.options import Option, options_of
+from pipelines.registry import Face, SamplerSpec
 from pipelines.request import Request
 
 FILES = ("out", "export", "picture")         # may have any name that the system lets them have
@@ -129,17 +130,45 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
         sub.add_argument("--prompt", required=not grid)
         sub.add_argument("--negative-prompt", default="")
     sub.add_argument("--model", help="name of the weights (see `models`)")
-    sub.add_argument("--sampler", help="A,B,C: the rows of the grid" if grid else "see --help")
+    sub.add_argument("--sampler", help=f"{'A,B,C: the rows of the grid' if grid else 'how they are drawn'}. "
+                     + "; ".join(f"{name}: {', '.join(registry.face(name).every)}" for name in registry.NAMES))
     for o in options_of(Request):
         sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
-    seen, axes = {}, {registry.face(name).axis for name in registry.NAMES}
-    for name in registry.NAMES:
-        for spec in registry.face(name).every.values():
-            seen.update({o.name: o for o in options_of(spec.options)})
-    for o in seen.values():
-        default = " Several, as a list." if grid and o.name in axes else f" (default {o.default})"
-        sub.add_argument(f"--{_flag(o.name)}", dest=f"option_{o.name}", help=o.help.replace("%", "%%") + default,
+    axes = {registry.face(name).axis for name in registry.NAMES}
+    for name, uses in _uses().items():
+        o, several = uses[0][2], " Several, as a list." if grid and name in axes else ""
+        sub.add_argument(f"--{_flag(name)}", dest=f"option_{name}", help=_explained(uses).replace("%", "%%") + several,
                          metavar="|".join(o.choices) if o.choices else o.type.__name__)
+
+
+Use = tuple[Face, SamplerSpec, Option]
+
+
+def _uses() -> dict[str, list[Use]]:
+    """Every option by its name, with the samplers that have it."""
+    found: dict[str, list[Use]] = {}
+    for face in map(registry.face, registry.NAMES):
+        for spec in face.every.values():
+            for o in options_of(spec.options):
+                found.setdefault(o.name, []).append((face, spec, o))
+    return found
+
+
+def _explained(uses: list[Use]) -> str:
+    """What an option does, in one text; where it is not the same everywhere, in one for each family, or for some of its samplers."""
+    texts: dict[str, list[Use]] = {}
+    for use in uses:
+        texts.setdefault(use[2].help, []).append(use)
+    parts = []
+    for text, own in texts.items():
+        places = []
+        for title in dict.fromkeys(face.title for face, _, _ in own):
+            alone = len({o.help for face, _, o in uses if face.title == title}) == 1
+            places.append(title if alone else f"{title} ({', '.join(spec.title for face, spec, _ in own if face.title == title)})")
+        values = " or ".join(dict.fromkeys(str(o.default) for _, _, o in own))
+        default = f" (default {values})" if values else ""
+        parts.append(f"{', '.join(places)}: {text}{default}" if len(texts) > 1 else f"{text}{default}")
+    return " ".join(parts)
 
 
 def _flag(name: str) -> str:
@@ -210,6 +239,8 @@ def _again(args: argparse.Namespace) -> dict[str, Any]:
 
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     ask = _ask(args, count=480)
+    if str(args.seed) != "0":
+        raise BadInput("Caption i is drawn with seed i, so that figures can be compared; leave out --seed.")
     if args.family is None and (not args.table or ask.model or ask.sampler or ask.options or ask.guidance_scale is not None):
         raise BadInput("Name the family to measure; all families are measured by --table alone, each with its own defaults.")
     if args.samplers and (args.family or not args.table or args.publish):

@@ -1,6 +1,7 @@
 """The contract that scripts rely on, with the bundled weights; bad input is a sentence and an exit code."""
 from __future__ import annotations
 
+import argparse
 import json
 import locale
 import math
@@ -15,8 +16,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from app import trainer
-from app.cli import main
+from app.cli import main, parser
 from app.refusals import Said
+from pipelines import registry
+from pipelines.options import options_of
 from storage import NewImage, Storage, read_settings
 from weights import catalog
 
@@ -320,3 +323,30 @@ def test_a_long_gallery_is_read_page_by_page(run: Run, tmp_path: Path, monkeypat
         code, _, error = run("gallery", f"--{flag}", "nobody")
         assert code == 2 and f"There is no {flag} 'nobody'; there are {there}" in error
     assert run("gallery", "--after", "nowhere")[0] != 0
+
+
+def test_help_explains_an_option_as_each_family_and_sampler_has_it() -> None:
+    help_of = {action.dest: str(action.help) for action in command("sample")._actions}
+    for face in map(registry.face, registry.NAMES):
+        for spec in face.every.values():
+            assert spec.name in help_of["sampler"]
+            for o in options_of(spec.options):
+                before, found, after = help_of[f"option_{o.name}"].partition(o.help.replace("%", "%%"))
+                assert found and str(o.default) in after
+                meanings = {other.help for s in face.every.values() for other in options_of(s.options) if other.name == o.name}
+                others = {other.help for name in registry.NAMES for s in registry.face(name).every.values()
+                          for other in options_of(s.options) if other.name == o.name}
+                assert len(others) == 1 or face.title in before
+                assert len(meanings) == 1 or spec.title in before
+    assert "attempted step" not in help_of["option_steps"].partition("SDE")[0]                # which is about RK45 alone
+
+
+def command(name: str) -> argparse.ArgumentParser:
+    """A command's own flags."""
+    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return commands.choices[name]
+
+
+def test_a_seed_is_none_of_what_an_evaluation_takes(run: Run) -> None:
+    code, _, error = run("evaluate", "gan", "--seed", "5")
+    assert code == 2 and "leave out --seed" in error
