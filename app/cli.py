@@ -214,7 +214,7 @@ def _examine(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
         found = asdict(service.examine(Ask(args.family, args.prompt, model=args.model), Path(args.picture)))
-        return {name: value for name, value in found.items() if name not in ("picture", "noise", "back")}      # pictures, for the page
+        return {name: value for name, value in found.items() if name not in ("picture", "noise", "back", "said")}     # for the page
     finally:
         service.close()
 

@@ -111,8 +111,6 @@ class SideBySide:
                 cells[cell] = self._cell(request, cell, count, log, _shifted(progress, done, 0))
             done += count
         test = cells["test"]
-        bits, of = (cells["likelihood"]["bits_per_dim"], "pixels") if face.two_way else \
-            (test["bits_per_code"] * TOKENS / (3 * test["size"] ** 2), "codes") if "bits_per_code" in test else (None, None)
         model = next(m for m in self._models.views(family) if m.name == request.model)
         lineage, own = self._lineage(request.model), self._images(request.model)
         return {
@@ -120,7 +118,7 @@ class SideBySide:
             "guidance_scale": request.guidance_scale, "label_only": face.label_only,
             "accuracy_one": test["caption_accuracy_one_object"], "accuracy_two": test["caption_accuracy_two_objects"],
             "holdout": cells["holdout"]["caption_accuracy"], "frechet_distance": test["frechet_distance"],
-            "precision": test["precision"], "recall": test["recall"], "bits_per_dim": bits, "bits_of": of,
+            "precision": test["precision"], "recall": test["recall"], **_bits(cells),
             "parameters": model.parameters, "nfe": test["nfe"], "seconds_per_image": test["seconds_per_image"],
             "images": own if lineage is None else sum(map(self._images, lineage)), "images_whole": lineage is not None,
             "model_sha256": test["model_sha256"], "device": test["environment"]["device"], "threads": test["environment"]["threads"],
@@ -131,10 +129,12 @@ class SideBySide:
         bench, settings = self._bench(Ask(request.family, PROMPT, model=request.model)), settings_of(request)
         subject = {name: settings[name] for name in ("family", "sampler", "options", "guidance_scale")} | {
             "cell": cell, "count": count, "model_sha256": bench.loaded.sha256}
+        if cell == "likelihood":
+            subject["begins_at"] = bench.transport.data                    # lines of before it was told are measured again
         found = log.find(subject)
         if found is None:
             ask = Ask(request.family, "", model=request.model, count=count)
-            found = ({"bits_per_dim": bits_per_dim(bench, count, progress)} if cell == "likelihood"
+            found = (bits_per_dim(bench, count, progress) if cell == "likelihood"
                      else self._backend.evaluate(ask, cell, progress)) | {"size": bench.loaded.size} | subject
             log.add(found)
         return found
@@ -207,6 +207,17 @@ class SideBySide:
             write_text(bundled, (self._tables / "families.json").read_text(encoding="utf-8"))
 
 
+def _bits(cells: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a test picture costs by the cells of a family, in bits per dimension: its pixels, its codes alone, or not defined."""
+    if "likelihood" in cells:
+        return {name: cells["likelihood"][name] for name in ("bits_per_dim", "bits_per_dim_se")} | {"bits_of": "pixels"}
+    test = cells["test"]
+    if "bits_per_code" not in test:
+        return {"bits_per_dim": None, "bits_per_dim_se": None, "bits_of": None}
+    share, error = TOKENS / (3 * test["size"] ** 2), test.get("bits_per_code_se")          # which older lines lack
+    return {"bits_per_dim": share * test["bits_per_code"], "bits_per_dim_se": None if error is None else share * error, "bits_of": "codes"}
+
+
 def _shifted(progress: Progress, by: int, total: int) -> Progress:
     """The progress of a part that so much was done before."""
     return lambda done, _: progress(by + done, total)
@@ -223,4 +234,4 @@ def counted(count: Any) -> dict[str, int]:
         test = COUNT.parse(count)
     except OptionError as error:
         raise BadInput(str(error)) from None
-    return {"test": test, "holdout": max(int(COUNT.low or 0), test // 2), "likelihood": max(2, test // 15)}
+    return {"test": test, "holdout": max(int(COUNT.low or 0), test // 2), "likelihood": max(4, test // 15)}

@@ -5,31 +5,39 @@ A cell of a quality table is what `point` makes of it.
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.uncertain import with_error
 from app.views import FamilyTable
 from pipelines import registry
 
 FACTS = ("family", "model", "sampler", "amount", "guidance_scale", "label_only", "accuracy_one", "accuracy_two", "holdout",
-         "frechet_distance", "precision", "recall", "bits_per_dim", "bits_of", "parameters", "nfe", "seconds_per_image", "images",
-         "images_whole", "model_sha256", "device", "threads", "problem")
+         "frechet_distance", "precision", "recall", "bits_per_dim", "bits_per_dim_se", "bits_of", "parameters", "nfe",
+         "seconds_per_image", "images", "images_whole", "model_sha256", "device", "threads", "problem")
 CELL = ("sampler", "calls", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "seconds_per_image", "count")
-CLOSE = 0.02                       # difference in accuracy that counts as none
+CLOSE = 0.02                       # difference in accuracy within which a cheaper sampler is shown
 Row = dict[str, Any]
+Counts = dict[str, int]            # how many test captions, hold-out captions and likelihoods were measured
+Interval = tuple[float, float]
+
+
+def _unknown(row: Row, counts: Counts) -> Interval | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers. better: 1 if more is, -1 if less is, 0 if neither; comparable: rows whose number means the same."""
+    """A column of numbers. better: 1 if more is, -1 if less is, 0 if neither; comparable: rows whose number means the same; interval:
+    the 95 % interval of a row's number, by which the best of a column is known, None where it is not."""
     key: str
     title: str
     help: str
     text: Callable[[Row], str]
     better: int = 0
     comparable: Callable[[Row], bool] = lambda row: True
+    interval: Callable[[Row, Counts], Interval | None] = _unknown
 
 
 def _percent(key: str) -> Callable[[Row], str]:
@@ -39,28 +47,55 @@ def _percent(key: str) -> Callable[[Row], str]:
 def _bits(row: Row) -> str:
     if row["bits_per_dim"] is None:
         return "not defined"
-    return f"{row['bits_per_dim']:.2f}" + " codes" * (row["bits_of"] == "codes")
+    return with_error(row["bits_per_dim"], row.get("bits_per_dim_se")) + " codes" * (row["bits_of"] == "codes")
 
 
 def _by_caption(row: Row) -> bool:
     return not row["label_only"]
 
 
+def _wilson(share: float, count: int) -> Interval:
+    """95 % interval of a share of so many."""
+    from pipelines.metrics.accuracy import wilson
+    return wilson(round(share * count), count)
+
+
+def _share(key: str, of: Callable[[Counts], int]) -> Callable[[Row, Counts], Interval | None]:
+    return lambda row, counts: _wilson(row[key], of(counts))
+
+
+def _cost(row: Row, counts: Counts) -> Interval | None:
+    """Of the bits, by Student's t of the smaller half of the pictures: those with one thing, or with two."""
+    from scipy.special import stdtrit
+    if row.get("bits_per_dim_se") is None:
+        return None
+    far = float(stdtrit(max(counts["likelihood"] // 2 - 1, 1), 0.975)) * row["bits_per_dim_se"]
+    return row["bits_per_dim"] - far, row["bits_per_dim"] + far
+
+
+def _exact(key: str) -> Callable[[Row, Counts], Interval | None]:
+    return lambda row, counts: (row[key], row[key])
+
+
 COLUMNS = (
     Column("accuracy_one", "one object", "Share of test captions with one thing whose picture shows what they claim, by the judge.",
-           _percent("accuracy_one"), 1, _by_caption),
-    Column("accuracy_two", "two objects", "The same for captions with two things.", _percent("accuracy_two"), 1, _by_caption),
+           _percent("accuracy_one"), 1, _by_caption, _share("accuracy_one", lambda counts: counts["test"] - counts["test"] // 2)),
+    Column("accuracy_two", "two objects", "The same for captions with two things.", _percent("accuracy_two"), 1, _by_caption,
+           _share("accuracy_two", lambda counts: counts["test"] // 2)),
     Column("holdout", "hold-out", "The same for combinations that training never showed, half with one thing and half with two.",
-           _percent("holdout"), 1, _by_caption),
+           _percent("holdout"), 1, _by_caption, _share("holdout", lambda counts: counts["holdout"])),
     Column("frechet_distance", "Fréchet", "Distance between drawn and rendered pictures in our own feature space, no Inception FID; "
            "less is better.", lambda row: f"{row['frechet_distance']:.0f}", -1),
-    Column("precision", "precision", "Share of drawn pictures among the rendered ones.", lambda row: f"{row['precision']:.2f}", 1),
+    Column("precision", "precision", "Share of drawn pictures among the rendered ones.", lambda row: f"{row['precision']:.2f}", 1,
+           interval=_share("precision", lambda counts: counts["test"])),
     Column("recall", "recall", "Share of rendered pictures among the drawn ones.", lambda row: f"{row['recall']:.2f}", 1),
-    Column("bits_per_dim", "bits/dim", "What a test picture costs under the model, with its caption; of the codes alone where codes are "
-           "drawn, which leaves out what the decoder cannot show.", _bits, -1, lambda row: row["bits_of"] == "pixels"),
+    Column("bits_per_dim", "bits/dim", "What a test picture costs under the model, with its caption, ± its standard error; of the codes "
+           "alone where codes are drawn, which leaves out what the decoder cannot show.", _bits, -1, lambda row: row["bits_of"] == "pixels",
+           _cost),
     Column("parameters", "parameters", "Numbers in the weights file, all networks of the family together.",
            lambda row: f"{row['parameters'] / 1e6:.1f} M"),
-    Column("nfe", "calls", "Evaluations of the network for a picture, those of guidance included.", lambda row: f"{row['nfe']:,.0f}", -1),
+    Column("nfe", "calls", "Evaluations of the network for a picture, those of guidance included.", lambda row: f"{row['nfe']:,.0f}", -1,
+           interval=_exact("nfe")),
     Column("seconds_per_image", "s/picture", "Seconds of network and sampler for a picture, many drawn together.",
            lambda row: digits(row["seconds_per_image"]), -1),
     Column("images", "pictures seen", "In training, with that of the models that it began with; “own”: their training is not recorded, "
@@ -78,17 +113,20 @@ def measured(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.get("problem") is None]
 
 
-def best(column: Column, rows: list[Row]) -> str | None:
-    """What stands in the best cell of a column; None where nothing is to be compared or all are alike."""
+def best(column: Column, rows: list[Row], counts: Counts) -> Row | None:
+    """The row that is better in a column than every other: its 95 % interval has no number in common with theirs. None if no row is."""
     of = [row for row in measured(rows) if column.comparable(row) and row[column.key] is not None]
-    if not column.better or len({column.text(row) for row in of}) < 2:
+    intervals = [column.interval(row, counts) for row in of]
+    if not column.better or len(of) < 2 or None in intervals:
         return None
-    return column.text(max(of, key=lambda row: column.better * row[column.key]))
+    ends = sorted((sorted(column.better * end for end in interval), k) for k, interval in enumerate(intervals) if interval)
+    (low, _), first = ends[-1]
+    return of[first] if all(high < low for (_, high), _ in ends[:-1]) else None
 
 
-def cells(row: Row, rows: list[Row]) -> list[tuple[str, bool]]:
+def cells(row: Row, rows: list[Row], counts: Counts) -> list[tuple[str, bool]]:
     """(text, whether it is the best of its column) of a row's columns."""
-    return [(text := column.text(row), column.comparable(row) and text == best(column, rows)) for column in COLUMNS]
+    return [(column.text(row), row is best(column, rows, counts)) for column in COLUMNS]
 
 
 def how(row: Row) -> str:
@@ -110,11 +148,13 @@ def note(table: dict[str, Any]) -> str:
     own = (" Pictures seen are this model's own training alone where “own” stands: it began with another whose training is not recorded."
            * (not all(row["images_whole"] for row in rows)))
     return (f"Each family's first model with its defaults, {counts['test']} test captions, {counts['holdout']} of the hold-out split, "
-            f"likelihood of {counts['likelihood']} test pictures; measured {table['made']} on {where}.{by_label}{codes}{own}")
+            f"likelihood of {counts['likelihood']} test pictures, ± one standard error; measured {table['made']} on {where} by "
+            f"`launch.py evaluate --table --count {counts['test']}`. Bold where the 95 % interval lies apart from those of all others; no "
+            f"interval is known of Fréchet distance, recall and seconds.{by_label}{codes}{own}")
 
 
 def markdown(table: dict[str, Any]) -> str:
-    """The table for a README; the best of a column is bold."""
+    """The table for a README; the best of a column, where there is one, is bold."""
     lines = ["| family | sampler | " + " | ".join(column.title for column in COLUMNS) + " |",
              "|---|---|" + "---:|" * len(COLUMNS)]
     for row in table["rows"]:
@@ -122,7 +162,7 @@ def markdown(table: dict[str, Any]) -> str:
         if row.get("problem"):
             lines.append(f"| {title} | {row['problem']} |" + " |" * len(COLUMNS))
             continue
-        numbers = " | ".join(f"**{text}**" if first else text for text, first in cells(row, table["rows"]))
+        numbers = " | ".join(f"**{text}**" if first else text for text, first in cells(row, table["rows"], table["counts"]))
         lines.append(f"| {title} | {how(row)} | {numbers} |")
     return "\n".join([*lines, "", note(table)]) + "\n"
 
@@ -167,31 +207,36 @@ def words(rows: list[Row], quality: list[dict[str, Any]], count: int) -> list[di
     """For each family a sentence on what the chart shows of it, against the most accurate one."""
     judged = [row for row in measured(rows) if not row["label_only"]]
     lead = max(judged, key=accuracy) if judged else None
-    return [{"family": row["family"], "text": _sentence(row, lead, count) + _cheaper(row, quality)} for row in measured(rows)]
+    level = [row for row in judged if lead and row is not lead and not _apart(row, lead, count)]
+    return [{"family": row["family"], "text": _sentence(row, lead, level, count) + _cheaper(row, quality)} for row in measured(rows)]
 
 
-def _sentence(row: Row, lead: Row | None, count: int) -> str:
+def _apart(row: Row, lead: Row, count: int) -> bool:
+    """Whether a family is shown to be less accurate than the most accurate one: their 95 % intervals have no number in common."""
+    return _wilson(accuracy(row), count)[1] < _wilson(accuracy(lead), count)[0]
+
+
+def _sentence(row: Row, lead: Row | None, level: list[Row], count: int) -> str:
     calls = "one call" if round(row["nfe"]) == 1 else f"{row['nfe']:.0f} calls"
     cost, share = f"{calls}, {digits(row['seconds_per_image'])} s a picture", f"{100 * accuracy(row):.0f} %"
     if lead is None or row is lead:
-        judged = "of the labels" if row["label_only"] else "of the captions, the most here"
-        return f"{cost}: {share} {judged}."
+        judged = "labels" if row["label_only"] else "captions"
+        rank = "the most here" if not level else f"level with {_listed(level)} as far as {count} captions can tell"
+        return f"{cost}: {share} of the {judged}" + (f", {rank}." if lead else ".")
     ratio, than = lead["seconds_per_image"] / row["seconds_per_image"], registry.face(lead["family"]).title
     times = digits(max(ratio, 1 / ratio))
     speed = f"about as fast as {than}" if times in ("1", "1.1") else f"{times}× {'faster' if ratio > 1 else 'slower'} than {than}"
     if row["label_only"]:
         return f"{cost}, {speed}: {share} by the label alone, which is less than a caption asks."
-    behind = accuracy(lead) - accuracy(row)
-    spread = _margin(row, count) + _margin(lead, count)
-    if behind < spread:
+    if row in level:
         return f"{cost}, {speed}, with no difference in accuracy that {count} captions could show ({share})."
-    return f"{cost}, {speed} at {100 * behind:.0f} points less accuracy ({share})."
+    return f"{cost}, {speed} at {100 * (accuracy(lead) - accuracy(row)):.0f} points less accuracy ({share})."
 
 
-def _margin(row: Row, count: int) -> float:
-    """Half of the 95 % interval of an accuracy."""
-    p = min(max(accuracy(row), 1 / count), 1 - 1 / count)
-    return 1.96 * math.sqrt(p * (1 - p) / count)
+def _listed(rows: list[Row]) -> str:
+    """"SDE, Flow and DALL-E"."""
+    *before, last = (registry.face(row["family"]).title for row in rows)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _cheaper(row: Row, quality: list[dict[str, Any]]) -> str:
@@ -202,8 +247,9 @@ def _cheaper(row: Row, quality: list[dict[str, Any]]) -> str:
     if not close:
         return ""
     cell = min(close, key=lambda cell: cell["seconds_per_image"])
-    return (f" {samplers[cell['sampler']].title} with {cell['nfe']:.0f} calls comes within {100 * CLOSE:.0f} points of that in "
-            f"{digits(cell['seconds_per_image'])} s.")
+    low, high = _wilson(cell["accuracy"], cell["count"])
+    return (f" {samplers[cell['sampler']].title} with {cell['nfe']:.0f} calls drew {100 * cell['accuracy']:.0f} % of {cell['count']} "
+            f"right in {digits(cell['seconds_per_image'])} s (95 % interval {100 * low:.0f}–{100 * high:.0f} %).")
 
 
 def view(table: dict[str, Any], source: str) -> FamilyTable:
@@ -213,7 +259,7 @@ def view(table: dict[str, Any], source: str) -> FamilyTable:
     for row in rows:
         line: dict[str, Any] = {"family": row["family"], "title": registry.face(row["family"]).title, "problem": row.get("problem")}
         if line["problem"] is None:
-            line |= {"how": how(row), "cells": [{"text": text, "best": first} for text, first in cells(row, rows)]}
+            line |= {"how": how(row), "cells": [{"text": text, "best": first} for text, first in cells(row, rows, table["counts"])]}
         lines.append(line)
     return FamilyTable(f"{source} {note(table)}", tuple({"title": column.title, "help": column.help} for column in COLUMNS),
                        tuple(lines), tuple(points(rows, quality, count)), tuple(words(rows, quality, count)))

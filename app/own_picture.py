@@ -14,6 +14,7 @@ from app.picture_files import prepare
 from app.pictures import data_url, encode_png
 from app.requests import face_of, make_request
 from app.runners import finished
+from app.uncertain import mean_and_error, with_error
 from app.views import Ask, BadInput, Examined, UserError
 from storage import Shelf, StorageError
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from pipelines.request import Request
     from pipelines.transport import Transport
 
-TOLERANCE, STEPS, PROBES = 1e-5, 300, 1
+TOLERANCE, STEPS = 1e-5, 300
+DRAWS, LIKELIHOOD_TOLERANCE = 4, 1e-4        # of a picture's likelihood; what the tolerance leaves is far less than the draws' error
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,58 @@ def request(ask: Ask) -> Request:
 def examine(bench: Bench, picture: Picture | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
     from pipelines.data.dataset import to_pixels, to_tensor
-    from pipelines.numerics.likelihood import bits_per_dim, dequantised
-    from pipelines.transport import decode, encode, likelihood
+    from pipelines.transport import decode, encode
     begin, pixels = time.monotonic(), prepare(picture, bench.loaded.size)
     x0, control = to_tensor(pixels)[None].to(bench.device), tolerances()
     sha = bench.loaded.sha256
-    log_p = result_of(bench, likelihood(bench.transport, bench.request, sha, dequantised(x0, 0), PROBES, control))
+    (likely,) = likelihoods(bench, x0)
     noise = result_of(bench, encode(bench.transport, bench.request, sha, x0, control))
     returned = result_of(bench, decode(bench.transport, bench.request, sha, noise.x, control))
     back = to_pixels(returned.x)[0]
     difference = int(np.abs(back.astype(int) - pixels.astype(int)).max())
-    bits = float(bits_per_dim(log_p.x[:, 0], x0[0].numel()))
     shown = to_pixels(noise.x / 3)[0]                                      # three standard deviations fill the range
-    return Examined(bits, float(log_p.x), log_p.nfe[0], noise.nfe[0], time.monotonic() - begin, data_url(pixels), data_url(shown),
-                    data_url(back), float(noise.x.std()), difference, log_p.notes[0] or noise.notes[0] or returned.notes[0])
+    said = {"likelihood": f"{likely.text} bits/dim, dequantised", "log p": f"{with_error(likely.log_p, likely.log_p_se)} nats",
+            "±": f"standard error of {DRAWS} draws of the grey levels' noise and of the divergence"}
+    return Examined(likely.bits, likely.bits_se, likely.log_p, likely.log_p_se, DRAWS, likely.calls, noise.nfe[0], time.monotonic() - begin,
+                    data_url(pixels), data_url(shown), data_url(back), float(noise.x.std()), difference,
+                    likely.note or noise.notes[0] or returned.notes[0], said)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A picture's bits per dimension and log p in nats, means over DRAWS with their standard errors; network calls of all of them."""
+    bits: float
+    bits_se: float
+    log_p: float
+    log_p_se: float
+    calls: int
+    note: str | None
+
+    @property
+    def text(self) -> str:
+        """"1.64 ± 0.02"."""
+        return with_error(self.bits, self.bits_se)
+
+
+def likelihoods(bench: Bench, x0: Any) -> list[Likelihood]:
+    """Of pictures (B, C, H, W) in [-1, 1] under the bench's caption; picture k has the draws with the seeds DRAWS k and on."""
+    from pipelines.numerics.likelihood import bits_per_dim
+    from pipelines.numerics.ode import Control
+    from pipelines.transport import likelihood
+    rows = x0.repeat_interleave(DRAWS, 0)
+    request = replace(bench.request, seed=0, count=len(rows))
+    control = Control(LIKELIHOOD_TOLERANCE, LIKELIHOOD_TOLERANCE, STEPS)
+    found = result_of(bench, likelihood(bench.transport, request, bench.loaded.sha256, rows, 1, control))
+    bits = bits_per_dim(found.x[:, 0], x0[0].numel()).tolist()
+    log_p = found.x[:, 0].tolist()
+    return [Likelihood(*_known(bits[k:k + DRAWS]), *_known(log_p[k:k + DRAWS]), sum(found.nfe[k:k + DRAWS]),
+                       next(filter(None, found.notes[k:k + DRAWS]), None)) for k in range(0, len(rows), DRAWS)]
+
+
+def _known(values: list[float]) -> tuple[float, float]:
+    mean, error = mean_and_error(values)
+    assert error is not None                                               # there are several
+    return mean, error
 
 
 def keep(bench: Bench, picture: Picture | None, sources: Shelf) -> str:

@@ -25,7 +25,8 @@ PROMPT = "a red star"              # that every family can read; stands for the 
 FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "frechet_distance",
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
 NUMBERS = ("nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "caption_accuracy", "frechet_distance", "precision",
-           "recall", "seconds_per_image", "guidance_scale", "count", "bits_per_dim", "bits_per_code", "size")
+           "recall", "seconds_per_image", "guidance_scale", "count", "bits_per_dim", "bits_per_dim_se",
+           "bits_per_code", "bits_per_code_se", "size")
 
 LOGGER = logging.getLogger(__name__)
 

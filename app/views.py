@@ -207,9 +207,12 @@ class Picture:
 @dataclass(frozen=True)
 class Examined:
     """A picture of the user's own under a model."""
-    bits_per_dim: float
-    log_p: float                             # nats
-    likelihood_calls: int
+    bits_per_dim: float                      # mean of `draws` draws of the dequantisation, with a direction of the divergence each,
+    bits_per_dim_se: float                   # and its standard error
+    log_p: float                             # nats; likewise
+    log_p_se: float
+    draws: int
+    likelihood_calls: int                    # of all draws
     encode_calls: int
     seconds: float
     picture: str                             # data URLs: as the model sees it, its noise, and what the noise becomes
@@ -218,6 +221,7 @@ class Examined:
     noise_std: float                         # 1 for a picture that the model finds typical
     difference: int                          # largest, in levels of 0..255, between the picture and what came back
     note: str | None
+    said: dict[str, str]                     # bits per dimension and log p for people
 
 
 @dataclass(frozen=True)

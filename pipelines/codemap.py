@@ -68,12 +68,13 @@ def raster(codes: CodeMap, options: Any) -> Look:
 
 
 def figures_of(autoencoder: Any, size: int, log_likelihood: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:
-    """PSNR in dB, share and perplexity of the codes, bits a code, all of 256 test pictures."""
+    """PSNR in dB, share and perplexity of the codes, bits a code and its standard error, all of 256 test pictures."""
     batch = next(batches("test", 0, size, 256)).to(next(autoencoder.parameters()).device)
     with torch.inference_mode():
         codes = autoencoder.codes(batch.x0)
         back = autoencoder.decode(codes).clamp(-1, 1)
         psnr = (10 * torch.log10(4 / (back - batch.x0).square().flatten(1).mean(1).clamp(min=1e-10))).mean()
-        bits = -log_likelihood(codes, batch).mean() / (math.log(2) * codes[0].numel())
+        bits = -log_likelihood(codes, batch) / (math.log(2) * codes[0].numel())
     share, perplexity = usage(codes, autoencoder.size)
-    return {"psnr": float(psnr), "codes_used": share, "perplexity": perplexity, "bits_per_code": float(bits)}
+    return {"psnr": float(psnr), "codes_used": share, "perplexity": perplexity, "bits_per_code": float(bits.mean()),
+            "bits_per_code_se": float(bits.std() / math.sqrt(len(bits)))}

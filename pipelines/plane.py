@@ -17,6 +17,7 @@ from pipelines.autoregressive import Drawn, continued
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.denoiser import vjp
 from pipelines.numerics.guidance import guided
+from pipelines.numerics.ode import Control
 from pipelines.numerics.rng import BrownianPaths, RowNoise
 from pipelines.protocol import Call, Cond, MemoryShape, Net, NetKey, Predict, Preview, Remembering, Sampler, Steps
 
@@ -25,6 +26,7 @@ KEY, KEY_VJP = NetKey(WEIGHTS, "predict"), NetKey(WEIGHTS, "predict_vjp")
 KEY_READ, KEY_DECODE, KEY_LIKELIHOOD = (NetKey(WEIGHTS, method) for method in ("read", "decode", "likelihood"))
 DENSITIES = ("moons", "gaussians", "spiral", "drawn")
 SPAN = 1.5                         # half the side of the window that is looked at
+CONTROL = Control(1e-4, 1e-4, 200)         # of the likelihood's solver, for densities as narrow as those above
 STEPS = 1500                       # of training at pace 1: about four seconds on two cores
 
 

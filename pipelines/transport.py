@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.captioned import read_captions
 from pipelines.numerics.gaussian import Path, velocity
 from pipelines.numerics.guidance import guided
-from pipelines.numerics.likelihood import hutchinson, log_likelihood, signs
+from pipelines.numerics.likelihood import dequantised, hutchinson, log_likelihood, signs
 from pipelines.numerics.ode import Control, adaptive
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Sampler, Steps
@@ -50,9 +50,14 @@ def decode(transport: Transport, request: Request, weights: str, noise: Tensor, 
 
 
 def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor, probes: int, control: Control) -> Sampler:
-    """log p of pictures, an `Outcome` of (B, 1), by Hutchinson's estimator with `probes` directions per picture."""
+    """log p of pictures (B, C, H, W) of 256 levels, an `Outcome` of (B, 1), by Hutchinson's estimator with `probes` directions each.
+
+    A row's stream spreads its picture over the width of a grey level first and draws the directions then: from two streams of one seed
+    they would depend on each other, and the estimate would be biased. Rows of one picture differ by both.
+    """
     cond, null = yield from read_captions(request, weights, x0.device, precise=True)
-    vectors = signs(RowNoise(request.seeds, tuple(x0.shape[1:]), x0.device), probes)
+    noise = RowNoise(request.seeds, tuple(x0.shape[1:]), x0.device)
+    x0, vectors = dequantised(x0, noise), signs(noise, probes)
     divergence = hutchinson(NetKey(weights, "predict_vjp", precise=True), cond if request.prompt else null, vectors)
     return (yield from log_likelihood(transport.path, divergence, x0, transport.data, transport.noise, transport.prior_std, control))
 

@@ -12,9 +12,8 @@ from pipelines.diffusion.options import DiffusionOptions
 from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.likelihood import exact, log_likelihood
-from pipelines.numerics.ode import RK4
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.plane import KEY, KEY_VJP, CloudNoise, Part, Plane, PlaneNet
+from pipelines.plane import CONTROL, KEY, KEY_VJP, CloudNoise, Part, Plane, PlaneNet
 from pipelines.protocol import Cond, Predict, Sampler, Steps
 
 SCHEDULE = NoiseSchedule("cosine")
@@ -73,7 +72,7 @@ class Arc:
 
 def log_density(x: Tensor, options: DiffusionOptions) -> Steps:
     """By the probability-flow ODE of the continuous limit (Song et al. 2021, section 4.3); the steps give a bound only."""
-    return (yield from log_likelihood(Arc(), exact(KEY_VJP, {}), x, 1e-3, 1.0, 1.0, (RK4, 24)))
+    return (yield from log_likelihood(Arc(), exact(KEY_VJP, {}), x, 1e-3, 1.0, 1.0, CONTROL))
 
 
 PLANE = Plane({"": Part(loss)}, start, noise_at=float(SCHEDULE.T - 1), data_at=0.0, field=field, log_density=log_density)

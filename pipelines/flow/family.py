@@ -10,7 +10,7 @@ from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
 from pipelines.flow import objective
 from pipelines.flow.options import FlowOptions, NetworkOptions
-from pipelines.flow.paths import PATHS
+from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.flow.plane import PLANE
 from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.sampler import SAMPLERS
@@ -54,7 +54,7 @@ def reference(request: Request) -> Request:
 
 def transport(options: FlowOptions) -> Transport:
     """The flow along the chosen path."""
-    return Transport(PATHS[options.path], 1.0, 0.0, 1.0)
+    return Transport(TWO_WAY[options.path], 1.0, 0.0, 1.0)
 
 
 def own_data(options: NetworkOptions) -> OwnData | None:

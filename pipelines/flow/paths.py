@@ -85,3 +85,5 @@ class VP(LinearBeta, Path):
 
 
 PATHS: dict[str, Path] = {"ot": OT(), "vp": VP()}
+# For likelihoods and inversions, which need less noise than drawing does: VP begins where Song et al. 2021 begin.
+TWO_WAY: dict[str, Path] = {**PATHS, "vp": VP(cut=1e-5)}

@@ -7,12 +7,11 @@ from torch import Tensor
 from pipelines.flow import objective
 from pipelines.flow.network import velocity as network_velocity
 from pipelines.flow.options import FlowOptions
-from pipelines.flow.paths import PATHS
+from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.flow.sampler import SAMPLERS
 from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.likelihood import exact, log_likelihood
-from pipelines.numerics.ode import RK4
-from pipelines.plane import KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
+from pipelines.plane import CONTROL, KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
 from pipelines.protocol import Sampler, Steps
 
 
@@ -31,7 +30,7 @@ def field(net: PlaneNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:
 
 
 def log_density(x: Tensor, options: FlowOptions) -> Steps:
-    return (yield from log_likelihood(PATHS[options.path], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, (RK4, 16)))
+    return (yield from log_likelihood(TWO_WAY[options.path], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, CONTROL))
 
 
 PLANE = Plane({"": Part(loss)}, start, noise_at=0.0, data_at=1.0, field=field, log_density=log_density)

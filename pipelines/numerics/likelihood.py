@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pipelines.numerics.gaussian import Path, drift
-from pipelines.numerics.ode import Control, Look, Tableau, adaptive, fixed
+from pipelines.numerics.ode import Control, Look, adaptive
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Predict, Steps
@@ -22,10 +22,10 @@ LEVELS = 127.5                     # a picture's 256 levels are spread over [-1,
 Divergence = Callable[[Tensor, Tensor, Tensor | None], Steps]      # (z, phi, rows) -> (v, div_z v)
 
 
-def dequantised(x0: Tensor, seed: int) -> Tensor:
+def dequantised(x0: Tensor, noise: RowNoise) -> Tensor:
     """Pictures (B, C, H, W) in [-1, 1], every number spread over the width of its grey level: a density at exact levels has no
     meaning in bits, and so it bounds what a picture of 256 levels costs (Theis et al. 2016, section 3.1)."""
-    return x0 + (torch.rand(x0.shape, generator=torch.Generator().manual_seed(seed)) - 0.5).to(x0) / LEVELS
+    return x0 + (noise.uniform(x0[0].numel()).view_as(x0) - 0.5).to(x0) / LEVELS
 
 
 def hutchinson(net: NetKey, cond: Cond, vectors: Tensor) -> Divergence:
@@ -75,22 +75,15 @@ def augmented(path: Path, divergence: Divergence, shape: torch.Size) -> Predict:
 
 
 def log_likelihood(path: Path, divergence: Divergence, x0: Tensor, data: float, noise: float, prior_std: float,
-                   solver: tuple[Tableau, int] | Control, look: Look | None = None) -> Steps:
+                   control: Control, look: Look | None = None) -> Steps:
     """log p(x0) of each row, an `Outcome` of (B, 1): the flow is solved from time `data` to time `noise`, where the prior is
-    N(0, prior_std^2 I); solver is a method with its number of steps, or an adaptive control."""
+    N(0, prior_std^2 I)."""
     state = torch.cat([x0.flatten(1), torch.zeros(len(x0), 1, device=x0.device)], dim=1)
     field = augmented(path, divergence, x0.shape[1:])
-    if isinstance(solver, Control):
-        outcome: Outcome = yield from adaptive(field, state, data, noise, solver, look)
-        state, nfe, notes = outcome.x, outcome.nfe, outcome.notes
-    else:
-        table, steps = solver
-        times = [data + k * (noise - data) / steps for k in range(steps + 1)]
-        state = yield from fixed(table, field, state, times, look)
-        nfe, notes = (steps * len(table.c),) * len(x0), (None,) * len(x0)
-    x, log_det = state[:, :-1], state[:, -1]
+    outcome: Outcome = yield from adaptive(field, state, data, noise, control, look)
+    x, log_det = outcome.x[:, :-1], outcome.x[:, -1]
     prior = -(x / prior_std).square().sum(1) / 2 - x.shape[1] * (math.log(prior_std) + math.log(2 * math.pi) / 2)
-    return Outcome((prior + log_det)[:, None], nfe, notes)
+    return Outcome((prior + log_det)[:, None], outcome.nfe, outcome.notes)
 
 
 def bits_per_dim(log_p: Tensor, dimensions: int) -> Tensor:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
-from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
+from pipelines.sde.options import T_MIN, AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
 
 ABOUT = About(
     network=Term(
@@ -41,7 +41,8 @@ ABOUT = About(
              "loss bounds the likelihood (Song, Durkan, Murray & Ermon 2021).",
              r"\lambda(t) = \sigma(t)^2 \quad\text{or}\quad \lambda(t) = g(t)^2", "pipelines/sde/objective.py"),
         Term("Likelihood, and back to noise",
-             "The ODE carries a picture to its noise and changes its log-density by its divergence on the way, here from $t = 0.001$. "
+             "The ODE carries a picture to its noise and changes its log-density by its divergence on the way, "
+             f"here from $t = {T_MIN:.5f}$, as training did: where drawing stops the noise is wider than a grey level. "
              "The divergence is estimated with random signs $e$ (Hutchinson 1990).",
              r"\log p(x_0) = \log p(x_1) + \int_0^1 \nabla\cdot u\;dt,\quad \nabla\cdot u = \mathbb{E}\,e^\top \nabla u\; e",
              "pipelines/numerics/likelihood.py"),

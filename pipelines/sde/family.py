@@ -15,7 +15,7 @@ from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
 from pipelines.sde import objective
-from pipelines.sde.options import NetworkOptions, ODEOptions, SDEOptions
+from pipelines.sde.options import T_MIN, NetworkOptions, ODEOptions, SDEOptions
 from pipelines.sde.plane import PLANE
 from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import SAMPLERS, score_of
@@ -61,9 +61,10 @@ def reference(request: Request) -> Request:
 
 
 def transport(options: SDEOptions) -> Transport:
-    """The probability-flow ODE of the chosen process."""
+    """The probability-flow ODE of the chosen process. It begins where training did, whatever `t_end` says, which is made for drawing: its
+    noise is wider than a grey level, and would cost every flat picture more than a bit a dimension."""
     process = PROCESSES[options.process]
-    return Transport(process, options.t_end, 1.0, process.prior_std)
+    return Transport(process, T_MIN, 1.0, process.prior_std)
 
 
 FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,

@@ -10,9 +10,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Cond
 from pipelines.sde.network import Net, score
+from pipelines.sde.options import T_MIN
 from pipelines.sde.processes import Process
 
-T_MIN = 1e-5                       # the score of the data itself may not exist
 Score = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -8,6 +8,8 @@ from pipelines.request import MAX_SEED
 
 PROCESSES = ("vp", "subvp", "ve")
 OBJECTIVES = ("variance", "likelihood", "sliced")
+T_MIN = 1e-5                       # where training and likelihoods begin (Song et al. 2021, Appendix C): the score of the data
+#                                    itself may not exist. Drawing stops earlier, at the option t_end
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ import torch
 from torch import Tensor
 
 from pipelines.numerics.likelihood import exact, log_likelihood
-from pipelines.numerics.ode import RK4
-from pipelines.plane import KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
+from pipelines.plane import CONTROL, KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
 from pipelines.protocol import Sampler, Steps
 from pipelines.sde import objective
 from pipelines.sde.network import score
-from pipelines.sde.options import SDEOptions
+from pipelines.sde.options import T_MIN, SDEOptions
 from pipelines.sde.processes import PROCESSES
 from pipelines.sde.sampler import SAMPLERS, score_of
 
@@ -36,7 +35,7 @@ def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
 
 def log_density(x: Tensor, options: SDEOptions) -> Steps:
     process = PROCESSES[options.process]
-    return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_DATA, 1.0, process.prior_std, (RK4, 24)))
+    return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_MIN, 1.0, process.prior_std, CONTROL))
 
 
 PLANE = Plane({"": Part(loss)}, start, noise_at=1.0, data_at=T_DATA, field=field, log_density=log_density)

@@ -166,6 +166,7 @@ def test_a_picture_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert "cannot start from a picture" in run("sample", "gan", "--prompt", "a", "--picture", str(own))[2]
     code, found, _ = run("examine", "flow", str(own))
     assert code == 0 and math.isfinite(found["bits_per_dim"]) and found["noise_std"] > 0 and found["difference"] <= 16
+    assert 0 < found["bits_per_dim_se"] < 1 and found["draws"] > 1 and "said" not in found
     assert "no ODE that leads" in run("examine", "diffusion", str(own))[2]
 
 

@@ -26,6 +26,7 @@ from app.cli import main
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
+from app.uncertain import with_error
 from app.views import Ask, BadInput, DiskFull, GridAsk, UserError
 from storage import StorageError
 from storage.database import NAME
@@ -402,7 +403,9 @@ def test_run_again_and_compare(service: Service) -> None:
 def test_bits_per_dimension_where_the_family_defines_them(service: Service) -> None:
     grid, _ = drawn(service, asked("family=flow,dalle,vqvae,gan", options={}))
     flow, dalle, vqvae, gan = (service.reading.bits(grid, i) for i in range(4))
-    assert flow["of"] == "pixels" and 0 < flow["bits"][0] < 8
+    assert flow["of"] == "pixels" and 0 < flow["bits"][0] < 8 and 0 < flow["errors"][0] < 1
+    assert flow["text"].startswith(f"{with_error(flow['bits'][0], flow['errors'][0])} bits per dimension, of the pixels, ± standard error")
+    assert dalle["errors"] == vqvae["errors"] == [0.0] and dalle["text"].endswith("of the codes, exact")
     assert dalle["of"] == vqvae["of"] == "codes" and 0 < dalle["bits"][0] < 1 and 0 < vqvae["bits"][0] < 1
     assert "defines no likelihood" in gan["undefined"]
 

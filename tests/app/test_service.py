@@ -1,6 +1,7 @@
 """The service by itself: jobs end in a stored state, memory stays bounded, long prompts are cut aloud."""
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from app.models import Models
 from app.paths import Paths
 from app.recording import MAX_FRAMES
 from app.service import Service
+from app.uncertain import with_error
 from app.views import Ask, UserError
 from pipelines import registry
 from pipelines.data.tokenizer import tokenizer
@@ -88,11 +90,17 @@ def test_a_picture_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     from app import own_picture
     from pipelines.data.shapes import Scene, Thing, render
     monkeypatch.setattr(own_picture, "TOLERANCE", 1e-3)                      # of the six solutions, which would take long
+    monkeypatch.setattr(own_picture, "LIKELIHOOD_TOLERANCE", 1e-3)
+    monkeypatch.setattr(own_picture, "DRAWS", 3)
     service = Service(Paths(tmp_path))
     likely = Image.fromarray(render(Scene((Thing("circle", "red", "large", 128, 128),), "white"), 64))
     noise = Image.effect_noise((64, 64), 90).convert("RGB")
     found, odd = (service.examine(Ask("flow", ""), picture) for picture in (likely, noise))
-    assert found.bits_per_dim < odd.bits_per_dim - 1
+    assert found.bits_per_dim + 5 * found.bits_per_dim_se < odd.bits_per_dim - 5 * odd.bits_per_dim_se
+    assert 0 < found.bits_per_dim_se < 1 and found.draws == own_picture.DRAWS
+    assert found.said["likelihood"] == f"{with_error(found.bits_per_dim, found.bits_per_dim_se)} bits/dim, dequantised"
+    nats = math.log(2) * 3 * 32 ** 2                                         # log p says the same, in other units
+    assert found.log_p_se == pytest.approx(nats * found.bits_per_dim_se, rel=1e-3)
     assert found.difference <= 30 * own_picture.TOLERANCE * 255 + 1 and found.note is None          # of grey levels; as in test_ode
     assert len(service.morph(Ask("flow", "a red circle"), likely, noise)) == 9
     with pytest.raises(UserError, match="no picture yet"):

@@ -1,22 +1,31 @@
 """Pictures to noise and back, between two pictures, and how likely they are: on exact and on tiny networks."""
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from pipelines import registry
 from pipelines.engine import Engine
+from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exact, log_likelihood, signs
 from pipelines.numerics.ode import Control
+from pipelines.numerics.rng import RowNoise
+from pipelines.options import options_of
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
-from pipelines.transport import between, decode, encode, likelihood
+from pipelines.sde.options import T_MIN
+from pipelines.transport import Transport, between, decode, encode, likelihood
+from tests.pipelines.gaussian import KEY_VJP, Gaussian
 from tests.tiny import nets_of, tiny
 
 FAMILIES = [name for name in registry.NAMES if registry.family(name).transport is not None]
 X0 = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 CONTROL = Control(1e-5, 1e-5, 200)
+WAYS = [(family, option.name, choice) for family in FAMILIES for spec in [next(iter(registry.face(family).samplers.values()))]
+        for option in options_of(spec.options) if option.name in ("process", "path") for choice in option.choices]
 
 
 def setting(family: str, prompt: str = "a red star"):
@@ -52,6 +61,49 @@ def test_likelihood_in_the_engine_is_that_alone(family: str) -> None:
     # Twice the tolerance: batches round otherwise, and a step may then be accepted that was not.
     assert torch.allclose(together.x, alone.x, rtol=2e-3)                      # type: ignore[union-attr]
     assert torch.allclose(one.x, alone.x[:1], rtol=2e-3)                       # type: ignore[union-attr]
+
+
+def way(family: str, **options: Any) -> Transport:
+    made = registry.family(family).transport
+    assert made is not None
+    return made(next(iter(registry.face(family).samplers.values())).options(**options))
+
+
+@pytest.mark.parametrize(("family", "name", "choice"), WAYS)
+def test_likelihoods_begin_where_the_noise_is_less_than_a_grey_level(family: str, name: str, choice: str) -> None:
+    """Of data no wider than the noise that dequantises a flat picture, whose exact density is known: nothing is so costly to blur.
+    A fiftieth of a bit is less than what two digits show."""
+    data, transport = Gaussian(0.3, 1 / LEVELS / math.sqrt(12)), way(family, **{name: choice})
+    eps = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    x0 = data.mu + data.s * eps / eps.square().mean().sqrt()
+    found = run_alone(log_likelihood(transport.path, exact(KEY_VJP, {}), x0, transport.data, transport.noise, transport.prior_std, CONTROL),
+                      data.nets)
+    assert found.notes == (None,) * len(x0)
+    assert abs(bits_per_dim(found.x[:, 0], 2).mean() - bits_per_dim(data.log_density(x0), 2).mean()) < 0.02
+
+
+def test_likelihoods_begin_at_one_level_however_pictures_are_drawn() -> None:
+    assert {way("sde", t_end=t_end).data for t_end in (1e-5, 1e-3, 0.1)} == {T_MIN}
+    about = next(term.text for term in registry.face("sde").about.more if "divergence" in term.text)
+    assert f"t = {T_MIN:.5f}" in about
+
+
+def test_directions_do_not_depend_on_the_draw() -> None:
+    """A picture's noise and its probe come from one stream. From two of one seed, every number has its sign told beforehand."""
+    noise = RowNoise((5,), (3, 32, 32))
+    draw, probe = dequantised(torch.zeros(1, 3, 32, 32), noise).flatten(), signs(noise, 1).flatten()
+    assert draw.abs().max() <= 0.5 / LEVELS and draw.std() == pytest.approx(1 / LEVELS / math.sqrt(12), rel=0.1)
+    lags = torch.stack([torch.corrcoef(torch.stack([draw, probe.roll(k)]))[0, 1] for k in range(-16, 17)])
+    assert lags.abs().max() < 5 / math.sqrt(len(draw))                         # five standard deviations of what independent ones show
+
+
+def test_rows_of_one_picture_are_other_draws_and_each_is_that_alone() -> None:
+    transport, request, nets = setting("flow")
+    same, control = X0[:1].expand(3, -1, -1, -1), Control(1e-3, 1e-3, 50)
+    three: Outcome = run_alone(likelihood(transport, request, "t", same, 1, control), nets)
+    second: Outcome = run_alone(likelihood(transport, replace(request, seed=request.seed + 1, count=1), "t", X0[:1], 1, control), nets)
+    assert len(three.x.unique()) == 3
+    assert torch.allclose(second.x, three.x[1:2], rtol=2e-3)                   # twice the tolerance, as above
 
 
 def test_between_keeps_to_the_shell() -> None:

@@ -249,9 +249,8 @@ sx.kinds.compare = (root, props, trigger) => {
     (found) => found, grid.label);
   const bitsOf = (pair) => tellOf("Measuring …", () => Promise.all([...new Set(pair)].map(async (i) => {
     try {
-      const found = await sx.get(`api/grid/${id}/bits/${i}`), note = found.note ? ` (${found.note})` : "";
-      const text = found.undefined || `${found.bits.map((b) => b.toFixed(3)).join(", ")} bits per dimension, of the ${found.of}${note}`;
-      return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${text}`);
+      const found = await sx.get(`api/grid/${id}/bits/${i}`);
+      return sx.el("div", {class: "sx-num"}, `${grid.label(i)}: ${found.undefined || found.text}`);
     } catch (error) { return sx.el("div", {class: "sx-error"}, error.message); }           // of one cell, not of the other
   })));
   beside.input.onchange = arrange;

@@ -10,8 +10,7 @@ sx.kinds.examined = (root) => {
       sx.el("p", {class: "sx-quiet"}, "Both pictures were carried to their noises; these lie between them on the sphere of noises."));
     else if (value.examined) {
       const e = value.examined;
-      const facts = [["likelihood", `${e.bits_per_dim.toFixed(2)} bits/dim, dequantised`], ["log p", `${e.log_p.toFixed(0)} nats`],
-        ["noise", `standard deviation ${e.noise_std.toFixed(2)}`], ["comes back", `within ${e.difference} of 255 levels`],
+      const facts = [...Object.entries(e.said), ["noise", `standard deviation ${e.noise_std.toFixed(2)}`], ["comes back", `within ${e.difference} of 255 levels`],
         ["calls", `${e.likelihood_calls} and ${e.encode_calls}`], ["time", sx.seconds(e.seconds)], ...(e.note ? [["note", e.note]] : [])];
       root.replaceChildren(sx.el("div", {class: "sx-three"}, figure("picture", e.picture, "As the model sees it"),
         figure("its noise", e.noise, "Where the ODE carries it; grey is 0"), figure("and back", e.back, "What the ODE makes of that noise")),

@@ -105,7 +105,7 @@ sx.kinds.measured = (root) => {
     sx.el("th", {scope: "row"}, sx.el("i", {class: "sx-swatch"}), line.title), ...(line.problem
       ? [sx.el("td", {colspan: table.columns.length + 1, class: "sx-left sx-quiet"}, line.problem)]
       : [sx.el("td", {class: "sx-left"}, line.how), ...line.cells.map((cell) =>
-          sx.el("td", cell.best ? {class: "sx-best", title: "The best of this column"} : cell.text === "not defined" ? {class: "sx-quiet"} : {}, cell.text))]));
+          sx.el("td", cell.best ? {class: "sx-best", title: "The best of this column: its 95 % interval lies apart from those of all others"} : cell.text === "not defined" ? {class: "sx-quiet"} : {}, cell.text))]));
   const draw = () => {
     note.textContent = table ? table.note
       : "Nothing has been measured yet. “launch.py evaluate --table” measures all families, and goes on where it was stopped.";
@@ -197,5 +197,5 @@ sx.plotFamilies = (chart, points) => {
     label.setAttribute("y", box[1] + 13);
   }
   chart.replaceChildren(sx.el("div", {class: "sx-quiet"}, "Captions whose picture is right"), sx.el("div", {class: "sx-chart-plot"}, svg, tip),
-    sx.el("div", {class: "sx-quiet"}, "Large: a family's default. Small: its other samplers, each at the fewest calls that are as good as its best; point at one to see all its budgets."));
+    sx.el("div", {class: "sx-quiet"}, "Large: a family's default. Small: its other samplers, each at the cheapest budget within 2 points of its most accurate one, as measured; point at one to see all its budgets."));
 };
