@@ -14,7 +14,8 @@ from pipelines import registry
 ACTIONS = {
     "list": "what is here", "verify": "headers and checksums, of one or all", "bundle": "make a run part of the project",
     "search": "models of the Hub", "look": "a model of the Hub before it is downloaded", "download": "get it; goes on where it was stopped",
-    "update": "whether the Hub has a newer commit", "add": "use a folder, a .safetensors file or a LoRA (--base) of your own where it lies",
+    "update": "get the newer commit, if the Hub has one, beside the one that is here (--look: only say whether it has)",
+    "add": "use a folder, a .safetensors file or a LoRA (--base) of your own where it lies",
     "remove": "delete a downloaded model, or forget one of your own", "push": "publish a run on the Hub (--repo)"}
 
 
@@ -22,13 +23,14 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="ACTION",
                      help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
     sub.add_argument("name", nargs="?", help="of a model or run, a path, or what to search for")
-    sub.add_argument("--family", default="", choices=("", *registry.NAMES), metavar="FAMILY", help="search: of one family")
+    sub.add_argument("--family", default="", choices=("", *registry.NAMES), metavar="FAMILY", help="list, search: of one family")
     sub.add_argument("--sort", default=SORTED[0], choices=SORTED, help="search: the highest or the latest first")
     sub.add_argument("--licence", default="", help="search: with this licence, as the Hub writes it: apache-2.0, mit, ...")
     sub.add_argument("--max-gb", default=0, help="search: gigabytes of all files and their history at most")
     sub.add_argument("--min-likes", default=0, help="search: liked so often at least")
     sub.add_argument("--min-downloads", default=0, help="search: downloaded so often at least, in the last month")
     sub.add_argument("--revision", default="", help="look, download: a branch, tag or commit")
+    sub.add_argument("--look", action="store_true", help="update: download nothing")
     sub.add_argument("--base", default="", help="add: the model that a LoRA file changes")
     sub.add_argument("--scale", default=1.0, help="add: how strongly it does (default 1)")
     sub.add_argument("--repo", help="push: owner/name on the Hub")
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     shelf = service.shelf
     if args.action == "list":
         return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters, "bytes": m.bytes,
-                            "source": m.source, "sha256": m.sha256, "problem": m.problem} for m in service.models()]}
+                            "source": m.source, "sha256": m.sha256, "problem": m.problem} for m in service.models(args.family or None)]}
     if args.action == "verify" and not args.name:
         checked = service.verify_models()
         problems = [f"{name}: {problem}" for name, problem in checked.items() if problem]
@@ -63,8 +65,7 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     if args.action == "download":
         return _downloaded(shelf, args.name, args.revision)
     if args.action == "update":
-        found = shelf.newer(args.name)
-        return {"newer": found["commit"] or "none, it is the latest commit", "revision": found["revision"] or "main"}
+        return _updated(shelf, args.name, args.look)
     if args.action == "add":
         return {"added": shelf.add(args.name, args.base, args.scale)}
     if args.action == "remove":
@@ -87,6 +88,16 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
     return {**about, "loads": f"{'Yes' if found['fits'] else 'Not on this device'}, as {found['kind']} ({found['family_title']}).",
             "memory": memory, "download": f"{len(found['listing'])} of {found['files']} files, {amount(found['bytes'])}; "
             f"{amount(found['disk'])} are free on the disk", "here": "yes" if found["here"] else "no", **card}
+
+
+def _updated(shelf: Any, name: str, look: bool) -> dict[str, Any]:
+    """Whether the Hub has a newer commit of a model, which is then downloaded, unless one only looks. Raises UserError."""
+    found = shelf.newer(name)
+    said = {"newer": found["commit"] or "none, it is the latest commit", "revision": found["revision"] or "main"}
+    if look or not found["commit"]:
+        return said
+    fetched = _downloaded(shelf, name.partition("@")[0], found["revision"])
+    return said | fetched | {"name": next(row["name"] for row in shelf.listing() if row["commit"] == fetched["commit"])}
 
 
 def _downloaded(shelf: Any, repo: str, revision: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ def test_evaluate(run: Run) -> None:
 def test_models(run: Run) -> None:
     code, result, _ = run("models")
     assert code == 0 and result["models"][0]["parameters"] < 3_000_000 and result["models"][0]["problem"] is None
+    assert {model["family"] for model in run("models", "--family", "gan")[1]["models"]} == {"gan"}
     assert run("models", "verify")[0] == 0
 
 
@@ -351,3 +352,25 @@ def command(name: str) -> argparse.ArgumentParser:
 def test_a_seed_is_none_of_what_an_evaluation_takes(run: Run) -> None:
     code, _, error = run("evaluate", "gan", "--seed", "5")
     assert code == 2 and "leave out --seed" in error
+
+
+def test_an_update_gets_the_newer_commit_unless_one_only_looks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.hub import HubServer
+    from tests.weights import tiny_models
+    from weights import hub
+    tiny_models.ddpm(tmp_path / "net")
+    files = {path.relative_to(tmp_path / "net").as_posix(): path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
+    with HubServer() as server:
+        first = server.add("me/net", files)
+        monkeypatch.setattr(hub.HUB, "endpoint", server.endpoint)
+        assert run("models", "download", "me/net")[1]["commit"] == first
+        none = {"newer": "none, it is the latest commit", "revision": "main"}
+        assert run("models", "update", "me/net") == (0, none, "")
+        second = server.add("me/net", files | {"README.md": b"later"})
+        assert run("models", "update", "me/net", "--look")[1] == {"newer": second, "revision": "main"}
+        assert [m["name"] for m in run("models")[1]["models"] if m["source"] == "hub"] == ["me/net"]
+        code, found, _ = run("models", "update", "me/net")
+        assert code == 0 and found["newer"] == found["commit"] == second and found["name"] == f"me/net@{second[:8]}"
+        assert [m["name"] for m in run("models")[1]["models"] if m["source"] == "hub"] == ["me/net", found["name"]]
+        assert run("models", "update", found["name"])[1] == none
+    assert "only such models have updates" in run("models", "update", "shapes-gan")[2]
