@@ -35,7 +35,7 @@ EXAMPLES = """examples:
   launch.py examine sde own.png --prompt "a red star"
   launch.py evaluate diffusion --steps 50 --count 480 --json
   launch.py evaluate --table
-  launch.py train diffusion --dataset shapes --minutes 30
+  launch.py train diffusion --data-set shapes --minutes 30
   launch.py train --all --minutes 60
   launch.py models verify
   launch.py models search "stable diffusion" --family diffusion
@@ -106,7 +106,6 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("family", nargs="?", choices=registry.NAMES)
     train.add_argument("--all", action="store_true", help="train or go on with a model of every recipe; --minutes are divided by need")
     train.add_argument("--list", action="store_true", help="the recipes of --all, and how far each has come in this data folder")
-    train.add_argument("--dataset", choices=("shapes",), default="shapes")
     train.add_argument("--name", help="of the run; the same name goes on where it stopped")
     from app.trainer import add_flags
     add_flags(train)

@@ -50,6 +50,7 @@ class Recipe:
         from app.device import threads
         return argparse.Namespace(**trainer.DEFAULTS | {
             "family": self.family, "name": self.name, "stage": self.stage, "couples": trainer.COUPLES,
+            "data_set": trainer.DATA_SETS[0],
             "origin": None if resumed else ",".join(self.origins) or None,
             "batch": self.gpu_batch if cuda else self.batch, "lr": self.lr, "pairs": self.pairs, "lr_schedule": "restarts",
             "optimizer": self.optimizer,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
+DATA_SETS = ("shapes",)
 COUPLES = 10_000                   # pictures that a rectified flow learns from
 # What the flags may say, those of `TrainOptions` that are numbers.
 LIMITS = (Option("minutes", float, 60.0, "--minutes", "", low=1e-3, high=100_000),
@@ -41,6 +42,7 @@ TEXT = "text."
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
     """Flags of `TrainOptions`, written out so that `--help` does not wait for torch; a test compares them."""
+    sub.add_argument("--data-set", "--dataset", choices=DATA_SETS, default=DATA_SETS[0], help="what is learnt from (default shapes)")
     sub.add_argument("--minutes", type=float, default=DEFAULTS["minutes"], help="time in all, over all resumptions")
     sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
     sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
@@ -214,7 +216,7 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
         raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
     begun = _begun(folder, args)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-             "device": str(device), "loss": state["loss"], "dataset": "shapes/train", "stage": args.stage,
+             "device": str(device), "loss": state["loss"], "dataset": f"{args.data_set}/train", "stage": args.stage,
              "chosen": chosen | ({} if data is None else {"couples": args.couples}),
              "from": begun.get("from"), "options": asdict(options)}
     return _finished(folder, args, begun["options"], net, weights, facts)
@@ -433,7 +435,7 @@ Family `{family}`, trained on `{facts['dataset']}` (procedural, no licence attac
 | running loss | {facts['loss']:.4f} |
 | SHA-256 | `{digest}` |
 
-Trained by `python3 launch.py train {family} --dataset shapes {command}`.
+Trained by `python3 launch.py train {family} --data-set {facts['dataset'].partition('/')[0]} {command}`.
 
 ```json
 {json.dumps(facts['options'], indent=1)}

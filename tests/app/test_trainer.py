@@ -52,8 +52,8 @@ def test_odd_numbers_are_refused(run: Run, tmp_path: Path, flag: str) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("flag", ["lr-schedule", "optimizer", "dataset", "stage", "from", "prediction", "coupling", "game", "process",
-                                  "space"])
+@pytest.mark.parametrize("flag", ["lr-schedule", "optimizer", "data-set", "dataset", "stage", "from", "prediction", "coupling", "game",
+                                  "process", "space"])
 def test_odd_words_are_refused(run: Run, flag: str) -> None:
     for value in ("magic", "", "\ud800", "\0", "x" * 9999, "../x", "a,b", ",", "nan"):
         code, result, error = run("flow", f"--{flag}={value}", "--name", "a", "--steps", "1", *QUICK)
@@ -250,3 +250,12 @@ def test_compile_without_a_compiler_is_a_sentence(run: Run, monkeypatch: pytest.
     monkeypatch.setattr(torch.nn.Module, "compile", broken)
     code, _, error = run("flow", "--name", "a", "--steps", "1", "--compile", *QUICK)
     assert code == 1 and "leave out --compile" in error and one_sentence(error)
+
+
+def test_the_card_names_the_data_set_by_the_flag_that_is_read(run: Run, tmp_path: Path) -> None:
+    for flag in ("--data-set", "--dataset"):                               # as it was called before
+        code, result, _ = run("flow", flag, "shapes", "--name", flag.strip("-"), "--steps", "1", *QUICK)
+        assert code == 0 and result["dataset"] == "shapes/train"
+        assert "launch.py train flow --data-set shapes " in Path(result["path"]).with_suffix(".md").read_text(encoding="utf-8")
+    code, _, error = run("flow", "--data-set", "faces", "--name", "a")
+    assert code == 2 and "--data-set" in error and "shapes" in error
