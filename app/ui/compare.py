@@ -16,7 +16,7 @@ from app.requests import face_of
 from app.service import Service
 from app.ui.components import drawn, sentence, still, told
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
-from pipelines.options import Option, quoted
+from pipelines.options import Option, OptionError, quoted
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"
@@ -128,17 +128,22 @@ class CompareTab:
                 *self.offers.beginning(family, settings["model"])]
 
     def loaded(self, made: GridAsk) -> list[Any]:
-        """Updates for `restored()`: what a grid was made from."""
+        """Updates for `restored()`: what a grid was made from, with numbers for the texts of a command line. Raises BadInput."""
         ask, axes = made.ask, []
+        model = next((m for m in self.offers.known[ask.family] if ask.model in (None, "", m.name)), None)
+        info = self.offers.families[ask.family]
+        weight = default_guidance(info, model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
+            name = name.replace("-", "_")
             named = self.offers.values(ask.family, ask.model, name)
-            given: Any = None if values == ALL else [v.strip() for v in values.split(",")] if named else values
+            given: Any = None if values == ALL else [v.strip() for v in values.split(",") if v.strip()] if named else values
             axes += self.offers.axis(ask.family, ask.model, name or NOTHING, given)
         sides = {"width": ask.width, "height": ask.height}
         fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | {k: v for k, v in sides.items() if v}).items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
-                ask.guidance_scale, ask.seed, *axes, ask.count, made.distance, made.snapshots, made.exact]
+                number(info, "guidance_scale", weight), number(info, "seed", ask.seed), *axes, number(info, "count", ask.count),
+                made.distance, made.snapshots, made.exact]
 
     def received(self) -> list[Any]:
         return [self.family, self.model, self.sampler, self.prompt, self.negative, self.fixed, self.guidance, self.seed, *self.axes]
@@ -245,6 +250,14 @@ def compare_tab(service: Service) -> CompareTab:
         tab, beneath = controls(service)
     listen(service, tab, beneath)
     return tab
+
+
+def number(info: FamilyInfo, name: str, value: Any) -> Any:
+    """What a request says under a name, however it was written. Raises BadInput."""
+    try:
+        return next(o for o in info.request if o.name == name).parse(value)
+    except OptionError as error:
+        raise BadInput(str(error)) from None
 
 
 def default_guidance(info: FamilyInfo, usual: dict[str, Any]) -> float:

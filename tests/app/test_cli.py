@@ -21,6 +21,7 @@ from app.refusals import Said
 from pipelines import registry
 from pipelines.options import options_of
 from storage import NewImage, Storage, read_settings
+from tests.app.training import no_json
 from weights import catalog
 
 Run = Callable[..., tuple[int, dict, str]]
@@ -36,12 +37,6 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         captured = capsys.readouterr()
         return code, json.loads(captured.out, parse_constant=no_json) if captured.out else {}, captured.err
     return call
-
-
-def no_json(text: str) -> None:
-    """Python would read it, other readers do not."""
-    raise AssertionError(f"{text} is no JSON")
-
 
 def test_sample(run: Run, tmp_path: Path) -> None:
     code, result, _ = run("sample", "diffusion", "--prompt", "a red star", "--sampler", "ddim", "--steps", "3", "--count", "2",

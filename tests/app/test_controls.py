@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.service import Service
-from app.views import UserError
+from app.views import Ask, GridAsk, UserError
 from pipelines import registry
 from tests.app.served import served
 
@@ -147,3 +147,19 @@ def test_a_page_where_decimals_have_a_comma_says_how_it_reads_them(client: TestC
         answer = client.post("/gradio_api/run/predict", json={"fn_index": endpoint["id"], "session_hash": "s", "data": [comma, *usual[1:]]})
         said[comma] = json.loads(answer.json()["data"][0])["note"]
     assert "guidance_scale=1,5 is read as 1 and 5; a decimal is written with a point" in said[True] and "point" not in said[False]
+
+
+def test_a_grid_of_the_command_line_fills_every_field_of_the_page(client: TestClient) -> None:
+    """Its numbers are texts there, and what was not said is left to the model; a list may end with a comma."""
+    service = client.service                                                    # type: ignore[attr-defined]
+    asked = GridAsk(Ask("flow", "a star", seed="9", count="2", options={"steps": "3"}), "t-start=0,0.5", "sampler=euler,heun,")
+    config = client.get("/config").json()
+    parts = {part["id"]: str(part["props"].get("elem_id")) for part in config["components"]}
+    grid = next(i for i, name in parts.items() if name == "compare-grid")
+    endpoint = next(e for e in config["dependencies"] if e["backend_fn"] and any(target[0] == grid for target in e["targets"]))
+    call = {"fn_index": endpoint["id"], "session_hash": "s", "data": [], "event_data": {"id": service.grids.start(asked)}}
+    answer = client.post("/gradio_api/run/predict", json=call).json()
+    values = {parts[i].removeprefix("compare-"): value.get("value") if isinstance(value, dict) else value
+              for i, value in zip(endpoint["outputs"], answer["data"], strict=True)}
+    assert (values["seed"], values["count"], values["guidance"], values["fixed"]) == (9, 2, 3.0, "steps=3")
+    assert (values["x"], values["x-values"], values["y"], values["y-names"]) == ("t_start", "0,0.5", "sampler", ["euler", "heun"])

@@ -1,12 +1,17 @@
 """Whatever stands behind a flag: a request that can be stored, or a sentence and exit code 2."""
 from __future__ import annotations
 
+import argparse
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+import app
 from app.cli import _ask, main, parser
+from app.live import AXES
 from app.models import Models
 from app.requests import make_request, nfe_of, settings_of, title_of
 from app.server import listen
@@ -14,6 +19,7 @@ from app.views import BadInput
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
+from pipelines.training import TrainOptions
 
 ODD = ("", "-1", "0", "1e999", "nan", "1e-400", "0x10", "9" * 5000, "1.5", "1,2", "٣", "true", "[]", "18446744073709551616", "\x1b[31m")
 
@@ -51,6 +57,18 @@ def test_odd_values_of_other_commands(arguments: tuple[str, ...], tmp_path: Path
         code = int(end.code or 0)
     out, error = capsys.readouterr()
     assert code == 2 and out == "" and "Traceback" not in error and error.strip()
+
+
+def test_every_flag_is_read() -> None:
+    """By its name among the arguments, or with all that begin alike; those of training also as options of it."""
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(app.__file__).parent.glob("*.py"))
+    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    flags = {(name, action.dest) for name, command in commands.choices.items() for action in command._actions} - {
+        (name, "help") for name in commands.choices}
+    training = {field.name for field in fields(TrainOptions)}
+    unread = {(name, flag) for name, flag in flags if not flag.startswith(("option_", "network_"))
+              and not re.search(rf"args\.{flag}\b|getattr\(args, \"{flag}\"", text) and not (name == "train" and flag in training)}
+    assert unread == {("compare", axis) for axis in AXES}                  # which are read as getattr(args, axis)
 
 
 def test_an_address_that_is_not_here_is_asked_for_once() -> None:

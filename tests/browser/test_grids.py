@@ -22,6 +22,14 @@ from tests.browser.test_page import choose, fill, tab
 SIDE = 30
 
 
+def test_where_decimals_have_a_comma_the_page_says_how_it_reads_an_axis(open_page: Opener) -> None:
+    page = open_page(locale="de-DE")
+    tab(page, "Compare")
+    choose(page, "compare-x", "Guidance")
+    fill(page, "compare-x-values", "1,5")
+    expect(page.locator("#compare-message")).to_contain_text("guidance_scale=1,5 is read as 1 and 5; a decimal is written with a point")
+
+
 def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, tmp_path: Path) -> None:
     page = open_page()
     tab(page, "Compare")
