@@ -97,7 +97,7 @@ _SPECS = (
 _PRETRAINED = (
     SamplerSpec("pndm", "PNDM", "Linear multistep on the noise; what Stable Diffusion 1 was published with; one call more than steps.",
                 "Liu et al. 2022", r"x_s = \phi(x_t,\ \tfrac{1}{24}(55\hat\epsilon_t - 59\hat\epsilon_{t_1} + 37\hat\epsilon_{t_2} - "
-                r"9\hat\epsilon_{t_3}))", _LIBRARY, DiffusionOptions, lambda options: _one(options) + 1),
+                r"9\hat\epsilon_{t_3}))", _LIBRARY, DiffusionOptions, lambda options: _one(options) + (options.steps > 1)),
     SamplerSpec("kdpm2", "DPM2", "Second order with a midpoint; two calls a step.", "Karras et al. 2022, Algorithm 2 without noise",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon_{{mid}}", _LIBRARY, SolverOptions, _two),
     SamplerSpec("kdpm2_a", "DPM2 ancestral", "The same with fresh noise at each step.", "k-diffusion, ancestral step",

@@ -48,8 +48,8 @@ class DDIMOptions(DiffusionOptions):
 
 @dataclass(frozen=True)
 class SolverOptions(DiffusionOptions):
-    karras: bool = option(False, "Karras spacing", "Choose the noise levels so that steps shrink towards the picture "
-                          "(Karras et al. 2022, eq. 5); replaces the spacing.", symbol="σ_i")
+    karras: bool = option(False, "Karras spacing", "Choose the noise levels so that steps shrink towards the picture, "
+                          "down to the lowest there is (Karras et al. 2022, eq. 5); replaces the spacing.", symbol="σ_i")
 
 
 @dataclass(frozen=True)

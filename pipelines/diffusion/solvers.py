@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from pipelines.diffusion.options import DiffusionOptions
-from pipelines.numerics.library import SCHEDULERS, exact_lms, noised, own_noise, stepped
+from pipelines.numerics.library import SCHEDULERS, exact_lms, noised, own_noise, stepped, visit
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import NoiseSchedule
+from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
 from pipelines.protocol import Predict, Preview, Sampler
 
 
@@ -17,18 +17,20 @@ def make_scheduler(name: str, schedule: NoiseSchedule, options: DiffusionOptions
     """A fresh scheduler of the library for eps predictions on this noise schedule, its timesteps set."""
     import diffusers
     class_name, settings = SCHEDULERS[name]
-    if getattr(options, "karras", False):
-        settings = settings | {"use_karras_sigmas": True}
-    times = schedule.visited(options.steps)
-    scheduler = getattr(diffusers, class_name)(
-        num_train_timesteps=times, trained_betas=schedule.betas[:times].float().numpy(), prediction_type="epsilon",
-        timestep_spacing=options.spacing, **settings)
-    scheduler.set_timesteps(options.steps)
+    scheduler = getattr(diffusers, class_name)(options.steps, prediction_type="epsilon", timestep_spacing=options.spacing, **settings)
+    visit(scheduler, schedule, times_of(schedule, options))
     if name == "lms":
         exact_lms(scheduler)
     # Neighbouring noise levels can round to the same time, so the scheduler must not look up where it starts.
     scheduler.set_begin_index(0)
     return scheduler
+
+
+def times_of(schedule: NoiseSchedule, options: DiffusionOptions) -> list[float]:
+    """Where the steps begin, falling: by Karras's rule, or by the spacing."""
+    if getattr(options, "karras", False):
+        return karras_times(options.steps, schedule)
+    return [float(t) for t in timesteps(options.steps, schedule.visited(options.steps), options.spacing)]
 
 
 def solver(name: str, eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule,

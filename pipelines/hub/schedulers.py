@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
+import math
+from functools import cache, cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipelines.numerics.library import SCHEDULERS
-from pipelines.numerics.schedules import NoiseSchedule
+from pipelines.numerics.library import SCHEDULERS, visit
+from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
 
 OWN: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), **SCHEDULERS,
@@ -18,11 +19,15 @@ OWN: dict[str, tuple[str, dict[str, Any]]] = {
     "dpmpp_2s": ("DPMSolverSinglestepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
     "lcm": ("LCMScheduler", {}), "tcd": ("TCDScheduler", {})}
 TIMES = 50                         # on which distilled models were taught, and from which their samplers choose
+IN_SIGMA = (*SCHEDULERS, "kdpm2", "kdpm2_a", "dpmpp_2s")
 VARIANCES = {"posterior": "fixed_small", "beta": "fixed_large"}
 
 
 def scheduler_for(saved: Any, name: str, options: Any) -> Any:
-    """A fresh scheduler, its timesteps set: the saved one's noise schedule and conventions, with the algorithm and its options."""
+    """A fresh scheduler, its timesteps set: the saved one's noise schedule and conventions, with the algorithm and its options.
+
+    Where these conventions say another number of steps than was asked for, or the end of Karras's levels, ours are in force.
+    """
     import diffusers
     class_name, settings = OWN[name]
     kind = getattr(diffusers, class_name)
@@ -39,21 +44,38 @@ def scheduler_for(saved: Any, name: str, options: Any) -> Any:
     apart = name == "lcm" or (name == "tcd" and options.steps > TIMES)
     more = {"original_inference_steps": max(TIMES, options.steps)} if apart else {}
     scheduler.set_timesteps(options.steps, **more)
+    _correct(scheduler, name, options)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)                     # neighbouring noise levels can round to the same time
     return scheduler
+
+
+def _correct(scheduler: Any, name: str, options: Any) -> None:
+    """Set the steps again where the library's are not those that were asked for (see `visit`)."""
+    karras = getattr(options, "karras", False)
+    if name in IN_SIGMA and (karras or len(scheduler.timesteps) != scheduler.order * (options.steps - 1) + 1):
+        schedule = GivenSchedule(scheduler)
+        times = karras_times(options.steps, schedule) if karras else timesteps(options.steps, schedule.visited(options.steps), "trailing")
+        visit(scheduler, schedule, times)
+    else:
+        scheduler.timesteps = scheduler.timesteps[scheduler.timesteps >= 0]
 
 
 class GivenSchedule(NoiseSchedule):
     """The noise schedule that a scheduler of the library was saved with."""
 
     def __init__(self, scheduler: Any) -> None:
-        object.__setattr__(self, "given", scheduler.betas.double())
-        super().__init__(T=len(scheduler.betas))
+        object.__setattr__(self, "given", scheduler)
+        super().__init__(T=len(scheduler.alphas_cumprod))
 
-    @property
-    def betas(self) -> Tensor:                                               # type: ignore[override]
-        return self.given                                                    # type: ignore[attr-defined]
+    @cached_property
+    def alpha_bar(self) -> Tensor:
+        return self.given.alphas_cumprod.double()                            # type: ignore[attr-defined]
+
+    def visited(self, steps: int) -> int:
+        """All times, unless the model was saved with a limit of its own, whose usual one is ours."""
+        limited = self.given.config.get("lambda_min_clipped", -math.inf) > -math.inf         # type: ignore[attr-defined]
+        return super().visited(steps) if limited else self.T
 
 
 def estimate(kind: str, x: Tensor, answer: Tensor, signal: float | Tensor, sigma: float | Tensor) -> Tensor:

@@ -1,14 +1,17 @@
 """The schedulers of the diffusers library behind one generator: a fresh one for every run, since they hold state."""
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Predict, Preview, Sampler
 
 # Name of the sampler -> (class in diffusers, settings of its own)
@@ -26,6 +29,35 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 # (x_t, the network's answer, time, number of the step from 0) -> what is to be seen of the step, if anything is
 Look = Callable[[Tensor, Tensor, float, int], Preview | None]
+
+
+NO_NOISE = 1e-6                    # sigma at the end, for solvers that take its logarithm
+
+
+def visit(scheduler: Any, schedule: NoiseSchedule, times: Sequence[float]) -> None:
+    """Set the steps of a scheduler that works in sigma: they begin at these times of the schedule, which fall, and the last ends
+    without noise.
+
+    The library's own choice of times differs from solver to solver. "trailing" makes one step too many for some counts, the last at
+    t = -1; solvers with a memory leave out the end of the other spacings; Karras's levels keep the last level of the spacing in
+    some, and are told to the network as rounded times in others. So for as long as it chooses, the scheduler sees a noise schedule
+    that consists of the levels to be visited and nothing else.
+    """
+    sigmas, full, config = [schedule.sigma(t) for t in times], scheduler.alphas_cumprod, dict(scheduler.config)
+    scheduler.alphas_cumprod = 1 / (1 + torch.tensor(sigmas[::-1], dtype=torch.float64) ** 2)
+    scheduler.register_to_config(num_train_timesteps=len(times), use_karras_sigmas=False, lambda_min_clipped=-math.inf)
+    if "timestep_spacing" in inspect.signature(type(scheduler)).parameters:
+        scheduler.register_to_config(timestep_spacing="trailing")              # of as many steps as there are levels: all of them
+        scheduler.set_timesteps(len(times))
+    else:
+        scheduler.set_timesteps(timesteps=list(range(len(times)))[::-1])
+    scheduler.alphas_cumprod = full
+    scheduler.register_to_config(**config)
+    scheduler.sigmas[-1] = NO_NOISE if scheduler.sigmas[-1] > 0 else 0
+    # The numbers of the levels, counted from the lowest, as times; a step that asks half-way has one between two levels.
+    numbers, levels = scheduler.timesteps.double().numpy(), np.arange(len(times))
+    between = schedule.time_of(np.exp(np.interp(numbers, levels, np.log(sigmas[::-1]))))
+    scheduler.timesteps = torch.from_numpy(np.where(numbers % 1 == 0, np.interp(numbers, levels, times[::-1]), between)).float()
 
 
 def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Callable[[int], dict[str, Any]] = lambda i: {},

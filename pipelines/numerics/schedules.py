@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,6 +82,15 @@ class NoiseSchedule:
         s = self._log_variances[low] + (t - low) * (self._log_variances[low + 1] - self._log_variances[low])
         return (1 + math.exp(s)) ** -0.5, (1 + math.exp(-s)) ** -0.5
 
+    def sigma(self, t: float) -> float:
+        """Noise over signal at one time."""
+        signal, noise = self.levels(t)
+        return noise / signal
+
+    def time_of(self, sigma: np.ndarray) -> np.ndarray:
+        """The inverse of `sigma`, in [0, T-1]; may lie between the steps."""
+        return np.interp(2 * np.log(sigma), self._log_variances[:-1], np.arange(self.T))
+
     def angle(self, t: Tensor) -> Tensor:
         """atan(sqrt(1 - abar_t) / sqrt(abar_t)) in [0, pi/2]: the noise level as networks are told it, (B,)."""
         signal, noise = self.at(t)
@@ -104,6 +114,15 @@ def timesteps(steps: int, T: int, spacing: str) -> list[int]:
     if spacing == "trailing":
         return [round(T - i * T / steps) - 1 for i in range(steps)]
     return [round(float(t)) for t in torch.linspace(T - 1, 0, steps, dtype=torch.float64)] if steps > 1 else [T - 1]
+
+
+def karras_times(steps: int, schedule: NoiseSchedule, rho: float = 7.0) -> list[float]:
+    """Times of `steps` noise levels, falling, equally far apart in sigma^(1 / rho) from the highest that is visited to the lowest
+    (Karras et al. 2022, eq. 5)."""
+    first = schedule.visited(steps) - 1.0
+    high, low = (schedule.sigma(t) ** (1 / rho) for t in (first, 0))
+    between = schedule.time_of(np.linspace(high, low, steps)[1:-1] ** rho)
+    return [first, *between.tolist(), 0.0][:steps]
 
 
 @dataclass(frozen=True)

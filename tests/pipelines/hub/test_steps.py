@@ -1,0 +1,62 @@
+"""Schedulers of the library on a pretrained model's noise schedule ask as often as was ordered, at times that exist."""
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import diffusers
+import pytest
+
+from pipelines.diffusion.options import SPACINGS
+from pipelines.hub.schedulers import IN_SIGMA, OWN, GivenSchedule, scheduler_for
+from pipelines.registry import face
+
+SAMPLERS = face("diffusion").every
+SAVED: dict[str, Any] = {
+    "stable diffusion": diffusers.PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1,
+                                                skip_prk_steps=True),
+    "without signal at the end": diffusers.DDIMScheduler(beta_schedule="scaled_linear", rescale_betas_zero_snr=True),
+    "cosine": diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+    "cosine, limited": diffusers.DPMSolverMultistepScheduler(beta_schedule="squaredcos_cap_v2", lambda_min_clipped=-5.1)}
+TWICE = ("heun", "dpmpp_sde", "kdpm2", "kdpm2_a")
+SLOW = ("dpmpp_sde", "kdpm2", "kdpm2_a")                 # to make: they look up the time of each of the thousand levels first
+FINITE = {name: saved for name, saved in SAVED.items() if name != "without signal at the end"}
+
+
+def checked(name: str, saved: Any, steps: int, **more: Any) -> None:
+    options = SAMPLERS[name].options(steps=steps, **more)
+    times = scheduler_for(saved, name, options).timesteps.tolist()
+    assert len(times) == SAMPLERS[name].nfe(options), (steps, more)
+    begun = times[::2 if name in TWICE else 1]
+    assert min(times) >= 0 and max(times) <= 999 and sorted(begun, reverse=True) == begun, (steps, more)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_count(name: str) -> None:
+    """At every count, with one model and spacing after the other."""
+    cases = list(product(FINITE.values(), SPACINGS))
+    for steps in range(1, 201, 29 if name in SLOW else 1):
+        saved, spacing = cases[steps % len(cases)]
+        checked(name, saved, steps, spacing=spacing)
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("steps", [61, 103, 121, 122])
+def test_counts_of_which_the_library_makes_one_more(name: str, steps: int) -> None:
+    checked(name, SAVED["stable diffusion"], steps, spacing="trailing")
+
+
+@pytest.mark.parametrize("name", [name for name in IN_SIGMA if hasattr(SAMPLERS[name].options, "karras")])
+@pytest.mark.parametrize("model", SAVED)
+def test_karras_spacing_replaces_the_spacing(name: str, model: str) -> None:
+    """Its levels are those of the whole noise schedule, and told to the network as they are."""
+    schedule = GivenSchedule(SAVED[model])
+    for steps in (2, 61):
+        options = [SAMPLERS[name].options(steps=steps, karras=True, spacing=spacing) for spacing in SPACINGS]
+        found = [scheduler_for(SAVED[model], name, chosen) for chosen in options]
+        begun, *others = (scheduler.timesteps.tolist()[::2 if name in TWICE else 1] for scheduler in found)
+        assert all(other == begun for other in others) and len(begun) == steps and begun[-1] == 0
+        sigmas = [float(sigma) for sigma in dict.fromkeys(found[0].sigmas.tolist())][:steps]
+        told = [GivenSchedule(found[0]).sigma(t) for t in begun]
+        assert told == pytest.approx(sigmas, rel=1e-3)
+        assert begun[0] == schedule.T - 1 or model == "cosine, limited"
