@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from app.charts import LEVEL, Point, What, chart_of
-from app.live import LiveGrid
+from app.live import LiveGrid, equation
 from app.verdict import verdict
 from app.views import BadInput, UserError
 from pipelines import registry
@@ -38,14 +38,14 @@ def _sampler(settings: dict[str, Any]) -> str:
 
 
 def points_of(live: LiveGrid) -> list[Point]:
-    """A point for each finished cell. Converged runs are a family's own, so families are not compared by distance to them."""
+    """A point for each finished cell. Limits are a model's own, so families and models are not compared by distance to them."""
     apart = any(live.axes[axis]["name"] in ("family", "model") for axis in live.axes)
     points = []
     for i, name in lines_of(live):
         cell = live.cells[i]
         errors = () if apart else tuple(cell.metrics.get("errors", ()))
         points.append(Point(name, float(cell.nfe or 0), float(cell.seconds or 0) / live.count, errors, tuple(cell.metrics.get("right", ())),
-                            tuple(pictures_of(cell.settings))))
+                            tuple(pictures_of(cell.settings)), equation(cell)))
     return points
 
 
@@ -56,13 +56,16 @@ def pictures_of(settings: dict[str, Any]) -> list[str]:
 
 
 def chart(live: LiveGrid, what: str) -> dict[str, Any]:
-    """What the page draws; the verdict speaks of samplers, so there is none where something else varies. Raises BadInput."""
+    """What the page draws; the verdict speaks of samplers, so there is none where something else varies, and neither is there a front
+    of distances, whose limits may then differ. Raises BadInput."""
     if what not in KINDS:
         raise BadInput(f"A chart shows {', '.join(KINDS)}; you asked for {what[:20]!r}.")
     points = points_of(live)
     made = chart_of(points, cast(What, what))
     others = {axis["name"] for axis in live.axes.values()} - {"", "sampler", *POOLED, *SPENT}
-    return asdict(made if others else replace(made, verdict=verdict(points, made.quality)))
+    if others:
+        return asdict(replace(made, front=() if made.quality == "error" else made.front))
+    return asdict(replace(made, verdict=verdict(points, made.quality)))
 
 
 def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[str, Any]]:

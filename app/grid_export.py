@@ -65,8 +65,8 @@ def facts(live: LiveGrid, i: int) -> dict[str, Any]:
             "images": list(cell.images)}
 
 
-COLUMNS = ("layer", "row", "column", "status", "nfe", "seconds", "ms_per_call", "peak_bytes", "distance", "ssim", "accuracy", "judged",
-           "same_as", "reason", "note", "error")
+COLUMNS = ("layer", "row", "column", "status", "nfe", "seconds", "ms_per_call", "peak_bytes", "distance", "distance_to", "ssim", "accuracy",
+           "judged", "same_as", "reason", "note", "error")
 OWN = ("family", "model", "sampler", "prompt", "negative_prompt", "guidance_scale", "seed", "count")
 
 

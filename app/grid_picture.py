@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from app.lettering import Block, wrapped
-from app.live import LiveGrid
+from app.live import LiveGrid, equation
 
 TILE = 4096                        # pixels of a picture's longer side at most; larger grids become several
 SIDE = 96                          # pixels with which small pictures are drawn
@@ -37,12 +37,12 @@ class Words:
 
 
 def caption(live: LiveGrid, i: int) -> str:
-    """"20 calls · 0.31 s · d 0.021"."""
+    """"20 calls · 0.31 s · d(ODE) 0.021"."""
     cell = live.cells[i]
     if cell.seconds is None:
         return cell.status
     parts = [f"{cell.nfe} call{'s' * (cell.nfe != 1)}", f"{cell.seconds:.2f} s"]
-    return " · ".join(parts + ([f"d {cell.distance:.3f}"] if cell.distance is not None else []))
+    return " · ".join(parts + ([f"d({equation(cell)}) {cell.distance:.3f}"] if cell.distance is not None else []))
 
 
 class Sheet:

@@ -14,6 +14,7 @@ from app.plan import Plan, Spot
 from app.requests import make_request
 from app.views import Ask, GridAsk, UserError
 from pipelines import registry
+from pipelines.request import Request
 from storage import CellRecord, GridRecord
 
 MOST = 4096                        # pictures of a cell; the bounds of a request are narrower
@@ -66,6 +67,7 @@ class _Accuracy:
 @dataclass(frozen=True)
 class _Metrics:
     """What is kept of a cell's measurements."""
+    distance_to: str | None = None
     ssim: float | None = None
     peak_bytes: int | None = None
     accuracy: _Accuracy | None = None
@@ -155,10 +157,26 @@ def cells_of(record: GridRecord) -> list[CellState]:
 
 
 def _state(cell: CellRecord) -> CellState:
+    """A cell as it is stored now, also of the time when the distances of all samplers were to the end of the ODE."""
     if problem := (fault(SETTINGS, cell.settings) if cell.settings else None) or fault(METRICS, cell.metrics):
         return CellState("failed", cell.id, tuple(cell.image_ids), error=f"What is stored of this cell is damaged ({problem}); retry it.")
-    return CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
-                     cell.metrics, cell.reason, cell.error)
+    state = CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
+                      cell.metrics, cell.reason, cell.error)
+    if state.distance is None or "distance_to" in state.metrics:
+        return state
+    if _solves_the_ode(state.settings):
+        return replace(state, metrics=state.metrics | {"distance_to": "ODE"})
+    note = "its distance was to a run that it does not converge to; draw it again to measure it"
+    kept = {name: value for name, value in state.metrics.items() if name not in ("errors", "ssim")}
+    return replace(state, distance=None, metrics=kept | {"note": "; ".join([*filter(None, [kept.get("note")]), note])})
+
+
+def _solves_the_ode(settings: dict[str, Any]) -> bool:
+    try:
+        limit = registry.limit_of(_request(settings))
+    except (KeyError, TypeError, UserError):                 # a sampler that is gone
+        return False
+    return limit is not None and limit.equation == "ODE"
 
 
 def plan_of(record: GridRecord) -> Plan:
@@ -172,10 +190,15 @@ def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
     z, y, x = place
     if cell.status == "empty" or not cell.settings:
         return Spot(z, y, x, None, cell.reason or "This cell was never begun.")
-    given = {name: value for name, value in cell.settings.items() if name != "options"}
     try:
-        return Spot(z, y, x, make_request(Ask(**given, options=cell.settings["options"])), note=cell.metrics.get("note"))
+        return Spot(z, y, x, _request(cell.settings), note=cell.metrics.get("note"))
     except (KeyError, TypeError):
         return Spot(z, y, x, None, "What is stored of this cell is damaged.")
     except UserError as error:                         # a model's family or a sampler is gone
         return Spot(z, y, x, None, str(error))
+
+
+def _request(settings: dict[str, Any]) -> Request:
+    """Of a stored cell. Raises KeyError and TypeError for damaged settings, UserError for what is gone."""
+    given = {name: value for name, value in settings.items() if name != "options"}
+    return make_request(Ask(**given, options=settings["options"]))

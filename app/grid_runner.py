@@ -13,7 +13,8 @@ import numpy as np
 
 from app.grid_measures import Twins, distances, rights, similarity, why_same
 from app.live import CellState, LiveGrid
-from app.plan import Plan, adaptive, converges
+from app.plan import Plan, adaptive, limit_text, target
+from app.requests import face_of
 from app.runners import Backend, Drawn, drawn_of, pixels_of
 from app.views import DiskFull, NoRoom, UserError
 from pipelines.request import Request
@@ -36,7 +37,6 @@ class Keeper(Protocol):
 
 class GridBackend(Backend, Protocol):
     """What the runner of a grid needs of the service beside what others do."""
-    def reference(self, request: Request) -> Request: ...
     def loaded(self) -> list[str]: ...
     def held_bytes(self) -> int: ...
 
@@ -52,7 +52,7 @@ class GridRun:
         self.crowded: set[str] = set()                            # models for which there is no room until others have ended
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
-        self.targets = {i: backend.reference(self.request(i)) for i in self.waiting if self._measured(i)}     # converged runs by cell
+        self.targets = {i: run for i in self.waiting if (run := target(self.request(i), plan)) is not None}   # converged runs by cell
         self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
@@ -64,9 +64,6 @@ class GridRun:
         request = self.plan.spots[i].request
         assert request is not None
         return request
-
-    def _measured(self, i: int) -> bool:
-        return self.plan.asked.distance and converges(self.request(i))
 
     def run(self) -> None:
         """Until every cell has ended, a person stops it, or nothing can be kept any more."""
@@ -275,12 +272,14 @@ class GridRun:
                   "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
         if snapshot := live.cells[i].metrics.get("snapshot"):
             metrics["snapshot"] = snapshot | self._apart(live.changed(i, **values))
-        target = self.targets.get(i)
-        if target is not None and self.converged[target] is not None:
-            apart = self._apart_from(target, i, drawn.pixels)
+        run = self.targets.get(i)
+        if run is not None:
+            metrics["distance_to"] = limit_text(request)
+        if run is not None and self.converged[run] is not None:
+            apart = self._apart_from(run, i, drawn.pixels)
             metrics |= apart.pop("metrics")
             values |= apart
-        elif target is not None:
+        elif run is not None:
             self.unmeasured[i] = drawn.pixels
         self._keep(i, **values, metrics=metrics)
         self.job.change(step=live.counted("done"), calls=sum(c.nfe or 0 for c in live.cells))
@@ -306,7 +305,7 @@ def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
     lines: dict[Request, list[tuple[int, int]]] = {}
     for i, spot in enumerate(plan.spots):
         request = spot.request
-        if request is not None and converges(request) and hasattr(request.options, "steps") and not adaptive(request):
+        if request is not None and face_of(request.family).unit == "step" and not adaptive(request):
             key = replace(request, options=replace(request.options, steps=1))
             lines.setdefault(key, []).append((request.options.steps, i))
     found = {}

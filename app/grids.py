@@ -15,7 +15,7 @@ from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
 from app.models import Models
-from app.plan import Plan, converges, evaluations, make_plan, targets
+from app.plan import Plan, evaluations, make_plan, targets
 from app.requests import notes_of, settings_of
 from app.said import said
 from app.text import readable
@@ -73,7 +73,7 @@ class Grids:
         """
         plan = make_plan(asked, self._models)
         empty = [spot.reason for spot in plan.spots if spot.request is None]
-        calls, references, later = evaluations(plan.requests), targets(plan, self._desk.reference), _budget_in_seconds(asked)
+        calls, references, later = evaluations(plan.requests), targets(plan), _budget_in_seconds(asked)
         beside = evaluations(references)
         seconds = self._desk.estimate({model: calls.get(model, 0) + beside.get(model, 0) for model in calls | beside})
         commas = [note for text in (asked.x, asked.y, asked.z) if comma and (note := comma_note(text))]
@@ -186,7 +186,7 @@ class Grids:
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
                  else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
-        return LiveGrid(grid_id, axes, job, cells, distance=plan.asked.distance and any(map(converges, plan.requests)),
+        return LiveGrid(grid_id, axes, job, cells, distance=bool(targets(plan)),
                         count=first.count, name=name, made=made_from(plan.asked))
 
     def _labels(self, live: LiveGrid, plan: Plan) -> dict[str, Any]:

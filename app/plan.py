@@ -13,7 +13,7 @@ from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, 
 from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
 from pipelines.options import build, options_of, quoted
-from pipelines.registry import SamplerSpec
+from pipelines.registry import SamplerSpec, converged, limit_of
 from pipelines.request import Request
 
 MAX_CELLS = 3000
@@ -55,11 +55,6 @@ class Plan:
     @property
     def requests(self) -> list[Request]:
         return [spot.request for spot in self.spots if spot.request is not None]
-
-
-def converges(request: Request) -> bool:
-    """Whether more steps lead to one picture of the seed, from which a distance can be measured."""
-    return face_of(request.family).unit == "step"
 
 
 def adaptive(request: Request) -> bool:
@@ -182,6 +177,19 @@ def evaluations(requests: Iterable[Request]) -> dict[str, int]:
     return found
 
 
-def targets(plan: Plan, reference: Callable[[Request], Request]) -> set[Request]:
-    """The converged runs from which the distances of a plan are measured."""
-    return {reference(request) for request in plan.requests if converges(request)} if plan.asked.distance else set()
+def target(request: Request, plan: Plan) -> Request | None:
+    """The converged run from which a distance is measured: the limit of the request's sampler. None: it has none, or none is asked."""
+    return converged(request) if plan.asked.distance else None
+
+
+def targets(plan: Plan) -> set[Request]:
+    """All of a plan."""
+    return {run for request in plan.requests if (run := target(request, plan)) is not None}
+
+
+def limit_text(request: Request) -> str | None:
+    """To what its distance is: "ODE (DPM++ 2M, 200 steps)", or None."""
+    limit, run = limit_of(request), converged(request)
+    if limit is None or run is None:
+        return None
+    return f"{limit.equation} ({face_of(run.family).every[run.sampler].title}, {amount(run.family, steps_of(run))})"

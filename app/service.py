@@ -272,9 +272,6 @@ class Service:
                 self._paces[request.model] = job.stats.network / job.stats.rows
         return self._paces[request.model]
 
-    def reference(self, request: Request) -> Request:
-        return registry.drawing(request.family, request.adapter).reference(request)
-
     def digest(self, model: str) -> str:
         """SHA-256 of the weights of a name."""
         return self._load(model).sha256

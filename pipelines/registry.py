@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Where the pictures of a seed go as a sampler's steps grow: to the solution of its equation, on the seed's Brownian path if the
+    equation has one. A run of many steps stands for it; there is one for all samplers that solve the same equation."""
+    equation: str                            # "ODE" or "SDE"
+    sampler: str                             # of the run,
+    options: Mapping[str, Any]               # its steps and spacing,
+    keeps: tuple[str, ...]                   # and which options of the request belong to the equation
+
+    def of(self, options: Any) -> Limit:
+        """The same, as `SamplerSpec.limit` of a sampler that solves the equation whatever its options."""
+        return self
+
+
+@dataclass(frozen=True)
 class SamplerSpec:
     """One way to draw a picture with a family's network."""
     name: str
@@ -28,6 +42,8 @@ class SamplerSpec:
     options: type                            # frozen dataclass
     nfe: Callable[[Any], int]                # evaluations per image for these options, without guidance
     adaptive: bool = False                   # nfe is then the most that a picture may take
+    limit: Callable[[Any], Limit | None] = lambda options: None       # where more steps lead with these options; None: to no picture of
+    #                                          the seed, since every step draws new noise, or there are no steps
 
 
 def calls_a_step(count: int) -> Callable[[Any], int]:
@@ -104,7 +120,6 @@ class OwnData:
 class Drawing:
     """How a model draws: what is needed of a network that has learnt, one of ours or a pretrained one."""
     start: Callable[..., Sampler]            # (request, weights id, network, device); source=picture if the options have one
-    reference: Callable[[Request], Request]  # the same picture by a converged solver, to measure distances from
     looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
     methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
@@ -144,6 +159,20 @@ def _module(name: str, part: str) -> Any:
 def face(name: str) -> Face:
     """A family's face; does not import torch. Raises KeyError."""
     return _module(name, "about").FACE
+
+
+def limit_of(request: Request) -> Limit | None:
+    """Where more steps of a request's sampler lead. Raises KeyError."""
+    return face(request.family).every[request.sampler].limit(request.options)
+
+
+def converged(request: Request) -> Request | None:
+    """The run that stands for it, from the same seeds; None where there is none. Raises KeyError."""
+    limit = limit_of(request)
+    if limit is None:
+        return None
+    options = {name: getattr(request.options, name) for name in limit.keeps} | dict(limit.options)
+    return replace(request, sampler=limit.sampler, options=face(request.family).every[limit.sampler].options(**options))
 
 
 def drawing(family_name: str, adapter: str = "") -> Drawing:

@@ -1,7 +1,7 @@
 """The DALL-E family (Ramesh et al. 2021) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from pipelines.captioned import training_pair
 from pipelines.codemap import CodeMap, figures_of
 from pipelines.dalle import objective, scorer
 from pipelines.dalle.network import DALLE, DALLEConfig
-from pipelines.dalle.options import GreedyOptions, NetworkOptions
+from pipelines.dalle.options import NetworkOptions
 from pipelines.dalle.plane import PLANE
 from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.data.dataset import Batch
@@ -91,19 +91,13 @@ def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
     return objective.log_likelihood(net, tokens, net.codes(x))
 
 
-def reference(request: Request) -> Request:
-    """What the model finds likeliest: there is nothing that samplers converge to."""
-    o = request.options
-    return replace(request, sampler="greedy", options=GreedyOptions(1, o.keep_rows, o.mask, o.source))
-
-
 def figures(net: nn.Module) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the transformer needs a code; of 256 test pictures."""
     assert isinstance(net, DALLE)
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE, figures=figures, looks=True,
                 methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
                 memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt,

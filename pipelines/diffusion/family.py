@@ -1,7 +1,6 @@
 """The diffusion family (Ho et al. 2020) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
 from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
-from pipelines.diffusion.options import NetworkOptions, SolverOptions
+from pipelines.diffusion.options import NetworkOptions
 from pipelines.diffusion.plane import PLANE
 from pipelines.diffusion.samplers import RUN
 from pipelines.nets import autoencoder
@@ -88,12 +87,6 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 
-def reference(request: Request) -> Request:
-    """The same picture by 200 steps of DPM++ 2M: where the deterministic solvers converge to."""
-    o = request.options
-    return replace(request, sampler="dpmpp_2m", options=SolverOptions(steps=200, clip=o.clip, strength=o.strength, source=o.source))
-
-
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE,
                 methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

@@ -1,8 +1,6 @@
 """The flow family (Lipman et al. 2023) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -46,12 +44,6 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from SAMPLERS[request.sampler](velocity(v_theta, path), x, path, request.options))
 
 
-def reference(request: Request) -> Request:
-    """The same picture by 50 steps of RK4, where all solvers go."""
-    o = request.options
-    return replace(request, sampler="rk4", options=FlowOptions(50, o.path, o.clip, o.t_start, o.source))
-
-
 def transport(options: FlowOptions) -> Transport:
     """The flow along the chosen path."""
     return Transport(TWO_WAY[options.path], 1.0, 0.0, 1.0)
@@ -62,6 +54,6 @@ def own_data(options: NetworkOptions) -> OwnData | None:
     return OwnData(draw_couples, Couples) if options.coupling == "reflow" else None
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start,
                 methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport,
                 own_data=own_data)

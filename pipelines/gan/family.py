@@ -12,7 +12,7 @@ from pipelines.data.dataset import Batch
 from pipelines.data.shapes import COLORS
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
-from pipelines.gan.options import GeneratorOptions, NetworkOptions
+from pipelines.gan.options import NetworkOptions
 from pipelines.gan.plane import PLANE
 from pipelines.gan.sampler import generated, noise
 from pipelines.protocol import Sampler
@@ -65,11 +65,6 @@ def mixture(request: Request, weights: str, net: nn.Module, device: torch.device
     return (yield from generated(weights, z, cond))
 
 
-def reference(request: Request) -> Request:
-    """The same seed's picture as it is without truncation, way or mixture."""
-    return replace(request, options=GeneratorOptions(truncation=4.0))
-
-
 # In fp32: casting costs such small layers more than bfloat16 products save them (`bench train`).
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE,
                 methods=("encode", "generate", "judge"), betas=(0.0, 0.99), fp32=True, walk=walk, mixture=mixture)

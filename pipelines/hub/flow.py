@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import OT
 from pipelines.flow.sampler import look as flow_look
 from pipelines.hub.model import HubModel, Size
@@ -165,10 +164,4 @@ def seen_of(scheduler: Any, begin: int) -> Look:
     return of_evaluation
 
 
-def reference(request: Request) -> Request:
-    """The same picture by 50 steps of RK4, where all solvers go."""
-    o = request.options
-    return replace(request, sampler="rk4", options=FlowOptions(50, o.path, o.clip, o.t_start, o.source))
-
-
-DRAWING = Drawing(start=start, reference=reference, methods=("encode", "embed", "predict", "decode"))
+DRAWING = Drawing(start=start, methods=("encode", "embed", "predict", "decode"))

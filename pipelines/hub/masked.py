@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -76,9 +75,4 @@ def least(scores: Tensor, count: int, unknown: Tensor) -> Tensor:
     return scores < scores.sort(1).values.gather(1, counts)
 
 
-def reference(request: Request) -> Request:
-    """The same in four times as many steps: there is nothing that samplers converge to."""
-    return replace(request, options=replace(request.options, steps=min(4 * request.options.steps, 1000)))
-
-
-DRAWING = Drawing(start=start, reference=reference, looks=True, methods=("encode", "logits", "decode"))
+DRAWING = Drawing(start=start, looks=True, methods=("encode", "logits", "decode"))

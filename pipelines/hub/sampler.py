@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipelines.diffusion.options import SolverOptions
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
@@ -83,10 +81,4 @@ def seen(scheduler: Any, begin: int = 0) -> Look:
     return look
 
 
-def reference(request: Request) -> Request:
-    """The same picture by 100 steps of DPM++ 2M, where the deterministic solvers go."""
-    o = request.options
-    return replace(request, sampler="dpmpp_2m", options=SolverOptions(100, o.spacing, o.clip, o.strength, o.source))
-
-
-DRAWING = Drawing(start=start, reference=reference, methods=("encode", "embed", "predict", "decode"))
+DRAWING = Drawing(start=start, methods=("encode", "embed", "predict", "decode"))

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pipelines.autoregressive import Drawn, continued
 from pipelines.codemap import CodeMap, raster
-from pipelines.dalle.options import GreedyOptions
 from pipelines.hub.model import HubModel, Size
 from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
@@ -93,9 +92,4 @@ def _moved(call: Call, skip: int) -> Call:
     return replace(call, t=call.t - skip) if call.t[0] else replace(call, x=call.x[:, skip:])
 
 
-def reference(request: Request) -> Request:
-    """What the model finds likeliest: there is nothing that samplers converge to."""
-    return replace(request, sampler="greedy", options=GreedyOptions())
-
-
-DRAWING = Drawing(start=start, reference=reference, looks=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})
+DRAWING = Drawing(start=start, looks=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})

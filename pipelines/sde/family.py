@@ -1,8 +1,6 @@
 """The SDE family (Song et al. 2021) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +13,7 @@ from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
 from pipelines.sde import objective
-from pipelines.sde.options import T_MIN, NetworkOptions, ODEOptions, SDEOptions
+from pipelines.sde.options import T_MIN, NetworkOptions, SDEOptions
 from pipelines.sde.plane import PLANE
 from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import SAMPLERS, score_of
@@ -52,14 +50,6 @@ def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[in
     return (yield from SAMPLERS[request.sampler](s_theta, x, noise, process, request.options))
 
 
-def reference(request: Request) -> Request:
-    """The same picture by 100 steps of Heun's method on the probability-flow ODE, where the deterministic solvers go."""
-    o = request.options
-    return replace(request, sampler="ode_heun", options=ODEOptions(
-        steps=100, process=o.process, t_end=o.t_end, clip=o.clip, t_start=o.t_start, start_seed=o.start_seed,
-        source=o.source))
-
-
 def transport(options: SDEOptions) -> Transport:
     """The probability-flow ODE of the chosen process. It begins where training did, whatever `t_end` says, which is made for drawing: its
     noise is wider than a grey level, and would cost every flat picture more than a bit a dimension."""
@@ -67,5 +57,5 @@ def transport(options: SDEOptions) -> Transport:
     return Transport(process, T_MIN, 1.0, process.prior_std)
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start,
                 methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)

@@ -1,7 +1,7 @@
 """The VQ-VAE family (van den Oord et al. 2018) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -15,7 +15,6 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Sampler
 from pipelines.registry import Family, Stage
 from pipelines.request import Request
-from pipelines.tokens import Greedy
 from pipelines.vqvae import objective
 from pipelines.vqvae.labels import label_of, name_of
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
@@ -71,17 +70,12 @@ def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
     return objective.log_likelihood(net, net.codes(x), labels)
 
 
-def reference(request: Request) -> Request:
-    """What the model finds likeliest: there is nothing that samplers converge to."""
-    return replace(request, sampler="greedy", options=Greedy())
-
-
 def figures(net: nn.Module) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the prior needs a code; of 256 test pictures."""
     assert isinstance(net, VQVAE)
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, reference=reference, plane=PLANE, figures=figures, looks=True,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE, figures=figures, looks=True,
                 methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
                 memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt, log_likelihood=log_likelihood)

@@ -23,6 +23,7 @@ from PIL import Image
 
 from app import grid_export, grid_picture, jobs, reproduce
 from app.cli import main
+from app.grid_records import cells_of
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
@@ -513,3 +514,34 @@ def test_a_command_of_which_every_cell_failed_prints_its_result(tmp_path: Path, 
     code, result, said = compared(capsys, *GRID, "--data", str(tmp_path))
     assert (code, result["complete"], result["status"]) == (1, False, "failed") and "3 of 3 cells failed" in said
     assert {cell["error"] for cell in result["cells"]} == {"The disk is on fire; put it out."}
+
+
+def test_each_sampler_is_measured_from_its_own_limit(service: Service, tmp_path: Path) -> None:
+    made = asked("steps=5,20", "sampler=ode_heun,ancestral,predictor_corrector", family="sde", distance=True)
+    check = service.grids.check(made)
+    assert check.references == 2                                               # one of each equation, none for fresh noise
+    grid, _ = drawn(service, made)
+    table = service.reading.table(grid)
+    ode, sde = "ODE (ODE · Heun, 100 steps)", "SDE (Ancestral, 500 steps)"
+    assert [cell["distance_to"] for cell in table] == [ode, ode, sde, sde, None, None]
+    found = [cell["distance"] for cell in table]
+    assert found[0] > found[1] and found[2] > found[3] and found[4:] == [None, None]
+    live = service.grids.find(grid)
+    says = [grid_picture.caption(live, i) for i in (0, 2, 4)]
+    assert f"d(ODE) {found[0]:.3f}" in says[0] and f"d(SDE) {found[2]:.3f}" in says[1] and "d(" not in says[2]
+    chart = service.reading.chart(grid, "time")
+    assert chart["front"] == () and [line["legend"].split(" · ")[-1] for line in chart["series"]] == ["ODE", "SDE"]
+    assert chart["verdict"][-1] == "No distance was measured for Predictor–corrector."
+
+
+def test_old_distances_are_said_where_they_were_right(service: Service) -> None:
+    """All distances were to the end of the ODE once."""
+    grid, _ = drawn(service, asked("steps=2", "sampler=ode_heun,ancestral", family="sde"))
+    live = service.grids.find(grid)
+    for i in (0, 1):
+        service.grids.keeper.save_cell(live, i, live.changed(i, distance=0.3, metrics={"errors": [0.3], "ssim": 0.5, "note": "kept"}))
+    stored = service.grids.record(grid)
+    right, wrong = cells_of(stored)
+    assert (right.distance, right.metrics["distance_to"], right.metrics["note"]) == (0.3, "ODE", "kept")
+    assert wrong.distance is None and not {"errors", "ssim", "distance_to"} & set(wrong.metrics)
+    assert wrong.metrics["note"] == "kept; its distance was to a run that it does not converge to; draw it again to measure it"

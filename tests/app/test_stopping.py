@@ -26,7 +26,7 @@ from tests.tiny import tiny_diffusion
 import pipelines.nets.captions
 family.FAMILY = family.Family(
     build=family.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
-    start=family.start, reference=family.reference, plane=family.PLANE)
+    start=family.start, plane=family.PLANE)
 pipelines.nets.captions.pretrain = lambda text: iter(())
 app.cli.bar = lambda done, *_: print('trained', file=sys.stderr, flush=True)
 """

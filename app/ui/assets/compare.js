@@ -70,7 +70,7 @@ sx.kinds.compare = (root, props, trigger) => {
 
   const about = sx.el("p", {class: "sx-quiet sx-first"},
     "A grid draws the same seeds with every combination of the settings that you let vary, so that you see what each of them does to "
-    + "the picture, its time and its distance to a converged run.");
+    + "the picture, its time and its distance to where its sampler converges.");
   const work = sx.el("div", {hidden: true},
     sx.el("div", {class: "sx-row sx-grid-head"}, name, note),
     made, sx.el("div", {class: "sx-row"}, line, resume, retry, drain, stop), bar,
@@ -157,7 +157,9 @@ sx.kinds.compare = (root, props, trigger) => {
     about.hidden = true;
     work.hidden = false;
     if (other) drawLayers();
-    grid.worst(cells.reduce((worst, cell) => Math.max(worst, cell.distance || 0), 0));
+    const worst = {};
+    for (const cell of cells) if (cell.distance) worst[sx.facts.equation(cell)] = Math.max(worst[sx.facts.equation(cell)] || 0, cell.distance);
+    for (const [equation, most] of Object.entries(worst)) grid.worst(equation, most);
     arrange();
     const numbers = next.cells.map((cell) => cell.i);
     grid.changed(numbers);

@@ -14,11 +14,13 @@ sx.facts = {
     ["Status", cell.status], ["Calls", cell.nfe?.toLocaleString("en")], ["Time", cell.seconds == null ? null : sx.seconds(cell.seconds)],
     ["Per call", cell.ms_per_call == null ? null : `${cell.ms_per_call.toFixed(1)} ms`],
     ["Memory held by the program, at most", cell.peak_bytes == null ? null : sx.facts.bytes(cell.peak_bytes)],
-    ["Distance", cell.distance?.toFixed(4)], ["SSIM", cell.ssim?.toFixed(3)],
+    ["Distance", cell.distance == null ? null : `${cell.distance.toFixed(4)} to the ${cell.distance_to}`], ["SSIM", cell.ssim?.toFixed(3)],
     ["Caption right", cell.accuracy ? sx.facts.accuracy(cell.accuracy) : null],
     ["Same pixels as", cell.same_as], ["Note", cell.note], ["Reason", cell.reason], ["Error", cell.error],
   ].filter(([, value]) => value != null && value !== ""),
 
+  equation: (cell) => cell.distance_to?.split(" ")[0],                 // whose solution a cell's distance is to
+  distance: (cell, digits) => cell.distance == null ? "" : `distance ${cell.distance.toFixed(digits)} to the ${sx.facts.equation(cell)}`,
   flags: (cell) => [cell.same_as && `same pixels as ${cell.same_as}`, cell.note].filter(Boolean),
   pictures: (cell) => cell.images?.length ? cell.images.map((id) => `image/${id}.png`) : cell.preview || [],
 };
@@ -68,7 +70,7 @@ sx.gridCell = () => {
     const label = look.label(cell.i);
     node.title = [label, ...sx.facts.all(cell).map(([name, value]) => `${name}: ${value}`),
       ...(cell.snapshot ? [`Snapshot: step ${cell.snapshot.step} of ${cell.snapshot.of}`] : [])].join("\n");
-    node.setAttribute("aria-label", [label, cell.status, ...parts, cell.distance == null ? "" : `distance ${cell.distance.toFixed(3)}`,
+    node.setAttribute("aria-label", [label, cell.status, ...parts, sx.facts.distance(cell, 3),
       ...flagged, sentence].filter(Boolean).join(", "));
     show(run, alone ? 0 : look.count, (k) => urls[k], () => "");
     const shot = look.beside && cell.snapshot;
@@ -83,7 +85,8 @@ sx.gridCell = () => {
     distance.hidden = !look.distance || cell.distance == null;
     if (cell.distance != null) {
       bar.style.setProperty("--distance", cell.distance);
-      number.textContent = cell.distance.toFixed(3);
+      bar.style.setProperty("--worst", `var(--worst-${sx.facts.equation(cell)}, 1)`);
+      number.textContent = `${cell.distance.toFixed(3)} ${sx.facts.equation(cell)}`;
     }
     flags.textContent = alone ? "" : [cell.error, ...flagged].filter(Boolean).join(" · ");
     flags.classList.toggle("sx-error", Boolean(cell.error));

@@ -40,8 +40,7 @@ sx.gridPanel = (source) => {
     return canvas;
   };
   const caption = (k) => {
-    const cell = source.cell(pair[k]), apart = cell.distance == null ? "" : `distance ${cell.distance.toFixed(4)}`;
-    const facts = [...sx.facts.line(cell), apart];
+    const cell = source.cell(pair[k]), facts = [...sx.facts.line(cell), sx.facts.distance(cell, 4)];
     return [sx.el("b", {}, sx.el("span", {class: "sx-letter"}, "AB"[k]), source.label(pair[k])),
             sx.el("span", {class: "sx-num sx-quiet"}, facts.filter(Boolean).join(" · ") || cell.reason || cell.error || cell.status)];
   };

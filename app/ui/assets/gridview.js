@@ -175,7 +175,7 @@ sx.gridView = (on) => {
       if (fresh) rebuild(); else if (sized) resize();
     },
     changed(numbers) { for (const i of numbers) if (shown.has(i)) paint(i); },
-    worst(value) { grid.style.setProperty("--worst", value || 1); },
+    worst(equation, value) { grid.style.setProperty(`--worst-${equation}`, value); },      // bars of other equations are not compared
     active: () => index(active.row, active.column),
     image: (i, k) => shown.get(i)?.node.querySelectorAll(".sx-half:first-child img")[k],
     second(i) {

@@ -19,7 +19,7 @@ sx.kinds.head = (root, props, trigger) => {
     queue.setAttribute("aria-expanded", String(open === "queue"));
     if (open === "help") drawer.replaceChildren(
       sx.el("p", {}, "Write what to draw, choose a sampler and a number of steps, and press Generate. Ctrl-Enter generates or compares, Esc stops."),
-      sx.el("p", {}, "Compare draws a grid of samplers by step counts with the same seeds and measures calls, seconds and the distance to a converged run. Everything is kept in the Gallery with all of its settings. Models lists what is here, searches the Hub, and adds files of your own; they then appear in the tab of their family."));
+      sx.el("p", {}, "Compare draws a grid of samplers by step counts with the same seeds and measures calls, seconds and the distance to where each sampler converges. Everything is kept in the Gallery with all of its settings. Models lists what is here, searches the Hub, and adds files of your own; they then appear in the tab of their family."));
     else if (open === "queue") poll();
   };
   queue.onclick = () => show("queue");

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -11,7 +13,8 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Preview
-from pipelines.registry import face
+from pipelines.registry import converged, face
+from pipelines.request import Request
 from tests.pipelines.diffusion.gaussian import KEY, Gaussian, draw
 
 SAMPLERS = face("diffusion").samplers
@@ -98,3 +101,32 @@ def test_equal_to_the_librarys_scheduler(name: str, spacing: str) -> None:
         # A list of generators draws each row's noise from its own stream, as ours does.
         x = scheduler.step(eps, t, x, generator=noise.generators).prev_sample
     assert (x - samples).abs().max() < 1e-5
+
+
+@cache
+def solution(sampler: str, steps: int) -> torch.Tensor:
+    return draw(sampler, DATA["linear"], steps, rows=1, side=8)[0]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_more_steps_come_near_to_the_samplers_own_limit(name: str) -> None:
+    run, samples = converged(Request("diffusion", "", name, SAMPLERS[name].options())), {}
+    for steps in (10, 40):
+        samples[steps], x_T, _ = draw(name, DATA["linear"], steps, rows=1, side=8)
+    if run is None:
+        assert name in ("ddpm", "euler_a") and (samples[10] - samples[40]).square().mean().sqrt() > 0.2
+        return
+    limit = solution(run.sampler, run.options.steps)
+    near, far = ((samples[steps] - limit).square().mean().sqrt() for steps in (40, 10))
+    assert near < 0.5 * far
+    exact = (limit - DATA["linear"].flow_to(x_T, 0.0)).square().mean().sqrt()
+    assert exact > 0.2 if "sde" in name else exact < 0.01
+
+
+def test_what_has_no_limit() -> None:
+    asked = Request("diffusion", "", "ddim", SAMPLERS["ddim"].options(eta=0.5))
+    assert converged(asked) is None                                            # its noise is new at each step
+    part = Request("diffusion", "", "heun", SAMPLERS["heun"].options(strength=0.5, source="x", karras=True))
+    assert converged(part) is None                                             # it starts at a noise level that no other has
+    run = converged(replace(part, options=replace(part.options, karras=False)))
+    assert run is not None and (run.options.strength, run.options.source) == (0.5, "x")

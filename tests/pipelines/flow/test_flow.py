@@ -1,6 +1,8 @@
 """Paths, solvers and the objective on Gaussian data, and against the flow-matching package."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +15,8 @@ from pipelines.flow.sampler import SAMPLERS
 from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Outcome, run_alone
-from pipelines.registry import face
+from pipelines.registry import converged, face
+from pipelines.request import Request
 from tests.pipelines.gaussian import KEY, Gaussian, exact, slope
 
 DATA = Gaussian()
@@ -125,3 +128,16 @@ def test_minibatch_coupling_is_a_permutation_that_shortens_the_paths() -> None:
     order = nearest(x1, eps)
     assert sorted(order.tolist()) == list(range(64))
     assert (x1 - eps[order]).square().sum() < 0.5 * (x1 - eps).square().sum()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_more_steps_come_near_to_the_samplers_own_limit(name: str) -> None:
+    def found(steps: int) -> Tensor:
+        given = {"steps": 200, "rtol": steps**-2, "atol": steps**-2} if name == "rk45" else {"steps": steps}
+        return draw(name, SPECS[name].options(**given), rows=2, shape=(1, 8, 8))[0]
+
+    run = converged(Request("flow", "", name, SPECS[name].options(path="vp")))
+    assert run is not None and run.options.path == "vp"
+    limit = draw(run.sampler, replace(run.options, path="ot"), rows=2, shape=(1, 8, 8))[0]
+    near, far = ((found(steps) - limit).square().mean().sqrt() for steps in (80, 20))
+    assert near < max(0.5 * far, 1e-3) and near < 0.02
