@@ -224,7 +224,7 @@ def test_arguments(rest: list) -> list:
     long, rest = "--long" in rest, [a for a in rest if a != "--long"]
     if not long and rest:
         return ["pytest", *rest]
-    several = ["-n", str(max(3, min(4, os.cpu_count() or 3))), "--dist", "loadfile"]
+    several = ["-n", str(max(3, min(4, os.cpu_count() or 3))), "--dist", "loadfile", "--no-loadscope-reorder"]
     return ["pytest", *(["-m", "long", "--timeout", "5400"] if long else several), *rest]
 
 

@@ -185,7 +185,7 @@ def test_a_full_disk_is_a_sentence_wherever_it_happens(run: Run, tmp_path: Path,
         assert run("flow", "--name", "a", "--steps", str(steps), *QUICK)[0] == 0
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.long) for name in ("SIGINT", "SIGHUP"))])
 def test_signals_end_a_run_after_a_step(run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(signal, name):
         pytest.skip("a signal of other systems")

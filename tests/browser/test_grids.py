@@ -111,6 +111,7 @@ def large() -> Iterator[tuple[str, list[int]]]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 def test_900_cells_stay_quick_and_memory_bounded(large: tuple[str, list[int]], browser: Browser) -> None:
     address, grown = large
     assert grown[2] < grown[0], grown                                      # what the first 300 needed serves the others too

@@ -16,7 +16,7 @@ from weights.catalog import entries
 
 DDPM, SD, PICKLES, GATED = "tiny/ddpm", "tiny/stable-diffusion", "old/pickles", "closed/tiny-gated"
 CARD = b"---\nlicense: mit\n---\n# A model <b>of ours</b><img src=x onerror='document.title = 1'>\n\nIt draws what it draws.\n"
-SLOW = 0.15                        # seconds between two blocks, so that there is time to press a button
+SLOW = 0.5                         # seconds between two blocks, so that there is time to press a button
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -114,6 +114,7 @@ def test_gumbel_softmax_at_low_temperature_is_argmax() -> None:
     assert torch.allclose(soft.sum(1), torch.ones(2, 4, 4), atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_discrete_vae_learns() -> None:
     torch.manual_seed(0)
     net, rng = DiscreteVAE(CodesConfig(8, 4, (8, 8))).train(), torch.Generator().manual_seed(0)

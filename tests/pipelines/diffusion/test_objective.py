@@ -67,6 +67,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(name: str, optimizer: str, tmp_p
     assert all(torch.allclose(straight[name], resumed[name], atol=1e-6) for name in straight)
 
 
+@pytest.mark.long
 def test_a_tiny_network_learns(tmp_path: Path) -> None:
     options = TrainOptions(steps=120, batch=16, workers=0, lr=3e-3, warmup=5)
     losses = [p.loss for p in train(tiny_diffusion().train(), family.loss, options, tmp_path, torch.device("cpu"), 32)]

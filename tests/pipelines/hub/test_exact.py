@@ -129,9 +129,11 @@ def test_ncsnpp() -> None:
 KINDS: list[tuple[str, str, dict[str, Any]]] = [
     ("sd", "sd", {}), ("sdxl", "sdxl", {}), ("ddpm", "ddpm", {}), ("ldm", "ldm", {}), ("dit", "dit", {}), ("ncsnpp", "ncsnpp", {}),
     ("sd3", "sd3", {"t5": True}), ("flux", "flux", {"guidance_embeds": True})]
+LIKE_ANOTHER = ("sdxl", "flux")        # drawn by the code of "sd" and "sd3" but for what a test of their own checks
 
 
-@pytest.mark.parametrize("adapter,builder,options", KINDS, ids=[kind[0] for kind in KINDS])
+@pytest.mark.parametrize("adapter,builder,options", [
+    pytest.param(*kind, marks=[pytest.mark.long] if kind[0] in LIKE_ANOTHER else [], id=kind[0]) for kind in KINDS])
 def test_each_sampler_runs(adapter: str, builder: str, options: dict[str, Any]) -> None:
     """At 1 and 7 steps, with finite pictures and previews that hold a picture each and as many steps as they say."""
     net = loaded(adapter, folder_of(builder, **options))
@@ -150,7 +152,7 @@ def test_each_sampler_runs(adapter: str, builder: str, options: dict[str, Any]) 
             assert all(seen.x_t.shape[1] == seen.x0.shape[1] == 3 for seen in previews), (sampler, steps)
 
 
-@pytest.mark.parametrize("adapter", ["sd", "sdxl", "ldm", "dit", "sd3", "flux"])
+@pytest.mark.parametrize("adapter", ["sd", "ldm", "dit", "sd3", *(pytest.param(name, marks=pytest.mark.long) for name in LIKE_ANOTHER)])
 def test_the_reference_is_near(adapter: str) -> None:
     """60 steps of another solver come near to it; in pixels, random networks lead too far away for that."""
     net, sampler = loaded(adapter, folder_of(adapter)), "midpoint" if ADAPTERS[adapter].family == "flow" else "ddim"

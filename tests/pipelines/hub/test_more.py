@@ -71,7 +71,7 @@ def test_solvers_with_memory_are_the_librarys(folders: dict[str, Path], adapter:
         assert difference(drawn(request, net), theirs(adapter, folders[adapter], request, PROMPT, "")) <= (0 if guidance == 1 else ROUNDING)
 
 
-@pytest.mark.parametrize("adapter", KINDS)
+@pytest.mark.parametrize("adapter", ["sana", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind != "sana")])
 def test_all_solvers_go_to_one_picture(folders: dict[str, Path], adapter: str) -> None:
     """Slowly, since random networks turn sharply with time; the smoothest of them shows that it is the same one."""
     net, size = loaded(adapter, folders[adapter]), SIZES.get(adapter, (0, 0))
