@@ -18,8 +18,7 @@ def drawn(kind: str, value: str = "", **props: Any) -> gr.HTML:
 
 def control(option: Option, elem_id: str, visible: bool = True) -> Any:
     """A Gradio control for an option; the service checks the value again."""
-    label = f"{option.label}  {option.symbol}" if option.symbol else option.label
-    common: dict[str, Any] = {"label": label, "elem_id": elem_id, "visible": visible, "interactive": True}
+    common: dict[str, Any] = {"label": labelled(option), "elem_id": elem_id, "visible": visible, "interactive": True}
     if option.type is bool:
         return gr.Checkbox(option.default, info=option.help, **common)
     if option.choices:
@@ -30,6 +29,11 @@ def control(option: Option, elem_id: str, visible: bool = True) -> Any:
     if option.type is float and low is not None and high is not None and not 0 < 100 * low < high:     # else spans orders
         return gr.Slider(low, high, value=option.default, step=(high - low) / 40, info=option.help, **common)
     return gr.Number(option.default, precision=0 if option.type is int else None, info=option.help, **common)
+
+
+def labelled(option: Option) -> str:
+    """What stands above the control of an option."""
+    return f"{option.label}  {option.symbol}" if option.symbol else option.label
 
 
 def upload(label: str, elem_id: str, min_width: int) -> gr.Image:

@@ -12,7 +12,7 @@ import gradio as gr
 from app.lab import bench
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
-from app.ui.components import control, drawn, put, sentence, told
+from app.ui.components import control, drawn, labelled, put, sentence, told
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
 from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
@@ -40,6 +40,7 @@ class FamilyTab:
     lock: gr.Checkbox
     summary: gr.Markdown
     formula: gr.Markdown
+    tips: gr.HTML
     canvas: gr.HTML
     message: gr.HTML
     panels: list[Any]              # controls of the panels that look inside; they depend on no other
@@ -68,10 +69,11 @@ class FamilyTab:
         return next((s for s in self.info.samplers if s.name == name), None)
 
     def shown(self, sampler: str) -> list[dict[str, Any]]:
-        """Updates for the options' controls: only the sampler's own are there."""
+        """Updates for the options' controls: only the sampler's own are there, in its own words."""
         info = self.sampler_info(sampler)
-        own = {o.name for o in info.options} if info else set()
-        return [gr.update(visible=option in own) for option in self.options]
+        own = {o.name: o for o in info.options} if info else {}
+        return [gr.update(visible=True, label=labelled(own[name]), **({"info": own[name].help} if control.info else {}))
+                if name in own else gr.update(visible=False) for name, control in self.options.items()]
 
     def using(self, view: ModelView | None) -> list[Any]:
         """Updates for `used()`: what is usual for a model, and the family's own beginning where only others have habits."""
@@ -87,10 +89,10 @@ class FamilyTab:
         weight = next(o.default for o in self.info.request if o.name == "guidance_scale")
         return [gr.update(choices=self.choices(view), value=sampler),
                 gr.update(value=own.get("guidance_scale", weight), visible=view.guided if view else self.info.guided),
-                *(gr.update(value=0, visible=sized(view)) for _ in self.sides), *describe(info), *shown]
+                *(gr.update(value=0, visible=sized(view)) for _ in self.sides), *describe(self.info, info), *shown]
 
     def used(self) -> list[Any]:
-        return [self.sampler, self.guidance, *self.sides, self.summary, self.formula, *self.options.values()]
+        return [self.sampler, self.guidance, *self.sides, self.summary, self.formula, self.tips, *self.options.values()]
 
     def restore(self, settings: dict[str, Any] | None) -> list[Any]:
         """Updates for `restored()`: every control as the settings say; none of them if settings is None."""
@@ -105,10 +107,10 @@ class FamilyTab:
                 settings["seed"], settings["count"], *(gr.update(value=side, visible=sized(view)) for side in sides),
                 *(update | ({"value": options[name]} if name in options else {})
                   for update, name in zip(self.shown(settings["sampler"]), self.options, strict=True)),
-                True, *describe(info)]
+                True, *describe(self.info, info)]
 
     def restored(self) -> list[Any]:
-        return [*self.inputs(), self.lock, self.summary, self.formula]
+        return [*self.inputs(), self.lock, self.summary, self.formula, self.tips]
 
     def kept(self) -> list[Any]:
         """The controls whose values outlive a reload."""
@@ -136,12 +138,20 @@ def sized(view: ModelView | None) -> bool:
     return view is not None and "width" not in view.idle
 
 
-def describe(info: SamplerInfo | None) -> tuple[str, str]:
-    """(summary line, formula panel) of a sampler."""
+def tips_of(family: FamilyInfo, sampler: SamplerInfo) -> str:
+    """What each control does, for `tips`: a sampler's options as it has them."""
+    name, named = family.name, {"guidance_scale": "guidance"}
+    tips = {f"{name}-{named.get(o.name, o.name)}": o.help for o in (*family.request, *sampler.options)}
+    return json.dumps(tips | {f"{name}-lock": "Keep this seed; otherwise each run takes a new one.", f"{name}-dice": "A new random seed."})
+
+
+def describe(family: FamilyInfo, info: SamplerInfo | None) -> tuple[str, str, str]:
+    """(summary line, formula panel, tips) of a sampler."""
     if info is None:
-        return "", ""
+        return "", "", "{}"
     formula = rf"\begin{{gathered}} {info.formula} \end{{gathered}}"
-    return info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · {source_link(info.file)}"
+    return (info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · {source_link(info.file)}",
+            tips_of(family, info))
 
 
 def kept_of(panel: PicturePanel | None, codes: CodesPanel | None) -> list[Any]:
@@ -178,7 +188,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
             with gr.Row(elem_classes="sx-pair"):
                 main = union[info.axis.name]                         # what the family is tuned by: steps, temperature, truncation
-                options = {main.name: gr.Number(main.default, label=f"{main.label}  {main.symbol}", min_width=80,
+                options = {main.name: gr.Number(main.default, label=labelled(main), min_width=80,
                                                 elem_id=f"{name}-{main.name}", precision=0 if main.type is int else None)}
                 count = gr.Number(request["count"].default, label="Images", precision=0, min_width=80,
                                   elem_id=f"{name}-count")
@@ -204,14 +214,11 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                  elem_classes="sx-generate")
         with gr.Column(scale=1, min_width=420, elem_classes="sx-middle"):
             canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name)
-            tips = {f"{name}-{o.name}": o.help for o in (*info.request, *union.values())}
-            tips[f"{name}-guidance"] = tips.pop(f"{name}-guidance_scale")
-            drawn("tips", json.dumps(tips | {f"{name}-lock": "Keep this seed; otherwise each run takes a new one.",
-                                             f"{name}-dice": "A new random seed."}))
+            tips = drawn("tips", tips_of(info, first))
         with gr.Column(min_width=340, scale=0, elem_classes="sx-inside"), gr.Tabs():
             with gr.Tab("Process"):
                 drawn("process", elem_id=f"{name}-process", family=name)
-                formula = gr.Markdown(describe(first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
+                formula = gr.Markdown(describe(info, first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
             with gr.Tab("2-D", elem_id=f"{name}-plane"):
                 drawn("lab", bench=bench(name), elem_id=f"{name}-lab")
             panel = picture_panel(info)
@@ -223,7 +230,7 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                         for term in (about.network, about.objective, about.sampling, *about.more)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
     tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, (sides[0], sides[1]), lock, summary,
-                    formula, canvas, message, kept_of(panel, codes), lambda: service.models(name))
+                    formula, tips, canvas, message, kept_of(panel, codes), lambda: service.models(name))
     _wire(service, tab, chips, dice, generate, (panel, codes, seeds))
 
     def card_of(chosen: str) -> str:
@@ -246,7 +253,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     own_steps = f"(name, steps) => {{ const own = {json.dumps(steps_of)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
 
     def change_sampler(name: str) -> list[Any]:
-        return [*describe(tab.sampler_info(name)), *tab.shown(name)]
+        return [*describe(tab.info, tab.sampler_info(name)), *tab.shown(name)]
 
     def choose_prompt(event: gr.EventData) -> str:
         text = told(event, "text")
@@ -281,7 +288,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
 
     if steps_of:
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
-    tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, *tab.options.values()], **quick)
+    tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **quick)
     tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **quick)
     chips.select(choose_prompt, None, tab.prompt, **quick)
     dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from app.service import Service
 from app.views import Ask, GridAsk, UserError
 from pipelines import registry
+from pipelines.options import options_of
 from tests.app.served import served
 
 # JSON texts, among them numbers and texts that Python reads and nobody means.
@@ -163,3 +164,20 @@ def test_a_grid_of_the_command_line_fills_every_field_of_the_page(client: TestCl
               for i, value in zip(endpoint["outputs"], answer["data"], strict=True)}
     assert (values["seed"], values["count"], values["guidance"], values["fixed"]) == (9, 2, 3.0, "steps=3")
     assert (values["x"], values["x-values"], values["y"], values["y-names"]) == ("t_start", "0,0.5", "sampler", ["euler", "heun"])
+
+
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_controls_explain_an_option_as_the_chosen_sampler_has_it(client: TestClient, family: str) -> None:
+    config = client.get("/config").json()
+    parts = {part["id"]: str(part["props"].get("elem_id")) for part in config["components"]}
+    sampler = next(i for i, name in parts.items() if name == f"{family}-sampler")
+    endpoint = next(e for e in config["dependencies"] if e["backend_fn"] and [sampler, "input"] in e["targets"])
+    for spec in registry.face(family).every.values():
+        call = {"fn_index": endpoint["id"], "session_hash": "s", "data": [spec.name]}
+        told = client.post("/gradio_api/run/predict", json=call).json()["data"]
+        shown = {parts[i]: value for i, value in zip(endpoint["outputs"], told, strict=True) if isinstance(value, dict)}
+        tips = next(json.loads(value) for value in told if isinstance(value, str) and value.startswith("{"))
+        for o in options_of(spec.options):
+            control = shown[f"{family}-{o.name}"]
+            assert control["visible"] and control["label"].startswith(o.label) and tips[f"{family}-{o.name}"] == o.help
+            assert control.get("info", o.help) == o.help
