@@ -26,12 +26,15 @@ def evaluate(backend: Backend, ask: Ask, split: str,
              progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Draw one picture for each of `ask.count` fixed captions of a split (half with one object, half with two) and judge them.
 
-    The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
+    `frechet_floor` and the ceilings are what as many rendered pictures score; the kernel distance needs none. How far the judge itself
+    can be trusted stands beside the accuracy. The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
     """
     from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, label_accuracy
     from pipelines.metrics.features import features, load_features
-    from pipelines.metrics.frechet import frechet_distance, reference_features
+    from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
+    from pipelines.metrics.judge import RULES
     from pipelines.metrics.manifold import precision_recall
+    from pipelines.metrics.near_misses import rates
 
     try:
         count = COUNT.parse(ask.count)
@@ -50,6 +53,8 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     space = load_features()
     fake, real = features(space, pictures), reference_features(space, split)
     precision, recall = precision_recall(real, fake)
+    kernel, kernel_se = kernel_distance(real, fake)
+    limit, judged = perfect(space, split, count), rates()
     settings = settings_of(first)
     return {
         "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": steps_of(first),
@@ -58,6 +63,9 @@ def evaluate(backend: Backend, ask: Ask, split: str,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
         "failures": {n: asdict(a).get("reasons", {}) for n, a in accuracy.items()},
         "frechet_distance": frechet_distance(real, fake), "precision": precision, "recall": recall,
+        "frechet_floor": limit.frechet, "precision_ceiling": limit.precision, "recall_ceiling": limit.recall,
+        "kernel_distance": kernel, "kernel_distance_se": kernel_se, "judge_rules": RULES, "judge_false_accepts": judged.false_accepts,
+        "judge_true_accepts": judged.true_accepts,
         "feature_space": "our own, not Inception", "nfe": calls, "seconds_per_image": seconds,
     }
 

@@ -118,7 +118,7 @@ class SideBySide:
             "guidance_scale": request.guidance_scale, "label_only": face.label_only,
             "accuracy_one": test["caption_accuracy_one_object"], "accuracy_two": test["caption_accuracy_two_objects"],
             "holdout": cells["holdout"]["caption_accuracy"], "frechet_distance": test["frechet_distance"],
-            "precision": test["precision"], "recall": test["recall"], **_bits(cells),
+            "precision": test["precision"], "recall": test["recall"], **_bits(cells), **{name: test[name] for name in family_table.LIMITS},
             "parameters": model.parameters, "nfe": test["nfe"], "seconds_per_image": test["seconds_per_image"],
             "images": own if lineage is None else sum(map(self._images, lineage)), "images_whole": lineage is not None,
             "model_sha256": test["model_sha256"], "device": test["environment"]["device"], "threads": test["environment"]["threads"],
@@ -131,6 +131,8 @@ class SideBySide:
             "cell": cell, "count": count, "model_sha256": bench.loaded.sha256}
         if cell == "likelihood":
             subject["begins_at"] = bench.transport.data                    # lines of before it was told are measured again
+        else:
+            subject["judge_rules"] = quality.judge_rules()                 # as are those of another judge
         found = log.find(subject)
         if found is None:
             ask = Ask(request.family, "", model=request.model, count=count)
@@ -160,7 +162,7 @@ class SideBySide:
             for path in self._tables.glob(f"{row['family']}-{row['model_sha256'][:12]}-test-*.jsonl"):
                 try:
                     log = quality.Log(path, family_table.CELL)
-                    found += [family_table.point(row["family"], cell) for cell in log.rows]
+                    found += [family_table.point(row["family"], cell) for cell in quality.of_this_judge(log.rows)]
                     damaged += [path.name] if log.lost else []
                 except OSError:
                     damaged.append(path.name)

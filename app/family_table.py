@@ -13,9 +13,10 @@ from app.uncertain import with_error
 from app.views import FamilyTable
 from pipelines import registry
 
+LIMITS = ("frechet_floor", "precision_ceiling", "recall_ceiling", "kernel_distance", "kernel_distance_se", "judge_false_accepts")
 FACTS = ("family", "model", "sampler", "amount", "guidance_scale", "label_only", "accuracy_one", "accuracy_two", "holdout",
          "frechet_distance", "precision", "recall", "bits_per_dim", "bits_per_dim_se", "bits_of", "parameters", "nfe",
-         "seconds_per_image", "images", "images_whole", "model_sha256", "device", "threads", "problem")
+         "seconds_per_image", "images", "images_whole", "model_sha256", "device", "threads", "problem", *LIMITS)
 CELL = ("sampler", "calls", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "seconds_per_image", "count")
 CLOSE = 0.02                       # difference in accuracy within which a cheaper sampler is shown
 Row = dict[str, Any]
@@ -48,6 +49,25 @@ def _bits(row: Row) -> str:
     if row["bits_per_dim"] is None:
         return "not defined"
     return with_error(row["bits_per_dim"], row.get("bits_per_dim_se")) + " codes" * (row["bits_of"] == "codes")
+
+
+def _beside(key: str, limit: str, digits: int) -> Callable[[Row], str]:
+    """A number, and in brackets what perfect pictures score, if that was measured."""
+    def text(row: Row) -> str:
+        best = row.get(limit)
+        return f"{row[key]:.{digits}f}" + ("" if best is None else f" ({best:.{digits}f})")
+    return text
+
+
+def _kernel(row: Row) -> str:
+    return "·" if row.get("kernel_distance") is None else with_error(row["kernel_distance"], row["kernel_distance_se"])
+
+
+def _kernel_interval(row: Row, counts: Counts) -> Interval | None:
+    if row.get("kernel_distance") is None:
+        return None
+    far = 1.96 * row["kernel_distance_se"]
+    return row["kernel_distance"] - far, row["kernel_distance"] + far
 
 
 def _by_caption(row: Row) -> bool:
@@ -84,11 +104,15 @@ COLUMNS = (
            _share("accuracy_two", lambda counts: counts["test"] // 2)),
     Column("holdout", "hold-out", "The same for combinations that training never showed, half with one thing and half with two.",
            _percent("holdout"), 1, _by_caption, _share("holdout", lambda counts: counts["holdout"])),
-    Column("frechet_distance", "Fréchet", "Distance between drawn and rendered pictures in our own feature space, no Inception FID; "
-           "less is better.", lambda row: f"{row['frechet_distance']:.0f}", -1),
-    Column("precision", "precision", "Share of drawn pictures among the rendered ones.", lambda row: f"{row['precision']:.2f}", 1,
-           interval=_share("precision", lambda counts: counts["test"])),
-    Column("recall", "recall", "Share of rendered pictures among the drawn ones.", lambda row: f"{row['recall']:.2f}", 1),
+    Column("frechet_distance", "Fréchet (perfect)", "Distance between drawn and rendered pictures in our own feature space, no Inception "
+           "FID; less is better. It is biased upwards, so that perfect pictures score what stands in brackets and not 0.",
+           _beside("frechet_distance", "frechet_floor", 0), -1),
+    Column("kernel_distance", "kernel distance", "The same without bias, ± its standard error: 0 for perfect pictures, however many.",
+           _kernel, -1, interval=_kernel_interval),
+    Column("precision", "precision (perfect)", "Share of drawn pictures among the rendered ones; in brackets that of perfect pictures.",
+           _beside("precision", "precision_ceiling", 2), 1, interval=_share("precision", lambda counts: counts["test"])),
+    Column("recall", "recall (perfect)", "Share of rendered pictures among the drawn ones; in brackets that of perfect pictures.",
+           _beside("recall", "recall_ceiling", 2), 1),
     Column("bits_per_dim", "bits/dim", "What a test picture costs under the model, with its caption, ± its standard error; of the codes "
            "alone where codes are drawn, which leaves out what the decoder cannot show.", _bits, -1, lambda row: row["bits_of"] == "pixels",
            _cost),
@@ -144,13 +168,16 @@ def note(table: dict[str, Any]) -> str:
     where = f"{threads} CPU thread{'s' * (threads != '1')}" if device == "cpu" else device
     labels = [registry.face(row["family"]).title for row in rows if row["label_only"]]
     by_label = f" {', '.join(labels)} knows classes only and is judged by shape and colour of the main thing." if labels else ""
+    accepts = rows[0].get("judge_false_accepts")
+    judged = "" if accepts is None else (f" In brackets: what {counts['test']} perfect pictures score. The judge takes "
+                                         f"{100 * accepts:.0f} % of near misses (shapes, halves, colours) for what they are not.")
     codes = " Bits of the codes alone leave out what the decoder cannot show." * any(row["bits_of"] == "codes" for row in rows)
     own = (" Pictures seen are this model's own training alone where “own” stands: it began with another whose training is not recorded."
            * (not all(row["images_whole"] for row in rows)))
     return (f"Each family's first model with its defaults, {counts['test']} test captions, {counts['holdout']} of the hold-out split, "
             f"likelihood of {counts['likelihood']} test pictures, ± one standard error; measured {table['made']} on {where} by "
             f"`launch.py evaluate --table --count {counts['test']}`. Bold where the 95 % interval lies apart from those of all others; no "
-            f"interval is known of Fréchet distance, recall and seconds.{by_label}{codes}{own}")
+            f"interval is known of Fréchet distance, recall and seconds.{judged}{by_label}{codes}{own}")
 
 
 def markdown(table: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""From a grid's cells to the points of its charts, and the Fréchet distance of its lines."""
+"""From a grid's cells to the points of its charts, and the distances of its lines to rendered pictures."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 import numpy as np
+from scipy.special import ndtri
 
 from app.charts import LEVEL, Point, What, chart_of
 from app.live import LiveGrid, equation
@@ -17,7 +18,6 @@ POOLED = ("seed", "prompt")                  # axes whose cells are pictures of 
 SPENT = ("steps", "nfe", "seconds")          # axes along which a line runs
 KINDS = ("error", "accuracy", "time")
 FEWEST = 192                                 # pictures of a line, three times the features' dimensions: with fewer its spread is unknown
-RESAMPLES = 100
 
 
 def lines_of(live: LiveGrid) -> list[tuple[int, str]]:
@@ -69,12 +69,15 @@ def chart(live: LiveGrid, what: str) -> dict[str, Any]:
 
 
 def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[str, Any]]:
-    """Fréchet distance of each line at each number of calls, with its bootstrap interval, over all of its pictures.
+    """Distances of each line at each number of calls to rendered pictures, over all of the line's pictures.
+
+    value, low, high: the kernel distance, which has no bias, with its 95 % interval. frechet: the Fréchet distance, which has one and
+    therefore no interval, but `floor` beside it, what as many perfect pictures score.
 
     Raises UserError with the count that there is where it does not allow a distance.
     """
     from pipelines.metrics.features import features, load_features
-    from pipelines.metrics.frechet import frechet_distance, reference_features
+    from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
     groups: dict[tuple[str, int], dict[str, str]] = {}
     for i, name in lines_of(live):
         cell = live.cells[i]
@@ -84,13 +87,11 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
         most = max(map(len, groups.values()), default=0)
         raise UserError(f"A Fréchet distance needs {FEWEST} pictures of 32 pixels at a point of a line; this grid has {most} at most, so "
                         "let seeds or prompts vary too, or draw more images a cell.")
-    space, rng, tail = load_features(), np.random.default_rng(0), (1 - LEVEL) / 2
+    space, far = load_features(), float(ndtri((1 + LEVEL) / 2))
     real, found = reference_features(space, "test"), []
     for (name, nfe), images in enough.items():
         fake = features(space, np.stack([pixels(image) for image in images.values()]))
-        value = frechet_distance(real, fake)
-        spread = [frechet_distance(real, fake[rng.integers(len(fake), size=len(fake))]) for _ in range(RESAMPLES)]
-        # Resampling biases the distance upwards; that way of cutting the tails takes the bias off (Davison & Hinkley 1997, eq. 5.6).
-        high, low = 2 * value - np.quantile(spread, [tail, 1 - tail])
-        found.append({"series": name, "nfe": nfe, "value": value, "low": max(0.0, float(low)), "high": float(high), "count": len(images)})
+        value, error = kernel_distance(real, fake)
+        found.append({"series": name, "nfe": nfe, "value": value, "low": value - far * error, "high": value + far * error,
+                      "frechet": frechet_distance(real, fake), "floor": perfect(space, "test", len(images)).frechet, "count": len(images)})
     return found

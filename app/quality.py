@@ -24,6 +24,7 @@ MOST_STEPS = 200
 PROMPT = "a red star"              # that every family can read; stands for the captions that are measured
 FACTS = ("sampler", "calls", "steps", "nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "frechet_distance",
          "precision", "recall", "seconds_per_image", "guidance_scale", "count", "split", "model", "model_sha256")
+LIMITS = ("frechet_floor", "judge_rules", "judge_false_accepts")           # which older lines lack
 NUMBERS = ("nfe", "caption_accuracy_one_object", "caption_accuracy_two_objects", "caption_accuracy", "frechet_distance", "precision",
            "recall", "seconds_per_image", "guidance_scale", "count", "bits_per_dim", "bits_per_dim_se",
            "bits_per_code", "bits_per_code_se", "size")
@@ -63,14 +64,26 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
         log.warn()
         for done, (sampler, budget, steps) in enumerate(todo):
             progress(done, len(todo))
-            if log.find({"sampler": sampler, "calls": budget}) is None:
+            if log.find({"sampler": sampler, "calls": budget, "judge_rules": judge_rules()}) is None:
                 options: dict[str, Any] = {} if steps is None else {"steps": steps}
                 result = evaluate(replace(ask, sampler=sampler, options=options)) | {"calls": budget}
-                log.add({fact: result[fact] for fact in FACTS})
+                log.add({fact: result[fact] for fact in (*FACTS, *LIMITS)})
         progress(len(todo), len(todo))
-        write_csv(path.with_suffix(".csv"), FACTS, log.rows)
-        write_text(path.with_suffix(".md"), markdown(ask.family, log.rows, calls))
-    return log.rows
+        rows = of_this_judge(log.rows)
+        write_csv(path.with_suffix(".csv"), (*FACTS, *LIMITS), rows)
+        write_text(path.with_suffix(".md"), markdown(ask.family, rows, calls))
+    return rows
+
+
+def judge_rules() -> int:
+    """Of the judge of today; imported late, since it takes its time."""
+    from pipelines.metrics.judge import RULES
+    return RULES
+
+
+def of_this_judge(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that the judge of today measured; another one's shares do not compare with them."""
+    return [row for row in rows if row.get("judge_rules") == judge_rules()]
 
 
 class Log:
@@ -152,4 +165,9 @@ def markdown(family: str, rows: list[dict[str, Any]], calls: Sequence[int]) -> s
             lines.append(f"| {spec.title} | {cell(alone)} at {alone['nfe']:.0f} calls{guidance} |" + " |" * (len(heads) - 1))
         else:
             lines.append(f"| {spec.title} | " + " | ".join(cell(of.get((name, n))) for n in budgets) + " |")
+    if rows:
+        some = rows[-1]
+        lines += ["", f"One / two objects, and the Fréchet distance of {some['count']} pictures, at which perfect ones score "
+                  f"{some['frechet_floor']:.0f}; the judge takes {100 * some['judge_false_accepts']:.0f} % of near misses for "
+                  "what they are not."]
     return "\n".join(lines) + "\n"

@@ -25,6 +25,7 @@ LIKELIEST = 4          # templates that are tried with blur, which changes the o
 # 5), 99 % leave at most 0.03 of their energy and 7 of colour: `test_bounds_leave_room_for_blur_and_noise_and_little_more`. Models draw
 # sizes in between, so a radius may be anything up to half of the way to the next size; and a caption only names a colour, so that one may
 # be as far as leaves it clearly nearest: the two nearest of the palette are 78 apart.
+RULES = 2              # rises with every change of what is read, so that shares judged by other rules are measured again
 MISFIT = 0.05          # share of a template's energy that may remain unexplained
 HUE = 30.0             # RGB distance of a thing from its colour
 BETWEEN = 1.2          # factor by which a radius may be off its size

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app import families, family_table
+from app import families, family_table, quality
 from app.cli import main
 from app.families import SideBySide
 from app.models import Models
@@ -98,7 +98,9 @@ def measured(ask: Ask, split: str) -> dict[str, Any]:
     """What the service's `evaluate` answers, made up."""
     return {"caption_accuracy": 0.8, "caption_accuracy_one_object": 0.9, "caption_accuracy_two_objects": 0.7, "frechet_distance": 300.0,
             "precision": 0.8, "recall": 0.9, "nfe": 10.0, "seconds_per_image": 0.5, "environment": {"device": "cpu", "threads": "2"},
-            "split": split} | ({"bits_per_code": 6.0, "bits_per_code_se": 0.3} if ask.family in ("vqvae", "dalle") else {})
+            "split": split, "judge_rules": quality.judge_rules(), "frechet_floor": 105.0, "precision_ceiling": 0.95, "recall_ceiling": 0.94,
+            "kernel_distance": 0.04, "kernel_distance_se": 0.012, "judge_false_accepts": 0.036} | (
+        {"bits_per_code": 6.0, "bits_per_code_se": 0.3} if ask.family in ("vqvae", "dalle") else {})
 
 
 def bench(data: Path, evaluate: Callable[[Ask, str, Any], dict[str, Any]]) -> SideBySide:
@@ -249,7 +251,7 @@ def test_own_quality_tables_reach_the_chart(data: Path) -> None:
     (data / "tables").mkdir()
     families.BUNDLED.write_text(json.dumps(table()), encoding="utf-8")
     facts = {"sampler": "euler", "calls": 10, "nfe": 20, "caption_accuracy_one_object": 1.0, "caption_accuracy_two_objects": 0.9,
-             "seconds_per_image": 0.1, "count": 96}
+             "seconds_per_image": 0.1, "count": 96, "judge_rules": quality.judge_rules()}
     (data / "tables" / "flow-abababababab-test-96-w3.jsonl").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     found = side.table()
     assert found is not None and "Measured by the project." in found.note

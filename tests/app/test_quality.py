@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def test_a_stopped_table_goes_on_and_is_written(tmp_path: Path) -> None:
         if len(asked) == stops_at:
             raise Killed
         asked.append((cell.sampler, cell.options.get("steps")))
-        return dict.fromkeys(quality.FACTS, 0.5) | {"sampler": cell.sampler, "steps": cell.options.get("steps")}
+        return dict.fromkeys((*quality.FACTS, *quality.LIMITS), 0.5) | {
+            "sampler": cell.sampler, "steps": cell.options.get("steps"), "judge_rules": quality.judge_rules()}
 
     with pytest.raises(Killed):
         quality.measure(evaluate, ask, path, (5, 10))
@@ -66,10 +68,27 @@ def test_a_torn_line_is_left_alone_until_something_is_written(tmp_path: Path) ->
     assert log.find({"a": 3}) == {"a": 3, "b": 4} and log.find({"a": 3, "b": 2}) is None
 
 
+def test_lines_of_another_judge_are_measured_again(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    def evaluate(cell: Ask) -> dict[str, Any]:
+        asked.append(cell.sampler)
+        return dict.fromkeys((*quality.FACTS, *quality.LIMITS), 0.5) | {"sampler": cell.sampler, "judge_rules": quality.judge_rules()}
+
+    path, ask = tmp_path / "table.jsonl", Ask("gan", "", count=8)
+    old = dict.fromkeys(quality.FACTS, 1.0) | {"sampler": "generator", "calls": None}           # as it was written before it said so
+    path.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    rows = quality.measure(evaluate, ask, path)
+    assert asked == ["generator"] and [row["caption_accuracy_one_object"] for row in rows] == [0.5]
+    assert json.loads(path.read_text(encoding="utf-8").splitlines()[0]) == old                  # nothing of the user's is deleted
+    assert "at which perfect ones score" in path.with_suffix(".md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("family", ["gan", "vqvae"])
 def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) -> None:
     samplers, path = registry.face(family).samplers, tmp_path / "table.jsonl"
-    rows = quality.measure(lambda cell: dict.fromkeys(quality.FACTS, 1.0) | {"sampler": cell.sampler}, Ask(family, "", count=8), path)
+    rows = quality.measure(lambda cell: dict.fromkeys((*quality.FACTS, *quality.LIMITS), 1.0) | {
+        "sampler": cell.sampler, "judge_rules": quality.judge_rules()}, Ask(family, "", count=8), path)
     assert [row["sampler"] for row in rows] == list(samplers)
     text = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
     assert text[0] == "| sampler | quality |" and text[2] == f"| {next(iter(samplers.values())).title} | 100 / 100 · 1 at 1 calls |"
@@ -81,7 +100,7 @@ def test_every_sampler_of_every_family_in_one_call(tmp_path: Path, monkeypatch: 
 
     def evaluate(self: Service, ask: Ask, split: str, progress: Any) -> dict[str, Any]:
         asked.append((ask.family, str(ask.sampler)))
-        numbers = dict.fromkeys(quality.FACTS, 0.5)
+        numbers = dict.fromkeys((*quality.FACTS, *quality.LIMITS), 0.5) | {"judge_rules": quality.judge_rules()}
         return numbers | {"sampler": ask.sampler, "steps": 1, "nfe": 1, "guidance_scale": 1, "count": 8, "split": split, "model": ask.model,
                           "model_sha256": "ab"}
 

@@ -32,7 +32,7 @@ sx.gridChart = () => {
     far.textContent = "Measuring…";
     try {
       const rows = await sx.get(`api/grid/${id}/frechet`);
-      far.textContent = rows.map((r) => `${r.series}, ${r.nfe} calls: ${r.value.toFixed(1)} (95 % ${r.low.toFixed(1)} to ${r.high.toFixed(1)}, ${r.count} pictures)`).join(" · ");
+      far.textContent = rows.map((r) => `${r.series}, ${r.nfe} calls: kernel distance ${r.value.toFixed(3)} (95 % ${r.low.toFixed(3)} to ${r.high.toFixed(3)}, 0 for perfect pictures), Fréchet ${r.frechet.toFixed(0)} (perfect pictures ${r.floor.toFixed(0)}), ${r.count} pictures`).join(" · ");
     } catch (error) { far.textContent = error.message; }
   };
   return {

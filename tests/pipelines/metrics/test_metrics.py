@@ -10,7 +10,7 @@ from pipelines.data.captions import Claim, ThingClaim, item
 from pipelines.data.shapes import COLORS, SHAPES, Scene, Thing, render
 from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, fault, wilson
 from pipelines.metrics.features import features, load_features
-from pipelines.metrics.frechet import frechet_distance
+from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
 from pipelines.metrics.judge import read
 from pipelines.metrics.manifold import precision_recall
 
@@ -77,6 +77,31 @@ def test_frechet_distance_in_closed_form() -> None:
     assert np.isfinite(frechet_distance(rng.normal(size=(5, 64)), rng.normal(size=(6, 64))))
     with pytest.raises(ValueError, match="at least 2"):
         frechet_distance(a[:1], b)
+
+
+def test_kernel_distances_have_no_bias_and_lie_in_their_intervals() -> None:
+    """Where the sets are of one distribution and where they are not; by simulation."""
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(8, 8))
+    real = rng.normal(size=(400, 8)) @ mix
+    for shift in (0.0, 0.3):
+        truth = 0.0 if shift == 0 else kernel_distance(real, rng.normal(size=(3000, 8)) @ mix + shift)[0]
+        found = [kernel_distance(real if shift else rng.normal(size=(400, 8)) @ mix, rng.normal(size=(100, 8)) @ mix + shift)
+                 for _ in range(60)]
+        values, errors = np.array(found).T
+        assert abs(values.mean() - truth) < 3 * values.std() / np.sqrt(60) + 0.02 * truth
+        assert np.mean(np.abs(values - truth) <= 1.96 * errors) >= 0.9
+    with pytest.raises(ValueError, match="at least 3"):
+        kernel_distance(real, real[:2])
+
+
+def test_perfect_pictures_have_a_floor_that_falls_with_their_number_and_no_kernel_distance() -> None:
+    net = load_features()
+    few, more = perfect(net, "test", 48), perfect(net, "test", 144)
+    assert few.frechet > 1.5 * more.frechet > 0 and 0.8 < more.precision <= 1 and 0.8 < more.recall <= 1
+    fresh = features(net, np.stack([render(item("test", 33, k)[0]) for k in range(96)]))
+    value, error = kernel_distance(reference_features(net, "test"), fresh)
+    assert abs(value) < 3 * error
 
 
 def test_precision_and_recall_on_known_sets() -> None:
