@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.requests import face_of
+from app.uncertain import folded
 from app.views import BadInput, UserError
 from pipelines import registry
 from pipelines.options import Option, OptionError, build, options_of
@@ -185,7 +186,7 @@ class Lab:
         data = _data(model)
         with torch.inference_mode():
             views = [plane.view(net, _grid(SIDE), data, t) for t in times]
-            figures = plane.figures(net, data)
+            figures = folded(plane.figures(net, data))
         return {"t": times, "frames": [_flat(ways[k][1]) for k in kept] + [_flat(final)], "calls": calls, "figures": figures,
                 "arrows": arrows, "grid": _flat(_grid(ARROWS)), "side": SIDE,
                 "views": [{part: _flat(z) for part, z in vars(view).items() if z is not None} for view in views]}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.uncertain import with_error
+from app.uncertain import folded
 from app.views import UserError
 
 
@@ -104,10 +104,10 @@ def folder(name: str | None) -> Path | None:
 
 def show(result: dict[str, Any], indent: str = "") -> None:
     """A result for people; numbers with a standard error, beside them as `NAME_se`, have as many digits as it allows."""
-    for key, value in _with_errors(result).items():
+    for key, value in folded(result).items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             for entry in value:
-                print(indent + "  ".join(f"{k} {_short(v)}" for k, v in _with_errors(entry).items() if v not in (None, "", [], {})))
+                print(indent + "  ".join(f"{k} {_short(v)}" for k, v in folded(entry).items() if v not in (None, "", [], {})))
         elif isinstance(value, dict):
             print(f"{indent}{key}")
             show(value, indent + "  ")
@@ -122,12 +122,6 @@ def amount(size: float) -> str:
             break
         size /= 1000
     return f"{size:.3g} {unit}"
-
-
-def _with_errors(result: dict[str, Any]) -> dict[str, Any]:
-    errors = {name: error for key, error in result.items() if (name := key.removesuffix("_se")) in result and name != key}
-    return {key: with_error(value, errors[key]) if value is not None and key in errors else value
-            for key, value in result.items() if key.removesuffix("_se") not in errors or key in errors}
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def mean_and_error(*strata: Sequence[float]) -> tuple[float, float | None]:
@@ -32,3 +33,10 @@ def with_error(value: float, error: float | None) -> str:
     digits, exponent = f"{error:.1e}".split("e")
     decimals = digits.startswith("1") - int(exponent)
     return " ± ".join(f"{round(number, decimals):,.{max(decimals, 0)}f}" for number in (value, error))
+
+
+def folded(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result in which numbers beside their standard error, `NAME_se`, are one with it, in words."""
+    errors = {name: error for key, error in result.items() if (name := key.removesuffix("_se")) in result and name != key}
+    return {key: with_error(value, errors[key]) if value is not None and key in errors else value
+            for key, value in result.items() if key.removesuffix("_se") not in errors or key in errors}

@@ -62,7 +62,7 @@ class Plane:
     network: Callable[[Any], nn.Module] = lambda options: PlaneNet()       # the family's network options -> a new network
     nets: Callable[[Any], Mapping[NetKey, Net]] = lambda net: net.nets     # what samplers may call
     view: Callable[[Any, Tensor, Tensor, float], View] = lambda net, x, data, t: View()      # (network, points, some data, t)
-    figures: Callable[[Any, Tensor], dict[str, float]] = lambda net, data: {}      # how it does, measured on data (N, 2)
+    figures: Callable[[Any, Tensor], dict[str, float]] = lambda net, data: {}      # how it does, on data (N, 2); NAME_se: error of NAME
 
 
 def sample_density(name: str, count: int, rng: np.random.Generator, points: np.ndarray | None = None) -> Tensor:

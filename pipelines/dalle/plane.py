@@ -74,8 +74,8 @@ def view(net: DALLE, x: Tensor, data: Tensor, t: float) -> View:
 
 
 def figures(net: DALLE, data: Tensor) -> dict[str, float]:
-    bits = -objective.log_likelihood(net, captions(len(data)), net.codes(data)).mean() / (2 * math.log(2))
-    return {"bits a token": bits.item()}
+    bits = -objective.log_likelihood(net, captions(len(data)), net.codes(data)) / (2 * math.log(2))
+    return {"bits a token": bits.mean().item(), "bits a token_se": (bits.std() / len(bits) ** 0.5).item()}
 
 
 def log_density(x: Tensor, options: object) -> Steps:

@@ -68,7 +68,7 @@ def figures(net: VQVAE, data: Tensor) -> dict[str, float]:
     share, perplexity = usage(z, CODES)
     bits = objective.bits_per_code(objective.log_likelihood(net, z, unlabelled(len(data))), LENGTH)
     return {"codes used": share * CODES, "perplexity": perplexity, "error": (net.decode(z) - data).norm(dim=1).mean().item(),
-            "bits a code": bits.mean().item()}
+            "bits a code": bits.mean().item(), "bits a code_se": (bits.std() / len(bits) ** 0.5).item()}
 
 
 PLANE = Plane({"codes": Part(reconstruction, "autoencoder.", (0.0, 0.6)), "prior": Part(prior, "prior.", (0.6, 1.0))}, start,

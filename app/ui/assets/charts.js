@@ -104,7 +104,7 @@ sx.chartView = (node) => {
       entry.onclick = toggle;
       entry.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(); } };
     }
-    if (chart.front.length) put("Pareto front", sx.svg("path", {class: "sx-front", d: "M0 5H8V-5H20"}));
+    if (chart.front.length) put("Pareto front of the means", sx.svg("path", {class: "sx-front", d: "M0 5H8V-5H20"}));
     return cy + 20;
   };
 

@@ -165,7 +165,7 @@ sx.kinds.lab = (root, {bench}) => {
       if (Number(time.value) >= Number(time.max)) halt();
     }, Math.max(60, 1500 / found.frames.length));
   };
-  const figures = () => Object.entries(found?.figures || {}).map(([name, value]) => ` · ${name} ${value.toFixed(value < 10 && !Number.isInteger(value) ? 2 : 0)}`).join("");
+  const figures = () => Object.entries(found?.figures || {}).map(([name, value]) => ` · ${name} ${value.toFixed?.(value < 10 && !Number.isInteger(value) ? 2 : 0) ?? value}`).join("");
   const progress = (state) => {
     data = state.data;
     const losses = Object.entries(state.losses).map(([part, loss]) => ` · ${[part, "loss"].join(" ").trim()} ${loss.toFixed(3)}`).join("");
