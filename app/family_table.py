@@ -139,7 +139,7 @@ def measured(rows: list[Row]) -> list[Row]:
 
 def best(column: Column, rows: list[Row], counts: Counts) -> Row | None:
     """The row that is better in a column than every other: its 95 % interval has no number in common with theirs. None if no row is."""
-    of = [row for row in measured(rows) if column.comparable(row) and row[column.key] is not None]
+    of = [row for row in measured(rows) if column.comparable(row) and row.get(column.key) is not None]
     intervals = [column.interval(row, counts) for row in of]
     if not column.better or len(of) < 2 or None in intervals:
         return None

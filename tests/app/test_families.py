@@ -221,6 +221,14 @@ def test_what_is_the_most_by_chance_is_not_marked(column: str, changed: dict[str
     assert column not in {title for _, title in marked(table(**changed))}
 
 
+def test_a_table_of_before_errors_and_limits_were_told_is_read() -> None:
+    made = table(flow={"bits_per_dim": 1.61, "bits_of": "pixels"})
+    for row in made["rows"]:
+        for name in ("bits_per_dim_se", *family_table.LIMITS):
+            row.pop(name, None)
+    assert "1.61 ± ?" in family_table.markdown(made) and family_table.view(made, "").rows[0]["problem"] is None
+
+
 def test_the_bundled_table_marks_only_what_its_intervals_separate() -> None:
     text = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
     _, _, rest = text.partition(families.BEGIN)
