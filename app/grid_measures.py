@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from app.effects import idle
 from app.requests import face_of
 from app.views import UserError
 from pipelines.request import Request
@@ -83,15 +84,11 @@ def why_same(a: Request, b: Request) -> str:
               if getattr(a, name) != getattr(b, name)}
     own, other = asdict(a.options), asdict(b.options)
     differ |= {name for name in own.keys() | other.keys() if own.get(name) != other.get(name)}
-    title = face_of(a.family).every[a.sampler].title
     if not differ:
         return " (the same settings)"
-    if differ == {"seed"} and a.sampler == "greedy":
-        return f" ({title} draws one picture whatever the seed)"
-    if differ == {"spacing"} and own.get("karras"):
-        return " (Karras spacing replaces it)"
-    if differ <= {"t_start", "strength", "keep_rows", "mask"} and not own.get("source"):
-        return " (it only matters with a picture to start from)"
+    reasons = idle(a) | idle(b)
+    if differ <= {*reasons}:
+        return f" ({'; '.join(dict.fromkeys(reasons[name] for name in sorted(differ)))})"
     if differ == {"sampler"} and {own.get("eta"), other.get("eta")} & {0.0}:
         return " (without noise these samplers are one)"
     if differ == {"prompt"} and face_of(a.family).label_only:

@@ -129,7 +129,7 @@ def asked_of(settings: dict[str, Any]) -> GridAsk:
 def made_from(asked: GridAsk) -> str:
     """What a grid was made with besides its axes: "Diffusion · shapes-diffusion · “a red star” · guidance 3 · seed 7 · steps 20"."""
     ask, varied = asked.ask, {text.partition("=")[0].strip() for text in (asked.x, asked.y, asked.z)}
-    varied |= {"model", "sampler"} if "family" in varied else set()
+    varied |= {"model", "sampler", "guidance_scale", *ask.options} if "family" in varied else set()      # each family has its own
     face = registry.face(ask.family) if ask.family in registry.NAMES else None                # or it is of a family that is gone
     sampler = face.every[ask.sampler].title if face and ask.sampler in face.every else ask.sampler
     facts = {"family": face.title if face else ask.family, "model": ask.model or "", "prompt": f"“{ask.prompt}”" if ask.prompt else "",

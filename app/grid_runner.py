@@ -38,6 +38,7 @@ class Keeper(Protocol):
 class GridBackend(Backend, Protocol):
     """What the runner of a grid needs of the service beside what others do."""
     def loaded(self) -> list[str]: ...
+    def notes(self, request: Request) -> list[str]: ...
     def held_bytes(self) -> int: ...
 
 
@@ -57,6 +58,8 @@ class GridRun:
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
         self.twins = Twins(keeper.pixels)
+        self.note = self.job.note                                 # what is said of the whole grid,
+        self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
         self.halted: UserError | None = None                      # why nothing can be kept any more
         self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
 
@@ -142,7 +145,7 @@ class GridRun:
                 if not self.job.stopped:
                     self._fails(i, error)
             if self.job.note.startswith("Loading"):
-                self.job.change(note="")
+                self.job.change(note=self.note)
 
     def _fails(self, i: int, error: UserError) -> None:
         self.waiting.remove(i)
@@ -160,6 +163,8 @@ class GridRun:
         self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
         self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
                                                lambda: self.job.stopped)
+        if look:
+            self.noted[key] = self.backend.notes(request)
 
     def _start_reference(self, target: Request) -> int:
         """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
@@ -260,7 +265,7 @@ class GridRun:
             return
         metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
         live.size = drawn.pixels.shape[1]
-        note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *drawn.notes] if n))
+        note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *self.noted.pop(i, ()), *drawn.notes] if n))
         twin = self.twins.find(drawn.pixels)
         metrics |= {"note": note} if note else {}
         if twin is not None and twin < i:

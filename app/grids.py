@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from app.axes import comma_note
+from app.effects import notes_of
 from app.grid_keeper import Keeper
 from app.grid_records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
@@ -16,7 +17,7 @@ from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
 from app.models import Models
 from app.plan import Plan, evaluations, make_plan, targets
-from app.requests import notes_of, settings_of
+from app.requests import settings_of
 from app.said import said
 from app.text import readable
 from app.views import BadInput, GridAsk, UserError
@@ -77,7 +78,7 @@ class Grids:
         beside = evaluations(references)
         seconds = self._desk.estimate({model: calls.get(model, 0) + beside.get(model, 0) for model in calls | beside})
         commas = [note for text in (asked.x, asked.y, asked.z) if comma and (note := comma_note(text))]
-        notes = dict.fromkeys([*commas, *(note for request in plan.requests[:50] for note in notes_of(request))])
+        notes = dict.fromkeys([*commas, *plan.notes, *(note for request in plan.requests[:50] for note in notes_of(request))])
         return GridCheck(len(plan.spots), len(empty), empty[0] or "" if empty else "", sum(r.count for r in plan.requests),
                          None if later else sum(calls.values()), len(references), sum(beside.values()), None if later else seconds,
                          tuple(notes))
@@ -198,7 +199,7 @@ class Grids:
         """Lay out the cells in the database, those that are kept at their places and rows for the others, and draw."""
         job, kept = live.job, {cell.id: live.place(i) for i, cell in enumerate(live.cells) if cell.id is not None}
         fresh = [i for i, cell in enumerate(live.cells) if cell.id is None]
-        job.grid_id, job.step_before = live.id, live.counted("done")
+        job.grid_id, job.step_before, job.note = live.id, live.counted("done"), " ".join(plan.notes)
         job.on_end = lambda: self._end(live, job.status)
         ids = self._storage.lay_out(live.id, kept, [(*live.place(i), live.cells[i].row()) for i in fresh], status="running",
                                     job_id=job.id, **self._labels(live, plan))

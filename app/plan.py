@@ -8,8 +8,9 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, Protocol
 
-from app.axes import BUDGETS, NONE, OWN, Axis, families_of, models_of, parse_axis, with_new_seeds
-from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, samplers_of, steps_of
+from app.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
+from app.effects import never, notes_of
+from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, own_options, samplers_of, steps_of
 from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
 from pipelines.options import build, options_of, quoted
@@ -20,6 +21,8 @@ MAX_CELLS = 3000
 MOST_STEPS = 1000                  # that a budget is turned into
 MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
 REQUEST = ("prompt", "negative_prompt", *(o.name for o in options_of(Request)))       # what of a request may vary besides its options
+# What an axis of another name says too.
+IMPLIED = {"nfe": ("steps",), "seconds": ("steps",)}
 SAME = (("steps", *BUDGETS), ("size", "width"), ("size", "height"))      # axes that cannot stand beside one another
 
 
@@ -51,6 +54,7 @@ class Plan:
     y: Axis
     z: Axis
     spots: tuple[Spot, ...]
+    notes: tuple[str, ...] = ()              # what is to be known of all cells
 
     @property
     def requests(self) -> list[Request]:
@@ -80,9 +84,9 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
     cells = len(x.values) * len(y.values) * len(z.values)
     if cells > MAX_CELLS:
         raise BadInput(f"The grid would have {cells:,} cells; at most {MAX_CELLS:,} are possible, so name fewer values.")
-    spots = tuple(_spot(asked.ask, (z, y, x), place, models, catalog, pace)
-                  for place in product(*(range(len(axis.values)) for axis in (z, y, x))))
-    plan = Plan(asked, x, y, z, spots)
+    spots = [_spot(asked.ask, (z, y, x), place, models, catalog, pace)
+             for place in product(*(range(len(axis.values)) for axis in (z, y, x)))]
+    plan = _noted(Plan(asked, x, y, z, tuple(spots)))
     if not plan.requests:
         raise BadInput(spots[0].reason or "No cell of this grid can be drawn.")
     evaluations = sum(nfe_of(request) * request.count for request in plan.requests)
@@ -90,6 +94,49 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
         raise BadInput(f"The grid would need {evaluations:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
                        "steps, values or images.")
     return plan
+
+
+def _noted(plan: Plan) -> Plan:
+    """The same plan, whose cells say what is to be known of them and not of all: what has no effect there, and which settings of theirs
+    differ from cell to cell though no axis says so."""
+    notes = {id(request): notes_of(request) for request in plan.requests}
+    common = [note for note in next(iter(notes.values()), []) if all(note in found for found in notes.values())]
+    axes = {plan.x.name, plan.y.name, plan.z.name}
+    unsaid = _unsaid(plan.requests, axes | {name for axis in axes for name in IMPLIED.get(axis, ())})
+    spots = []
+    for spot in plan.spots:
+        if (request := spot.request) is not None:
+            own = [", ".join(_worded(request, name) for name in unsaid if name in _settings(request)), spot.note,
+                   *(note for note in notes[id(request)] if note not in common)]
+            spot = replace(spot, note="; ".join(filter(None, own)) or None)
+        spots.append(spot)
+    return replace(plan, spots=tuple(spots), notes=tuple(common))
+
+
+def _settings(request: Request) -> dict[str, Any]:
+    """What a picture depends on besides what every axis of another name leaves alone: guidance if there is some, sampler, its options."""
+    found = {"guidance_scale": request.guidance_scale, "sampler": request.sampler}
+    found |= {o.name: getattr(request.options, o.name) for o in own_options(request) if o.type is not str or o.choices}
+    return {name: value for name, value in found.items() if name not in never(face_of(request.family), request.adapter)}
+
+
+def _unsaid(requests: list[Request], said: set[str]) -> list[str]:
+    """Names of settings that are not the same in all of these requests, though no axis says so."""
+    values: dict[str, set[Any]] = {}
+    for request in requests:
+        for name, value in _settings(request).items():
+            values.setdefault(name, set()).add(value)
+    return [name for name, found in values.items() if len(found) > 1 and name not in said]
+
+
+def _worded(request: Request, name: str) -> str:
+    """A setting and its value: "guidance 3", "DDIM", "50 steps", "η = 0.5"."""
+    if name == "guidance_scale":
+        return f"guidance {request.guidance_scale:g}"
+    if name == "sampler":
+        return face_of(request.family).every[request.sampler].title
+    option, value = next(o for o in own_options(request) if o.name == name), getattr(request.options, name)
+    return f"{option.label}: {value}" if option.choices else label_of(option, value, (request.family,))
 
 
 def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> Spot:

@@ -6,7 +6,6 @@ from typing import Any
 
 from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
-from pipelines.data.vocabulary import unknown_words
 from pipelines.hub.about import ADAPTERS, AdapterInfo
 from pipelines.options import Option, OptionError, build, options_of, quoted
 from pipelines.registry import Face
@@ -75,6 +74,11 @@ def _options(face: Face, sampler: str, info: AdapterInfo | None, given: dict[str
     return build(kind, {name: value for name, (_, value) in fixed.items()} | given)
 
 
+def own_options(request: Request) -> tuple[Option, ...]:
+    """The options of a request's sampler."""
+    return options_of(face_of(request.family).every[request.sampler].options)
+
+
 def settings_of(request: Request) -> dict[str, Any]:
     """Every setting by name, plain values; the sampler's own under "options"."""
     plain = {f.name: getattr(request, f.name) for f in fields(request) if f.name != "options"}
@@ -109,28 +113,3 @@ def amount(family: str, steps: int) -> str:
     """"50 steps", "64 tokens", "1 call"."""
     unit = registry.face(family).unit if family in registry.NAMES else "step"
     return f"{steps} {unit}{'s' * (steps != 1)}"
-
-
-def notes_of(request: Request) -> list[str]:
-    """Sentences about words that the model cannot know."""
-    if request.adapter:
-        unread = ADAPTERS[request.adapter].reads == "nothing" and request.prompt
-        return ["This model draws without a caption; the prompt was not used."] if unread else []
-    reading = face_of(request.family).reads(request.prompt)
-    notes = [reading] if reading else []
-    for place, text in (("", request.prompt), (" of the negative prompt", request.negative_prompt)):
-        unknown = unknown_words(text)
-        if unknown:
-            words = ", ".join(f"“{word}”" for word in unknown[:5])
-            notes.append(f"The model has never seen the word{'s' * (len(unknown) > 1)} {words}{place}; it guesses from the "
-                         "letters.")
-    return notes
-
-
-def cut_of(request: Request) -> list[str]:
-    """A sentence if the prompt is longer than the model reads; needs the tokenizer, and so torch."""
-    from pipelines.data.tokenizer import tokenizer
-    if request.adapter:
-        return []
-    cut = tokenizer().encode(request.prompt).cut
-    return [f"The prompt is longer than the model reads; its last {len(cut)} tokens were left out."] if cut else []

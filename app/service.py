@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import own_picture, runners, views
 from app.codes import Codes
+from app.effects import notes_of, notes_with
 from app.evaluation import evaluate
 from app.families import SideBySide
 from app.gallery import Gallery
@@ -28,7 +29,7 @@ from app.paths import Paths
 from app.plan import evaluations
 from app.recording import Recordings
 from app.reproduce import Reproduction
-from app.requests import cut_of, face_of, family_info, make_request, nfe_of, notes_of, settings_of, steps_of, title_of
+from app.requests import face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of
 from app.residents import Loaded
 from app.said import said
 from app.seeds import Seeds
@@ -124,6 +125,7 @@ class Service:
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
     def _start(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
+        job.note = " ".join(notes_of(request))
         self._jobs.add(job)                                        # nothing is stored of one that is refused
         try:
             with said():
@@ -136,13 +138,13 @@ class Service:
             if request.model not in self.machine.residents.names():
                 job.change(status="loading", note=f"Loading {request.model}…")
             note = self._load(request.model, lambda: job.stopped).note
-            job.change(note=" ".join(filter(None, [note, *notes_of(request), *cut_of(request)])))
+            job.change(note=" ".join(filter(None, [note, *notes_of(request), *self.notes(request)])))
             run()
         return self.launch(job, request, ready)
 
     def launch(self, job: JobState, request: Request, run: Callable[[], None]) -> str:
         """Give a stored job a thread of its own; returns its id."""
-        job.note, job.models = " ".join(notes_of(request)), job.models or {request.model}
+        job.models = job.models or {request.model}
         self._jobs.add(job)
         thread = threading.Thread(target=self._run, args=(job, run), name=f"job-{job.id[:8]}", daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
@@ -271,6 +273,10 @@ class Service:
                 runners.finished(job)
                 self._paces[request.model] = job.stats.network / job.stats.rows
         return self._paces[request.model]
+
+    def notes(self, request: Request) -> list[str]:
+        """What the request's network has to say of it."""
+        return notes_with(request, self._load(request.model).net)
 
     def digest(self, model: str) -> str:
         """SHA-256 of the weights of a name."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.options import OptionError, option, readable
 
-MAX_PROMPT = 500                  # characters
+MAX_PROMPT = 4000                 # characters; 512 tokens, the most that a text encoder of ours or of the Hub reads, are about 2,500
 MAX_COUNT = 64                    # images in one request
 MAX_SEED = 2**32 - 1
 
@@ -42,5 +42,5 @@ def check_prompt(prompt: str, name: str = "prompt", required: bool = True) -> st
         raise OptionError(f"The {name} is empty; write what to draw, for example \"a large red star above a small "
                           "blue ring\".")
     if len(text) > MAX_PROMPT:
-        raise OptionError(f"The {name} has {len(text):,} characters; at most {MAX_PROMPT} are accepted, shorten it.")
+        raise OptionError(f"The {name} has {len(text):,} characters; at most {MAX_PROMPT:,} are accepted, shorten it.")
     return text

@@ -12,6 +12,7 @@ from pipelines.hub.masked import DRAWING
 from pipelines.hub.model import HubModel, Size, like
 from pipelines.hub.sd import padded_ids
 from pipelines.hub.vae import shrink_of
+from pipelines.hub.words import Reader
 from pipelines.protocol import Cond
 from pipelines.request import Request
 
@@ -34,6 +35,9 @@ class Amused(HubModel):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return padded_ids(self.tokenizer, prompts), {}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return (Reader("CLIP", self.tokenizer, self.tokenizer.model_max_length),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         found = self.text_encoder(ids, output_hidden_states=True)

@@ -10,7 +10,7 @@ from pipelines.hub.about import ADAPTERS
 from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.model import like
 from pipelines.hub.vae import LatentModel, shrink_of
-from pipelines.hub.words import masked_ids
+from pipelines.hub.words import Reader, masked_ids
 from pipelines.protocol import Cond
 
 LENGTH = 256
@@ -30,6 +30,9 @@ class AuraFlow(LatentModel, FlowModel):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return masked_ids(self.tokenizer, prompts, LENGTH)
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return (Reader("T5", self.tokenizer, LENGTH),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         text = self.text_encoder(ids, attention_mask=more["mask"])[0]

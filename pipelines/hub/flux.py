@@ -13,6 +13,7 @@ from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.model import Size, like
 from pipelines.hub.sd import padded_ids
 from pipelines.hub.vae import LatentModel, shrink_of
+from pipelines.hub.words import Reader
 from pipelines.protocol import Cond
 from pipelines.request import Request
 
@@ -37,6 +38,13 @@ class Flux(LatentModel, FlowModel):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return padded_ids(self.tokenizer, prompts), {"ids_2": padded_ids(self.tokenizer_2, prompts, T5_LENGTH)}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return Reader("CLIP", self.tokenizer, self.tokenizer.model_max_length), Reader("T5", self.tokenizer_2, T5_LENGTH)
+
+    def idle(self, request: Request) -> dict[str, str]:
+        told = self.transformer.config.guidance_embeds
+        return {} if told else {"guidance_scale": "these weights were distilled to do without guidance"}
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         return {"text": self.text_encoder_2(more["ids_2"])[0].float(), "pooled": self.text_encoder(ids).pooler_output.float()}

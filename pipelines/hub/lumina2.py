@@ -11,7 +11,7 @@ from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.flux import Flux
 from pipelines.hub.model import Size, like
 from pipelines.hub.vae import LatentModel
-from pipelines.hub.words import masked_ids
+from pipelines.hub.words import Reader, masked_ids
 from pipelines.protocol import Cond
 
 # What stood before every caption that it was trained with; nothing stands before a negative prompt.
@@ -37,6 +37,9 @@ class Lumina2(LatentModel, FlowModel):
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         """Of a prompt, and of a negative one after it if there is one."""
         return masked_ids(self.tokenizer, [BEFORE + prompts[0], *prompts[1:]], LENGTH, padding_side="right")
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return (Reader("Gemma", self.tokenizer, LENGTH, "" if negative else BEFORE),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         states = self.text_encoder(ids, attention_mask=more["mask"], output_hidden_states=True).hidden_states[-2]

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.hub.about import AdapterInfo
+from pipelines.hub.words import Reader
 from pipelines.options import OptionError
 from pipelines.protocol import Cond
 from pipelines.registry import Drawing
 from pipelines.request import Request
 
+CLIPS = ("ddim", "ddpm")           # schedulers of the library that hold x0 in its range themselves
 Size = tuple[int, int]             # height and width of a picture, in pixels
 
 
@@ -65,6 +67,16 @@ class HubModel(nn.Module):
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         """Token ids (B, L), and of further tokenizers by name; on the CPU. Raises OptionError for what it can not read."""
         return torch.zeros(len(prompts), 1, dtype=torch.long), {}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        """The tokenizers by which `words` reads a prompt or a negative one, if they cut what is too long."""
+        return ()
+
+    def idle(self, request: Request) -> dict[str, str]:
+        """Settings that do nothing with these very weights, whatever others of their kind do with them: name -> why."""
+        predicts = self.scheduler.config.get("prediction_type", "epsilon") if self.scheduler is not None else "epsilon"
+        return {} if predicts == "epsilon" or request.sampler in CLIPS else {
+            "clip": "of a model that does not predict noise, only DDIM and DDPM hold the estimate in its range"}
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         """The text encoders' states of token ids, each (B, ...) fp32."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.hub.model import HubModel, Size
+from pipelines.hub.model import CLIPS, HubModel, Size
 from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
@@ -15,8 +15,6 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, Cond, NetKey, Predict, Preview, Sampler, Steps, asked
 from pipelines.registry import Drawing
 from pipelines.request import Request
-
-CLIPS = ("ddim", "ddpm")           # schedulers of the library that hold x0 in its range themselves
 
 
 def conditions(request: Request, weights: str, net: HubModel, device: torch.device, size: Size) -> Steps:

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.hub.about import ADAPTERS
 from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.model import Size, like
-from pipelines.hub.words import masked_ids
+from pipelines.hub.words import Reader, masked_ids
 from pipelines.protocol import Cond
 
 LENGTH = 300
@@ -38,7 +38,7 @@ class Sana(FlowModel):
         """
         asked, *negative = (prompt.lower().strip() for prompt in prompts)
         found: list[tuple[Tensor, ...]] = []
-        longest = len(self.tokenizer.encode(instruction())) + LENGTH - 2
+        longest = self.longest
         ids, mask = masked_ids(self.tokenizer, [instruction() + asked], longest, padding_side="right")
         found.append((ids, mask["mask"], torch.tensor([0, *range(longest - LENGTH + 1, longest)])))
         for text in negative:
@@ -46,6 +46,15 @@ class Sana(FlowModel):
             found.append((*(F.pad(z, (0, longest - LENGTH)) for z in (ids, mask["mask"])), torch.arange(LENGTH)))
         rows, masks, places = zip(*found, strict=True)
         return torch.cat(rows), {"mask": torch.cat(masks), "places": torch.stack(places)}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        before = "" if negative else instruction()
+        return (Reader("Gemma", self.tokenizer, LENGTH if negative else self.longest, before),)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of a prompt with what stands before it."""
+        return len(self.tokenizer.encode(instruction())) + LENGTH - 2
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         states = self.text_encoder(ids, attention_mask=more["mask"])[0]

@@ -10,6 +10,7 @@ from pipelines.hub.about import ADAPTERS
 from pipelines.hub.model import like
 from pipelines.hub.sampler import DRAWING
 from pipelines.hub.vae import LatentModel, shrink_of
+from pipelines.hub.words import Reader
 from pipelines.protocol import Cond
 
 
@@ -23,6 +24,9 @@ class StableDiffusion(LatentModel):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return padded_ids(self.tokenizer, prompts), {}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return (Reader("CLIP", self.tokenizer, self.tokenizer.model_max_length),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         return {"text": self.text_encoder(ids)[0].float()}

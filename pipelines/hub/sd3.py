@@ -12,6 +12,7 @@ from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.model import like
 from pipelines.hub.sd import padded_ids
 from pipelines.hub.vae import LatentModel, shrink_of
+from pipelines.hub.words import Reader
 from pipelines.protocol import Cond
 
 T5_LENGTH = 256
@@ -38,6 +39,11 @@ class StableDiffusion3(LatentModel, FlowModel):
         if self.reads_t5:
             more["ids_3"] = padded_ids(self.tokenizer_3, prompts, T5_LENGTH)
         return padded_ids(self.tokenizer, prompts), more
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        length = self.tokenizer.model_max_length
+        t5 = (Reader("T5", self.tokenizer_3, T5_LENGTH),) if self.reads_t5 else ()
+        return Reader("CLIP", self.tokenizer, length), Reader("the second CLIP", self.tokenizer_2, length), *t5
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         one = self.text_encoder(ids, output_hidden_states=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 from pipelines.hub.about import ADAPTERS
 from pipelines.hub.model import Size, like
 from pipelines.hub.sd import StableDiffusion, padded_ids
+from pipelines.hub.words import Reader
 from pipelines.protocol import Cond
 from pipelines.request import Request
 
@@ -25,6 +26,9 @@ class StableDiffusionXL(StableDiffusion):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return padded_ids(self.tokenizer, prompts), {"ids_2": padded_ids(self.tokenizer_2, prompts)}
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return *super().readers(negative), Reader("the second CLIP", self.tokenizer_2, self.tokenizer_2.model_max_length)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         one = self.text_encoder(ids, output_hidden_states=True)

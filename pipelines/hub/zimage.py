@@ -11,7 +11,7 @@ from pipelines.hub.flow import DRAWING, FlowModel
 from pipelines.hub.flux import Flux
 from pipelines.hub.model import like
 from pipelines.hub.vae import LatentModel
-from pipelines.hub.words import masked_ids
+from pipelines.hub.words import Reader, masked_ids
 from pipelines.protocol import Cond
 
 SAID = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"           # a caption as the chat template of its Qwen3 writes it
@@ -28,6 +28,9 @@ class ZImage(LatentModel, FlowModel):
 
     def words(self, prompts: Sequence[str]) -> tuple[Tensor, Cond]:
         return masked_ids(self.tokenizer, [SAID.format(prompt) for prompt in prompts], LENGTH)
+
+    def readers(self, negative: bool) -> tuple[Reader, ...]:
+        return (Reader("Qwen", self.tokenizer, LENGTH, *SAID.split("{}")),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         states = self.text_encoder(input_ids=ids, attention_mask=more["mask"].bool(), output_hidden_states=True).hidden_states[-2]

@@ -119,8 +119,8 @@ def test_bench_list(run: Run) -> None:
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--prompt", ""], "The prompt is empty"),
-    (["--prompt", "x" * 10_000], "10,000 characters; at most 500"),
-    (["--prompt", "a", "--negative-prompt", "x" * 501], "negative prompt has 501"),
+    (["--prompt", "x" * 10_000], "10,000 characters; at most 4,000"),
+    (["--prompt", "a", "--negative-prompt", "x" * 4001], "negative prompt has 4,001"),
     (["--prompt", "a", "--steps", "0"], "Steps must be between 1 and 1000; you asked for 0."),
     (["--prompt", "a", "--steps", "-1"], "Steps must be between 1 and 1000; you asked for -1."),
     (["--prompt", "a", "--steps", "1e9"], "Steps must be between 1 and 1000; you asked for 1e9."),
