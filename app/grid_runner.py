@@ -254,7 +254,7 @@ class GridRun:
 
     def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
         request, live, cell = self.request(i), self.live, self.live.cells[i].id
-        self.backend.measured(request, stats.rows, stats.network)
+        self.backend.measured(request, drawn, stats.network)
         try:
             images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
         except DiskFull:
@@ -287,7 +287,7 @@ class GridRun:
         elif run is not None:
             self.unmeasured[i] = drawn.pixels
         self._keep(i, **values, metrics=metrics)
-        self.job.change(step=live.counted("done"), calls=sum(c.nfe or 0 for c in live.cells))
+        self.job.change(step=live.counted("done"), calls=live.calls)
 
     def _same(self, i: int, twin: int) -> str:
         return f"{self.live.label(twin)}{why_same(self.request(i), self.request(twin))}"

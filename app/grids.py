@@ -227,7 +227,7 @@ class Grids:
         cells = cells_of(record)
         job = JobState("compare", "", record.name, record.settings, id=record.job_id, status=record.status)
         job.finished.set()
-        job.step, job.calls = sum(c.status == "done" for c in cells), sum(c.nfe or 0 for c in cells)
+        job.step = sum(c.status == "done" for c in cells)
         job.version = 1 + sum(c.status in ("done", "failed") for c in cells)          # another process may be drawing it
         size, first = SIZE, next((c.images[0] for c in cells if c.images), None)
         with suppress(StorageError):                           # a damaged picture does not hide the others

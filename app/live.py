@@ -124,6 +124,11 @@ class LiveGrid:
     def counted(self, status: str) -> int:
         return sum(cell.status == status for cell in self.cells)
 
+    @property
+    def calls(self) -> int:
+        """Network evaluations for all pictures that are drawn."""
+        return sum((cell.nfe or 0) * len(cell.images) for cell in self.cells)
+
     def view(self, seen: int = -1, visible: Iterable[int] = ()) -> dict[str, Any]:
         """What the page draws: cells that changed since it looked, previews of those that it shows."""
         with self.job.lock:
@@ -139,7 +144,7 @@ class LiveGrid:
                 "id": self.id, "job": job.id, "version": job.version, "status": job.status, "name": self.name, "note": self.note,
                 "made": self.made,
                 "error": job.error, "message": job.note, **self.axes, "count": self.count, "size": self.size,
-                "done": self.counted("done"), "total": total, "calls": job.calls, "seconds": view.seconds,
+                "done": self.counted("done"), "total": total, "calls": self.calls, "seconds": view.seconds,
                 "seconds_left": view.seconds_left, "distance": self.distance, "cells": [self.cells[i].page(i) for i in changed]}
         for cell in found["cells"]:
             if cell["i"] in previews:

@@ -1,12 +1,12 @@
 """From what a person asked for to a checked request, and how settings are written down."""
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from app.views import Ask, BadInput, FamilyInfo, SamplerInfo
 from pipelines import registry
-from pipelines.hub.about import ADAPTERS, AdapterInfo
+from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
 from pipelines.options import Option, OptionError, build, options_of, quoted
 from pipelines.registry import Face
 from pipelines.request import Request, check_prompt
@@ -106,7 +106,10 @@ def title_of(request: Request) -> str:
 def steps_of(request: Request, calls: bool = False) -> int:
     """Steps, tokens or calls that a picture takes, whatever the family counts; calls: what they cost without guidance."""
     spec, tokens = face_of(request.family).every[request.sampler], ADAPTERS[request.adapter].tokens if request.adapter else 0
-    return tokens or (not calls and getattr(request.options, "steps", None)) or spec.nfe(request.options)
+    steps, options = getattr(request.options, "steps", None), request.options
+    if request.adapter and request.family == "flow" and options.t_start and not spec.adaptive:
+        options = replace(options, steps=options.steps - left_out(options.steps, options.t_start))
+    return tokens or (not calls and steps) or spec.nfe(options)
 
 
 def amount(family: str, steps: int) -> str:

@@ -55,7 +55,7 @@ class Backend(Protocol):
     def cancel(self, engine_job: Any) -> None: ...
     def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
              cell: str | None = None) -> Shot: ...
-    def measured(self, request: Request, rows: int, seconds: float) -> None: ...
+    def measured(self, request: Request, drawn: Drawn, seconds: float) -> None: ...
 
 
 def finished(engine_job: Any) -> Any:
@@ -107,8 +107,8 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
         elif event.kind == "cancelled":
             job.change(status="stopped", note=f"Stopped at step {job.step} of {job.total}; nothing was saved.")
         elif event.kind == "done":
-            backend.measured(request, stats.rows, stats.network)
             drawn = drawn_of(request, event.result, stats.nfe)
+            backend.measured(request, drawn, stats.network)
             for k in range(request.count):                         # one that fails to be saved leaves those before it
                 job.change(shots=(*job.shots, backend.save(request, k, drawn, stats, job)))
             job.change(status="done", tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))

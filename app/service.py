@@ -69,7 +69,7 @@ class Service:
         self._threads: list[threading.Thread] = []
         self._closing = False
         self._slots = {kind: threading.Semaphore(AT_ONCE) for kind in ("generate", "compare")}
-        self._rates: dict[str, float] = {}                         # rows per second of a model's last run
+        self._rates: dict[str, float] = {}                         # evaluations for a picture, per second of a model's last run
         self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
         self.grids = Grids(self._storage, self._models, self)
         self.reading = GridReading(self.grids, self._storage, paths.exports, self.bench)
@@ -107,7 +107,8 @@ class Service:
     def check(self, ask: Ask) -> Check:
         """Check a request without running it."""
         request = make_request(self._models.resolved(ask))
-        return Check(tuple(notes_of(request)), request.count, nfe_of(request), nfe_of(request), self.estimate(evaluations([request])),
+        nfe = nfe_of(request)
+        return Check(tuple(notes_of(request)), request.count, nfe, nfe * request.count, self.estimate(evaluations([request])),
                      settings_of(request))
 
     def estimate(self, calls: dict[str, int]) -> float | None:
@@ -260,9 +261,9 @@ class Service:
         return Shot(record.id, f"image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
                     alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
-    def measured(self, request: Request, rows: int, seconds: float) -> None:
+    def measured(self, request: Request, drawn: runners.Drawn, seconds: float) -> None:
         if seconds > 0:
-            self._rates[request.model] = rows / seconds
+            self._rates[request.model] = sum(drawn.nfe) / seconds
 
     def pace(self, request: Request) -> float:
         """Seconds that a call for one picture takes in a full batch; measured at the first need of it."""
@@ -270,8 +271,8 @@ class Service:
             short = replace(request, options=replace(request.options, steps=min(request.options.steps, PACE_STEPS)), count=PACE_ROWS)
             for _ in range(2):                                     # the first of a batch's size includes the warm-up
                 job = self.submit(short, priority=1)
-                runners.finished(job)
-                self._paces[request.model] = job.stats.network / job.stats.rows
+                drawn = runners.drawn_of(short, runners.finished(job), job.stats.nfe)
+                self._paces[request.model] = job.stats.network / sum(drawn.nfe)
         return self._paces[request.model]
 
     def notes(self, request: Request) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipelines.engine.cache import Slab
 
 log = logging.getLogger(__name__)
+# Methods that are evaluations of the generative network; what reads captions, encodes, decodes or judges pictures is none.
+GENERATIVE = ("predict", "predict_vjp", "read", "logits", "generate")
 ENDS = ("done", "failed", "cancelled")
 Listener = Callable[["Job", "Event"], None]
 
@@ -46,8 +48,8 @@ class Stats:
 
     @property
     def nfe(self) -> int:
-        """Network evaluations per image: the calls of the generative network, without what encodes, decodes or judges."""
-        return sum(count for method, count in self.calls.items() if method not in ("encode", "decode", "codes", "judge", "score"))
+        """Network evaluations per image."""
+        return sum(self.calls[method] for method in GENERATIVE)
 
 
 class Job:

@@ -61,6 +61,11 @@ class AdapterInfo:
     example: str = ""                        # a repository
 
 
+def left_out(steps: int, t_start: float) -> int:
+    """How many steps of a flow fall away where a picture is changed with strength 1 - t_start, as the library counts them."""
+    return int(max(steps - min(steps * (1 - t_start), steps), 0))
+
+
 _SAFETY = ("safety_checker", "feature_extractor", "image_encoder")
 
 ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pipelines.flow.paths import OT
 from pipelines.flow.sampler import look as flow_look
+from pipelines.hub.about import left_out
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.sampler import conditions, predictor
 from pipelines.hub.schedulers import colours
@@ -69,7 +70,7 @@ def start(request: Request, weights: str, net: FlowModel, device: torch.device, 
     x, begin = noise.normal(), 0
     if source is not None:
         clean = yield from asked(NetKey(weights, "embed"), source[None])
-        begin = skipped(scheduler, o.steps, o.t_start)
+        begin = left_out(o.steps, o.t_start) * scheduler.order
         x = scheduler.sigmas[begin] * x + (1 - scheduler.sigmas[begin]) * clean
     v, times = predictor(request, weights, cond, null, net), [1 - float(sigma) for sigma in scheduler.sigmas[begin:]]
     decode = NetKey(weights, "decode")
@@ -123,11 +124,6 @@ def shift_of(saved: Any) -> float:
 def own(scheduler: Any, name: str) -> bool:
     """Whether a solver of ours runs over the scheduler's noise levels, and not the scheduler itself."""
     return name in TABLES and type(scheduler).__name__ != "FlowMatchHeunDiscreteScheduler"
-
-
-def skipped(scheduler: Any, steps: int, t_start: float) -> int:
-    """How many evaluations fall away where a picture is changed with strength 1 - t_start, as the library counts them."""
-    return int(max(steps - min(steps * (1 - t_start), steps), 0)) * scheduler.order
 
 
 def velocity(v_theta: Predict, net: FlowModel) -> Predict:

@@ -62,6 +62,19 @@ def pixels(service: Service, grid: str) -> list[bytes]:
     return [service.grids.keeper.pixels(image).tobytes() for images in service.grids.images(grid).values() for image in images]
 
 
+def test_calls_are_said_before_as_they_are_counted_after(service: Service) -> None:
+    """Those of all pictures, also where some of the grid was drawn by another process."""
+    made = asked("steps=2,4", "sampler=ddim,heun", count=3, guidance_scale=2)
+    check = service.grids.check(made)
+    grid, view = drawn(service, made)
+    assert check.calls == view["calls"] == 2 * 3 * (2 + 4 + 3 + 7)
+    assert sum(cell["nfe"] for cell in view["cells"]) == 2 * (2 + 4 + 3 + 7)              # of a cell those of one picture
+    service.grids._live.clear()
+    assert service.grids.view(grid)["calls"] == check.calls
+    alone = service.check(Ask("diffusion", "a red star", sampler="heun", count=3, guidance_scale=2, options={"steps": 4}))
+    assert (alone.nfe, alone.calls) == (14, 42)
+
+
 def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> None:
     grid, view = drawn(service, asked("steps=2,4", "sampler=ddim,heun", distance=True, snapshots=True))
     assert view["status"] == "done" and (view["done"], view["total"]) == (4, 4)
