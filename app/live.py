@@ -53,7 +53,7 @@ MEASURED = ("distance_to", "ssim", "peak_bytes", "accuracy", "same_as", "snapsho
 
 
 def equation(cell: CellState) -> str:
-    """Of whose solution a cell's distance is: "ODE" of "ODE (DPM++ 2M, 200 steps)"; "" if it has none."""
+    """Of whose solution a cell's distance is: "ODE" of "ODE (Heun, 100 steps)"; "" if it has none."""
     return (cell.metrics.get("distance_to") or "").partition(" ")[0]
 
 

@@ -235,7 +235,7 @@ def targets(plan: Plan) -> set[Request]:
 
 
 def limit_text(request: Request) -> str | None:
-    """To what its distance is: "ODE (DPM++ 2M, 200 steps)", or None."""
+    """To what its distance is: "ODE (Heun, 100 steps)", or None."""
     limit, run = limit_of(request), converged(request)
     if limit is None or run is None:
         return None

@@ -1,9 +1,6 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions, NetworkOptions, SolverOptions
 from pipelines.registry import About, Face, Limit, SamplerSpec, Term
 
@@ -55,13 +52,19 @@ def _two(options: DiffusionOptions) -> int:
 
 
 _EQUATION = ("clip", "strength", "source")
-ODE = Limit("ODE", "dpmpp_2m", {"steps": 200}, _EQUATION)
+# Karras' levels, because a last step from a level that only shrinks as the root of the steps costs more than all others.
+ODE = Limit("ODE", "heun", {"steps": 100, "karras": True}, _EQUATION)
+# From a picture: part of those levels begins at another noise level than part of the times does, and so leads elsewhere.
+ODE_OF_A_PICTURE = Limit("ODE", "dpmpp_2m", {"steps": 200}, _EQUATION)
 SDE = Limit("SDE", "dpmpp_2m_sde", {"steps": 500}, _EQUATION)
 
 
-def _to(limit: Limit) -> Callable[[Any], Limit | None]:
-    """Starting from a picture, part of Karras' levels begins at another noise level than part of the times, and so leads elsewhere."""
-    return lambda options: None if options.strength < 1 and getattr(options, "karras", False) else limit
+def _ode(options: DiffusionOptions) -> Limit | None:
+    return ODE if options.strength == 1 else None if getattr(options, "karras", False) else ODE_OF_A_PICTURE
+
+
+def _sde(options: SolverOptions) -> Limit | None:
+    return None if options.strength < 1 and options.karras else SDE
 
 
 _SPECS = (
@@ -69,7 +72,7 @@ _SPECS = (
                 "Song, Meng, Ermon 2021, eq. 12",
                 r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z",
                 _HERE, DDIMOptions, _one,
-                limit=lambda options: None if options.eta else ODE),
+                limit=lambda options: None if options.eta else _ode(options)),
     SamplerSpec("ddpm", "DDPM ancestral", "The paper's own sampler; adds fresh noise at each step and wants many.",
                 "Ho, Jain, Abbeel 2020, Algorithm 2",
                 r"x_s = \frac{1}{\sqrt{\alpha_t}}\left(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\epsilon\right) "
@@ -77,7 +80,7 @@ _SPECS = (
     SamplerSpec("euler", "Euler", "The plainest solver of the same ODE; one call a step, first order.",
                 "Karras et al. 2022, Algorithm 1 without correction",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon", _LIBRARY, SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("euler_a", "Euler ancestral", "Euler with fresh noise at each step; never settles, more varied.",
                 "k-diffusion, ancestral step",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z",
@@ -86,58 +89,58 @@ _SPECS = (
                 "Karras et al. 2022, Algorithm 1",
                 rf"{_SIGMA},\\ x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)",
                 _LIBRARY, SolverOptions, _two,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("dpmpp_2m", "DPM++ 2M", "Second order from memory, one call a step; a good choice at 10 to 25 steps.",
                 "Lu et al. 2022b, Algorithm 2",
                 r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
                 r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}"
                 r"\hat x_0^{\,prev}\right]",
                 _LIBRARY, SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.",
                 "Lu et al. 2022b, SDE form", r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,"
                 r"(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z", _LIBRARY, SolverOptions, _one,
-                limit=_to(SDE)),
+                limit=_sde),
     SamplerSpec("dpmpp_sde", "DPM++ SDE", "Stochastic, with a midpoint; two calls a step.",
                 "Lu et al. 2022b; k-diffusion", r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) \\ {}+ \sigma_\uparrow\,"
                 r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}", _LIBRARY, SolverOptions, _two,
-                limit=_to(SDE)),
+                limit=_sde),
     SamplerSpec("unipc", "UniPC", "Predictor and corrector of second order for one call; strong below 10 steps.",
                 "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)"
                 r"\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", _LIBRARY, SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("deis", "DEIS", "Exponential integrator with a polynomial through past answers; one call a step.",
                 "Zhang & Chen 2023", r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}", _LIBRARY,
                 SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("lms", "LMS", "Linear multistep: four past slopes, one call a step; sensitive at few steps.",
                 "k-diffusion, Adams-Bashforth", rf"{_SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,"
                 r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
 )
 # For models of the Hub alone: what their makers save them with, and what distilled ones need.
 _PRETRAINED = (
     SamplerSpec("pndm", "PNDM", "Linear multistep on the noise; what Stable Diffusion 1 was published with; one call more than steps.",
                 "Liu et al. 2022", r"x_s = \phi(x_t,\ \tfrac{1}{24}(55\hat\epsilon_t - 59\hat\epsilon_{t_1} + 37\hat\epsilon_{t_2} - "
                 r"9\hat\epsilon_{t_3}))", _LIBRARY, DiffusionOptions, lambda options: _one(options) + (options.steps > 1),
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("kdpm2", "DPM2", "Second order with a midpoint; two calls a step.", "Karras et al. 2022, Algorithm 2 without noise",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon_{{mid}}", _LIBRARY, SolverOptions, _two,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("kdpm2_a", "DPM2 ancestral", "The same with fresh noise at each step.", "k-diffusion, ancestral step",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon_{{mid}} + \sigma_\uparrow z", _LIBRARY,
                 SolverOptions, _two),
     SamplerSpec("dpmpp_2s", "DPM++ 2S", "Second order without memory between its pairs of steps; one call a step.",
                 "Lu et al. 2022b, Algorithm 1", r"x_s = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)\,\hat x_0^{\,mid}",
                 _LIBRARY, SolverOptions, _one,
-                limit=_to(ODE)),
+                limit=_ode),
     SamplerSpec("lcm", "LCM", "For models distilled to a few steps (LCM, or its LoRA).", "Luo et al. 2023, Algorithm 1",
                 r"x_s = \sqrt{\bar\alpha_s}\,(c_{skip}\,x_t + c_{out}\,\hat x_0) + \sqrt{1-\bar\alpha_s}\;z", _LIBRARY, DiffusionOptions,
                 _one),
     SamplerSpec("tcd", "TCD", "For models distilled to a few steps (TCD, or its LoRA); eta sets the noise of a step.", "Zheng et al. 2024",
                 r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z", _LIBRARY,
                 DDIMOptions, _one,
-                limit=lambda options: None if options.eta else ODE),
+                limit=lambda options: None if options.eta else _ode(options)),
 )
 FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
             {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions, ("ddim", "dpmpp_2m", "heun"),
