@@ -239,6 +239,7 @@ class Service:
         loaded, device = self._load(request.model, stop), self.machine.engine.device
         side = request.width or loaded.size, request.height or loaded.size
         more = own_picture.source_of(request, self._storage.sources, side, device) | ({"look": look} if loaded.drawing.looks else {})
+        loaded.drawing.ready(request, loaded.net)                  # on this thread, so that no other job waits for it
         sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)
         return self.machine.engine.submit(sampler, priority=priority, listener=listener, exact=exact)
 

@@ -120,6 +120,8 @@ class OwnData:
 class Drawing:
     """How a model draws: what is needed of a network that has learnt, one of ours or a pretrained one."""
     start: Callable[..., Sampler]            # (request, weights id, network, device); source=picture if the options have one
+    ready: Callable[[Request, Any], None] = lambda request, net: None     # imports what `start` needs, which may take seconds the
+    #                                          first time and is neither the sampler's time nor the engine's
     looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
     methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row

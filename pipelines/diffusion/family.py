@@ -15,12 +15,14 @@ from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
 from pipelines.diffusion.plane import PLANE
 from pipelines.diffusion.samplers import RUN
+from pipelines.diffusion.solvers import make_scheduler
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.text import TextConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.library import SCHEDULERS
+from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import NetKey, Sampler, asked
 from pipelines.registry import Family, Stage
@@ -69,6 +71,14 @@ def figures(net: nn.Module) -> dict[str, float]:
         return {"psnr": autoencoder.psnr(net.autoencoder, batch.x0)}
 
 
+def ready(request: Request, net: nn.Module) -> None:
+    """Import the library's solver, if it is one, and what its noise is made with."""
+    assert isinstance(net, DiffusionNet)
+    if request.sampler in SCHEDULERS:
+        make_scheduler(request.sampler, net.config.schedule, request.options)
+        import_paths()
+
+
 def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None,
           look: bool = True) -> Sampler:
     """The sampler of a request: reads the captions, draws x_T, then hands over to the chosen algorithm.
@@ -87,6 +97,6 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, ready=ready, plane=PLANE,
                 methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

@@ -160,4 +160,9 @@ def seen_of(scheduler: Any, begin: int) -> Look:
     return of_evaluation
 
 
-DRAWING = Drawing(start=start, methods=("encode", "embed", "predict", "decode"))
+def ready(request: Request, net: FlowModel) -> None:
+    """Import the request's scheduler."""
+    scheduler_for(net, request.sampler, request.options.steps, net.checked((request.height, request.width)))
+
+
+DRAWING = Drawing(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))

@@ -17,7 +17,7 @@ from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Predict, Sampler, Steps
 from pipelines.registry import Drawing
 from pipelines.request import Request
-from pipelines.sde.family import solved
+from pipelines.sde.family import ready, solved
 from pipelines.sde.processes import VE
 
 
@@ -64,7 +64,7 @@ def clipped(s_theta: Predict, process: WholeVE) -> Predict:
 
 class ScoreNet(Pixels):
     """parts: unet, scheduler, of which sigma_min and sigma_max are used here."""
-    info, drawing = ADAPTERS["ncsnpp"], Drawing(start=start, methods=("predict",))
+    info, drawing = ADAPTERS["ncsnpp"], Drawing(start=start, ready=ready, methods=("predict",))
 
     @property
     def process(self) -> WholeVE:

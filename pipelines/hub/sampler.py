@@ -11,7 +11,7 @@ from pipelines.hub.model import CLIPS, HubModel, Size
 from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.protocol import Call, Cond, NetKey, Predict, Preview, Sampler, Steps, asked
 from pipelines.registry import Drawing
 from pipelines.request import Request
@@ -79,4 +79,10 @@ def seen(scheduler: Any, begin: int = 0) -> Look:
     return look
 
 
-DRAWING = Drawing(start=start, methods=("encode", "embed", "predict", "decode"))
+def ready(request: Request, net: HubModel) -> None:
+    """Import the request's scheduler, and what its noise is made with."""
+    scheduler_for(net.scheduler, request.sampler, request.options)
+    import_paths()
+
+
+DRAWING = Drawing(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))

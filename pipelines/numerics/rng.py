@@ -31,6 +31,11 @@ class RowNoise:
         return BrownianPaths(self.seeds, self.shape, start, end, self.device, finest)
 
 
+def import_paths() -> None:
+    """Import what Brownian paths are made with, before they are."""
+    import torchsde  # noqa: F401
+
+
 class BrownianPaths:
     """One Brownian path per row, the same whatever the steps that ask for it.
 

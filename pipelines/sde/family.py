@@ -8,7 +8,7 @@ from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
 from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v, mixed
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
@@ -26,6 +26,11 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     options = NetworkOptions(**net.config.training)
     x0, tokens = training_pair(batch, rng)
     return objective.loss(net, PROCESSES[options.process], x0, net.encode(tokens), rng, options.objective)
+
+
+def ready(request: Request, net: nn.Module) -> None:
+    """Import what the noise is made with."""
+    import_paths()
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None) -> Sampler:
@@ -57,5 +62,5 @@ def transport(options: SDEOptions) -> Transport:
     return Transport(process, T_MIN, 1.0, process.prior_std)
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start,
+FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, ready=ready,
                 methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)
