@@ -26,7 +26,7 @@ KEY, KEY_VJP = NetKey(WEIGHTS, "predict"), NetKey(WEIGHTS, "predict_vjp")
 KEY_READ, KEY_DECODE, KEY_LIKELIHOOD = (NetKey(WEIGHTS, method) for method in ("read", "decode", "likelihood"))
 DENSITIES = ("moons", "gaussians", "spiral", "drawn")
 SPAN = 1.5                         # half the side of the window that is looked at
-CONTROL = Control(1e-4, 1e-4, 200)         # of the likelihood's solver, for densities as narrow as those above
+CONTROL = Control(1e-4, 1e-3, 200)         # of the likelihood's solver, for densities as narrow as those above
 STEPS = 1500                       # of training at pace 1: about four seconds on two cores
 
 
