@@ -204,7 +204,8 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
             options = shot.settings["options"]
             images.append({"path": str(path), "seed": shot.seed, "nfe": shot.nfe, "seconds": shot.seconds,
                            "steps": options.get("steps"), "note": shot.note, **shot.settings})
-        return {"images": images, "complete": view.status == "done"}
+        said = {"note": view.note} if args.json else {}                # a terminal was told it already
+        return {"images": images, **said, "complete": view.status == "done"}
     finally:
         service.close()
 

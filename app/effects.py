@@ -52,7 +52,7 @@ def idle(request: Request) -> dict[str, str]:
     if not (info and info.told) and "prompt" not in found:
         if scale == 1:
             found.setdefault("negative_prompt", "guidance 1 never asks without the prompt")
-        if scale == 0:
+        if scale == 0 and (info is None or info.negative):        # else it is told how long the prompt is even so
             instead = "the negative prompt, which is what is drawn" if request.negative_prompt and "negative_prompt" not in found else \
                 "no caption"
             found["prompt"] = f"guidance 0 asks only with {instead}"

@@ -181,7 +181,7 @@ class Grids:
         """A grid in memory whose cells wait."""
         first, axes = plan.requests[0], {name: axis_of(getattr(plan, name)) for name in AXES}
         size = " × ".join(str(len(axes[a]["labels"])) for a in ("y", "x", "z") if axes[a]["name"]) or "1"
-        name = plan.asked.name or f"{first.prompt} · {size}"
+        name = plan.asked.name or f"{first.prompt[:500]} · {size}"
         job = JobState("compare", first.family, name, asdict(plan.asked))
         job.models = {request.model for request in plan.requests}
         cells = [CellState("empty", reason=spot.reason) if spot.request is None

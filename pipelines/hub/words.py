@@ -16,16 +16,15 @@ def masked_ids(tokenizer: Any, prompts: Sequence[str], length: int, **how: Any) 
 
 @dataclass(frozen=True)
 class Reader:
-    """A tokenizer of a model, how many tokens its encoder reads of a text, and what stands before and after every text."""
+    """A tokenizer of a model, how many tokens its encoder reads of a text, and what stands before every text."""
     title: str
     tokenizer: Any
     length: int
     before: str = ""
-    after: str = ""
 
     def beyond(self, text: str) -> int:
         """How many tokens of the text are not read."""
-        return max(0, len(self.tokenizer(self.before + text + self.after).input_ids) - self.length)
+        return max(0, len(self.tokenizer(self.before + text).input_ids) - self.length)
 
     def knows(self, text: str) -> bool:
         """Whether any token of the text is one that the vocabulary has."""

@@ -30,7 +30,7 @@ class ZImage(LatentModel, FlowModel):
         return masked_ids(self.tokenizer, [SAID.format(prompt) for prompt in prompts], LENGTH)
 
     def readers(self, negative: bool) -> tuple[Reader, ...]:
-        return (Reader("Qwen", self.tokenizer, LENGTH, *SAID.split("{}")),)
+        return (Reader("Qwen", self.tokenizer, LENGTH, SAID.partition("{}")[0]),)
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:
         states = self.text_encoder(input_ids=ids, attention_mask=more["mask"].bool(), output_hidden_states=True).hidden_states[-2]
