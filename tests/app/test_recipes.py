@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pytest
 from app import recipes, trainer
 from app.paths import Paths
 from app.recipes import RECIPES, Recipe, Standing, divide, figures
-from pipelines import registry, training
+from pipelines import registry
 from pipelines.options import build
 from pipelines.training import TrainOptions, _learning_rate
-from tests.app.training import Run, runner
+from tests.app.training import Clock, Run, runner
 from weights import catalog
 
 SMALL = {"batch": 4, "gpu_batch": 4}
@@ -26,24 +25,9 @@ BENT = Recipe("bent", "flow", 1_000_000, 3, 3, bundled="shapes-flow", **SMALL)
 TINY = (ORPHAN, LATE, PART, WHOLE, BENT)
 
 
-class Clock:
-    """Stands in for the module `time`: time passes by being asked for, so that a budget buys as many steps on every machine."""
-    strftime = staticmethod(time.strftime)
-
-    def __init__(self) -> None:
-        self.now, self.tick = 0.0, 0.05
-
-    def monotonic(self) -> float:
-        self.now += self.tick
-        return self.now
-
-
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    for module in (recipes, trainer, training):
-        monkeypatch.setattr(module, "time", made)
-    return made
+    return Clock.of_trainings(monkeypatch)
 
 
 @pytest.fixture

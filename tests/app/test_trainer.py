@@ -19,7 +19,7 @@ from app import recipes, trainer
 from app.models import Models
 from app.recipes import Recipe
 from pipelines.training import CHECKPOINT
-from tests.app.training import Run, runner
+from tests.app.training import Clock, Run, runner
 from weights.catalog import run_folder
 from weights.verify import WeightsError
 
@@ -225,6 +225,7 @@ def test_a_recipe_that_goes_wrong_is_reported_while_others_go_on(run: Run, tmp_p
     wrong_at(monkeypatch, "flow", 2)
     (tmp_path / "runs" / "broken").mkdir(parents=True)
     (tmp_path / "runs" / "broken" / CHECKPOINT).write_bytes(b"damaged")
+    Clock.of_trainings(monkeypatch)
     listed = {row["recipe"]: row for row in run("--list")[1]["recipes"]}
     assert (listed["broken"]["status"], listed["bent"]["status"]) == ("damaged", "not begun")
     assert "begin with a header" in listed["broken"]["why"] and f"broken: {listed['broken']['why']}" in recipes.table(run("--list")[1])
