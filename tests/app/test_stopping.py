@@ -80,7 +80,8 @@ def test_drawing_ends(start: Callable[..., Process], tmp_path: Path) -> None:
                 before=LOUD)
     run.said("step 1")
     code, out, error = run.asked_to_end(signal.SIGHUP)
-    assert code == 1 and json.loads(out) == {"images": [], "complete": False} and "Stopped." in error and "Traceback" not in error
+    assert code == 1 and {"images": [], "complete": False}.items() <= json.loads(out).items()
+    assert "Stopped." in error and "Traceback" not in error
     assert jobs(tmp_path) == ["stopped"]
 
 
