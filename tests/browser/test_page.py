@@ -114,7 +114,7 @@ def test_compare_two_by_three_then_look_closer_and_export(open_page: Opener) -> 
     expect(cells).to_have_count(6)
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(6)
     expect(cells.first).to_contain_text("4 calls")
-    expect(cells.first.locator(".sx-distance b")).to_have_text(re.compile(r"0\.\d{3}"))
+    expect(cells.first.locator(".sx-distance b")).to_have_text(re.compile(r"0\.\d{3} ODE"))
     cells.first.click()
     expect(page.locator("#compare-grid .sx-panel")).to_have_count(2)
     for kind in ("PNG", "CSV"):
