@@ -68,11 +68,11 @@ _SPECS = (
 
 # For models of the Hub alone: what their makers save them with.
 _PRETRAINED = (
-    SamplerSpec("dpmpp_2m", "DPM++ 2M", "Second order from memory, one call a step; what Sana is published with.",
+    SamplerSpec("dpmpp_2m", "DPM++ 2M", "Remembers the step before, one call a step; what Sana is published with.",
                 "Lu et al. 2022b, Algorithm 2", r"\lambda = \ln\tfrac{1-\sigma}{\sigma} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
                 r"(1-\sigma_s)(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_1 - \tfrac{1}{2r}\hat x_1^{\,prev}\right]",
                 "pipelines/hub/flow.py", FlowOptions, calls_a_step(1), limit=ODE.of),
-    SamplerSpec("unipc", "UniPC", "Predictor and corrector of second order for one call; strong below 10 steps.",
+    SamplerSpec("unipc", "UniPC", "Predictor and corrector for one call a step; strong below 10 steps.",
                 "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - (1-\sigma_s)(e^{-h}-1)\hat x_1 \\ {}- "
                 r"(1-\sigma_s)\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", "pipelines/hub/flow.py", FlowOptions, calls_a_step(1), limit=ODE.of),
 )
