@@ -129,13 +129,15 @@ def asked_of(settings: dict[str, Any]) -> GridAsk:
 def made_from(asked: GridAsk) -> str:
     """What a grid was made with besides its axes: "Diffusion · shapes-diffusion · “a red star” · guidance 3 · seed 7 · steps 20"."""
     ask, varied = asked.ask, {text.partition("=")[0].strip() for text in (asked.x, asked.y, asked.z)}
-    varied |= {"model", "sampler", "guidance_scale", *ask.options} if "family" in varied else set()      # each family has its own
+    varied |= {"model", "sampler"} if "family" in varied else set()
     face = registry.face(ask.family) if ask.family in registry.NAMES else None                # or it is of a family that is gone
     sampler = face.every[ask.sampler].title if face and ask.sampler in face.every else ask.sampler
+    whose = f"{face.title}: " if face and "family" in varied else ""                          # the other families have their own
     facts = {"family": face.title if face else ask.family, "model": ask.model or "", "prompt": f"“{ask.prompt}”" if ask.prompt else "",
              "sampler": sampler or "",
-             "guidance_scale": f"guidance {ask.guidance_scale}" if ask.guidance_scale is not None else "", "seed": f"seed {ask.seed}"}
-    facts |= {name: f"{name.replace('_', ' ')} {value}" for name, value in ask.options.items()}
+             "guidance_scale": f"{whose}guidance {ask.guidance_scale}" if ask.guidance_scale is not None else "",
+             "seed": f"seed {ask.seed}"}
+    facts |= {name: f"{whose}{name.replace('_', ' ')} {value}" for name, value in ask.options.items()}
     return " · ".join(text for name, text in facts.items() if text and name not in varied)
 
 

@@ -57,7 +57,7 @@ def test_a_folder_of_ones_own_draws_compares_and_is_forgotten(service: Service, 
     row = next(row for row in service.shelf.listing() if row["name"] == name)
     assert (row["source"], row["family"], row["size"], row["problem"], row["resident"]) == ("local", "diffusion", 32, None, 0)
     ask = Ask("diffusion", "a red star", model=name, options={"steps": 3}, count=2)
-    assert service.check(ask).calls == 6 == drawn(service, ask).calls                        # guidance doubles them
+    assert service.check(ask).nfe == 6 == drawn(service, ask).calls                        # guidance doubles them
     picture = service.gallery.page(family="diffusion").items[0]
     assert picture.model == name and service.reproduction.picture(picture.id)["verdict"] in ("bit-exact", "within tolerance")
     grid = service.grids.start(GridAsk(Ask("diffusion", "a red star", count=1), f"model={name},shapes-diffusion", "sampler=ddim,euler",
