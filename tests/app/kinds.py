@@ -35,6 +35,10 @@ def model(kind: str) -> Any:
         net: Any = tiny.tiny(kind)
         if kind == "vqvae":                                  # its random prior hardly looks at a class
             net.prior.embed.weight.data.mul_(40)
+        if kind == "dalle":                                  # nor its random attention at a caption
+            for block in net.model.transformer.blocks:
+                block.qkv.weight.data.mul_(3)
+                block.out.weight.data.mul_(3)
         return net
     folder = Path(_folders().name) / kind
     getattr(tiny_models if hasattr(tiny_models, kind) else tiny_more, kind)(folder)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -47,7 +48,9 @@ def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, t
     page.reload()                                                          # the grid is on the server, not on the page
     tab(page, "Compare")
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
+    fill(page, "compare-x-values", "7")
     page.get_by_role("button", name="Use its settings").click()
+    expect(page.locator("#compare-x-values textarea, #compare-x-values input")).to_have_value(re.compile("3, ?400"))
     expect(page.locator("#compare-y-values textarea, #compare-y-values input")).to_have_value("1-2(+1)")
     fill(page, "compare-x-values", "3, 5")
     page.click("#compare-extend")
