@@ -37,6 +37,7 @@ def test_shapes_and_configuration() -> None:
     assert full.config.size == 64 and full.config.shape == (4, 16, 16)
 
 
+@pytest.mark.long
 def test_the_autoencoder_learns_and_its_latents_get_unit_variance() -> None:
     torch.manual_seed(0)
     net, rng = Autoencoder(SMALL), torch.Generator().manual_seed(0)
