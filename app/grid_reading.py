@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app import grid_charts
+from app.effects import SIDES
 from app.grid_bits import bits_per_dim
 from app.grid_export import ENDINGS, export, facts
 from app.grids import Grids
@@ -33,7 +34,9 @@ class GridReading:
             raise BadInput(f"The grid has {len(live.cells)} cells; there is none with the number {i}.")
         settings = live.cells[i].settings
         plain = {name: value for name, value in settings.items() if name != "options"} | settings.get("options", {})
-        facts = {name.replace("_", " ").capitalize(): str(value) for name, value in plain.items() if value not in ("", None)}
+        own_size = [side for side in SIDES if plain.get(side) == 0]
+        facts = {name.replace("_", " ").capitalize(): str(value) for name, value in plain.items()
+                 if value not in ("", None) and name not in own_size}
         return {"facts": facts}
 
     def table(self, grid_id: str) -> list[dict[str, Any]]:

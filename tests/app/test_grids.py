@@ -91,6 +91,7 @@ def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> No
     stored = again.grids.view(grid)
     assert stored["cells"] == json.loads(json.dumps(view["cells"])) or stored["cells"] == view["cells"]
     assert again.grids.list()["items"][0]["done"] == 4 and again.reading.cell(grid, 1)["facts"]["Steps"] == "4"
+    assert not {"Width", "Height"} & set(again.reading.cell(grid, 1)["facts"])      # 0 is the model's own size
     again.close()
 
 
