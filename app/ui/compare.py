@@ -139,8 +139,8 @@ class CompareTab:
             named = self.offers.values(ask.family, ask.model, name)
             given: Any = None if values == ALL else [v.strip() for v in values.split(",") if v.strip()] if named else values
             axes += self.offers.axis(ask.family, ask.model, name or NOTHING, given)
-        sides = {"width": ask.width, "height": ask.height}
-        fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | {k: v for k, v in sides.items() if v}).items())
+        sides = {side: getattr(ask, side) for side in SIDES if getattr(ask, side)}
+        fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | sides).items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
                 number(info, "guidance_scale", weight), number(info, "seed", ask.seed), *axes, number(info, "count", ask.count),
                 made.distance, made.snapshots, made.exact]
