@@ -7,8 +7,8 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,6 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     atexit.register(uploads.close)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
-    with _unproxied():
-        import gradio as gr
     from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
     from huggingface_hub.constants import HF_HOME
@@ -47,6 +45,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
 
     from app import api
     from app.service import Service
+    from app.ui import gradio as gr
     from app.ui.page import build_page, look
 
     service, looks = Service(paths), look()
@@ -78,18 +77,6 @@ async def leaving(uploads: Uploads, app: Any) -> AsyncIterator[None]:
     """What was uploaded leaves with the server."""
     yield
     uploads.close()
-
-
-@contextmanager
-def _unproxied() -> Iterator[None]:
-    """No proxies for a while: gradio makes clients when it is imported, and fails with a proxy that those cannot speak to."""
-    before = {name: os.environ.pop(name) for name in list(os.environ) if name.lower().endswith("_proxy")}
-    os.environ["no_proxy"] = "*"                   # else the system's own would be asked for
-    try:
-        yield
-    finally:
-        del os.environ["no_proxy"]
-        os.environ.update(before)
 
 
 def serve(paths: Paths, access: Access, port: int | None, open_browser: bool) -> None:
