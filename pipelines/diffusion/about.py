@@ -46,7 +46,7 @@ ABOUT = About(
 )
 
 _SIGMA = r"\sigma = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t},\quad x = x_t/\sqrt{\bar\alpha_t}"
-_HERE, _LIBRARY = "pipelines/diffusion/sampler.py", "pipelines/diffusion/solvers.py"
+_HERE, _SOLVERS = "pipelines/diffusion/sampler.py", "pipelines/diffusion/solvers.py"
 
 
 # Measured orders of convergence with trailing and with Karras spacing: of the error against the exact ODE, from 10 to 80 steps, on
@@ -96,16 +96,16 @@ _SPECS = (
                 r"+ \sigma_t z", _HERE, DDPMOptions, _one),
     SamplerSpec("euler", "Euler", "The plainest solver of the same ODE; one call a step, first order.",
                 "Karras et al. 2022, Algorithm 1 without correction",
-                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon", _LIBRARY, SolverOptions, _one,
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon", _SOLVERS, SolverOptions, _one,
                 limit=_ode),
     SamplerSpec("euler_a", "Euler ancestral", "Euler with fresh noise at each step; never settles, more varied.",
                 "k-diffusion, ancestral step",
                 rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z",
-                _LIBRARY, DiffusionOptions, _one),
+                _SOLVERS, DiffusionOptions, _one),
     SamplerSpec("heun", "Heun", f"Looks ahead and averages; two calls a step. {_order('heun')}",
                 "Karras et al. 2022, Algorithm 1",
                 rf"{_SIGMA},\\ x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)",
-                _LIBRARY, SolverOptions, _two,
+                _SOLVERS, SolverOptions, _two,
                 limit=_ode),
     SamplerSpec("dpmpp_2m", "DPM++ 2M",
                 f"Remembers the step before, one call a step; a good choice at 10 to 25 steps. {_order('dpmpp_2m')}",
@@ -113,51 +113,51 @@ _SPECS = (
                 r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
                 r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}"
                 r"\hat x_0^{\,prev}\right]",
-                _LIBRARY, SolverOptions, _one,
+                _SOLVERS, SolverOptions, _one,
                 limit=_ode),
     SamplerSpec("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.",
                 "Lu et al. 2022b, SDE form", r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,"
-                r"(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z", _LIBRARY, SolverOptions, _one,
+                r"(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z", _SOLVERS, SolverOptions, _one,
                 limit=_sde),
     SamplerSpec("dpmpp_sde", "DPM++ SDE", "Stochastic, with a midpoint; two calls a step.",
                 "Lu et al. 2022b; k-diffusion", r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) \\ {}+ \sigma_\uparrow\,"
-                r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}", _LIBRARY, SolverOptions, _two,
+                r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}", _SOLVERS, SolverOptions, _two,
                 limit=_sde),
     SamplerSpec("unipc", "UniPC", f"Predictor and corrector for one call; strong below 10 steps. {_order('unipc')}",
                 "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)"
-                r"\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", _LIBRARY, SolverOptions, _one,
+                r"\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", _SOLVERS, SolverOptions, _one,
                 limit=_ode),
     SamplerSpec("deis", "DEIS", f"Exponential integrator with a polynomial through past answers; one call a step. {_order('deis')}",
-                "Zhang & Chen 2023", r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}", _LIBRARY,
+                "Zhang & Chen 2023", r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}", _SOLVERS,
                 SolverOptions, _one,
                 limit=_ode),
     SamplerSpec("lms", "LMS", f"Linear multistep: four past slopes, one call a step; sensitive at few steps. {_order('lms')}",
                 "k-diffusion, Adams-Bashforth", rf"{_SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,"
-                r"\hat\epsilon_{t_j}", _LIBRARY, SolverOptions, _one,
+                r"\hat\epsilon_{t_j}", _SOLVERS, SolverOptions, _one,
                 limit=_ode),
 )
 # For models of the Hub alone: what their makers save them with, and what distilled ones need.
 _PRETRAINED = (
     SamplerSpec("pndm", "PNDM", "Linear multistep on the noise; what Stable Diffusion 1 was published with; one call more than steps.",
                 "Liu et al. 2022", r"x_s = \phi(x_t,\ \tfrac{1}{24}(55\hat\epsilon_t - 59\hat\epsilon_{t_1} + 37\hat\epsilon_{t_2} - "
-                r"9\hat\epsilon_{t_3}))", _LIBRARY, DiffusionOptions, lambda options: _one(options) + (options.steps > 1),
+                r"9\hat\epsilon_{t_3}))", _SOLVERS, DiffusionOptions, lambda options: _one(options) + (options.steps > 1),
                 limit=_ode),
     SamplerSpec("kdpm2", "DPM2", f"Asks again at a midpoint; two calls a step. {_order('kdpm2')}",
                 "Karras et al. 2022, Algorithm 2 without noise",
-                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon_{{mid}}", _LIBRARY, SolverOptions, _two,
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon_{{mid}}", _SOLVERS, SolverOptions, _two,
                 limit=_ode),
     SamplerSpec("kdpm2_a", "DPM2 ancestral", "The same with fresh noise at each step.", "k-diffusion, ancestral step",
-                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon_{{mid}} + \sigma_\uparrow z", _LIBRARY,
+                rf"{_SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon_{{mid}} + \sigma_\uparrow z", _SOLVERS,
                 SolverOptions, _two),
     SamplerSpec("dpmpp_2s", "DPM++ 2S", f"No memory between its pairs of steps; one call a step. {_order('dpmpp_2s')}",
                 "Lu et al. 2022b, Algorithm 1", r"x_s = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)\,\hat x_0^{\,mid}",
-                _LIBRARY, SolverOptions, _one,
+                _SOLVERS, SolverOptions, _one,
                 limit=_ode),
     SamplerSpec("lcm", "LCM", "For models distilled to a few steps (LCM, or its LoRA).", "Luo et al. 2023, Algorithm 1",
-                r"x_s = \sqrt{\bar\alpha_s}\,(c_{skip}\,x_t + c_{out}\,\hat x_0) + \sqrt{1-\bar\alpha_s}\;z", _LIBRARY, DiffusionOptions,
+                r"x_s = \sqrt{\bar\alpha_s}\,(c_{skip}\,x_t + c_{out}\,\hat x_0) + \sqrt{1-\bar\alpha_s}\;z", _SOLVERS, DiffusionOptions,
                 _one),
     SamplerSpec("tcd", "TCD", "For models distilled to a few steps (TCD, or its LoRA); eta sets the noise of a step.", "Zheng et al. 2024",
-                r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z", _LIBRARY,
+                r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z", _SOLVERS,
                 DDIMOptions, _one,
                 limit=lambda options: None if options.eta else _ode(options)),
 )

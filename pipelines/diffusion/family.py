@@ -15,13 +15,11 @@ from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
 from pipelines.diffusion.plane import PLANE
 from pipelines.diffusion.samplers import RUN
-from pipelines.diffusion.solvers import make_scheduler
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.text import TextConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped
-from pipelines.numerics.library import SCHEDULERS
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import NetKey, Sampler, asked
@@ -72,10 +70,8 @@ def figures(net: nn.Module) -> dict[str, float]:
 
 
 def ready(request: Request, net: nn.Module) -> None:
-    """Import the library's solver, if it is one, and what its noise is made with."""
-    assert isinstance(net, DiffusionNet)
-    if request.sampler in SCHEDULERS:
-        make_scheduler(request.sampler, net.config.schedule, request.options)
+    """Import what the sampler's noise is made with."""
+    if request.sampler in ("dpmpp_sde", "dpmpp_2m_sde"):
         import_paths()
 
 

@@ -1,12 +1,12 @@
-"""All samplers of the family by name: the papers' own, and the library's behind one generator."""
+"""All samplers of the family by name."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from pipelines.diffusion.sampler import ddim, ddpm
-from pipelines.diffusion.solvers import solver
-from pipelines.numerics.library import SCHEDULERS
+from pipelines.diffusion.solvers import deis, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, euler, euler_ancestral, heun, lms, unipc
 from pipelines.protocol import Sampler
 
-RUN: dict[str, Callable[..., Sampler]] = {"ddpm": ddpm, "ddim": ddim, **{name: partial(solver, name) for name in SCHEDULERS}}
+RUN: dict[str, Callable[..., Sampler]] = {
+    "ddpm": ddpm, "ddim": ddim, "euler": euler, "euler_a": euler_ancestral, "heun": heun, "dpmpp_2m": dpmpp_2m,
+    "dpmpp_2m_sde": dpmpp_2m_sde, "dpmpp_sde": dpmpp_sde, "unipc": unipc, "deis": deis, "lms": lms}

@@ -88,19 +88,6 @@ def noised(scheduler: Any, x0: Tensor, noise: Tensor, skipped: int) -> tuple[Ten
     return scheduler.add_noise(x0.expand_as(noise), noise, scheduler.timesteps[begin:begin + 1].repeat(len(noise))), begin
 
 
-def exact_lms(scheduler: Any) -> None:
-    """Give an LMS scheduler the exact weights of its past slopes, which the library integrates numerically at each step (a fifth of
-    all time outside the networks in a grid): they are integrals of polynomials of degree 3, for which two Gauss points are enough."""
-    sigmas = [float(sigma) for sigma in scheduler.sigmas]
-
-    def coefficient(order: int, t: int, which: int) -> float:
-        middle, half = (sigmas[t + 1] + sigmas[t]) / 2, (sigmas[t + 1] - sigmas[t]) / 2
-        others = [sigmas[t - k] for k in range(order) if k != which]
-        return sum(half * math.prod((tau - other) / (sigmas[t - which] - other) for other in others)
-                   for tau in (middle - half / 3**0.5, middle + half / 3**0.5))
-    scheduler.get_lms_coefficient = coefficient
-
-
 def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dict[str, Any]]:
     """What to hand to the scheduler's step i so that its noise is the rows' own.
 

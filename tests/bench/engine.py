@@ -18,7 +18,6 @@ from app.device import choose_device, threads
 from pipelines.data.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
-from pipelines.diffusion.solvers import make_scheduler
 from pipelines.engine import Engine
 from pipelines.graphs import graphed
 from pipelines.numerics.rng import RowNoise
@@ -26,6 +25,7 @@ from pipelines.precision import keyed
 from pipelines.protocol import Net, NetKey
 from pipelines.registry import face
 from pipelines.request import Request
+from tests.pipelines.diffusion.library import make_scheduler
 from weights.catalog import entries
 from weights.load import load
 

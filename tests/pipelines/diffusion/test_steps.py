@@ -1,6 +1,7 @@
 """When each sampler asks the network: as often as was ordered, at the times of the spacing chosen, and about the level it works at."""
 from __future__ import annotations
 
+import math
 from itertools import pairwise, product
 from typing import Any
 
@@ -9,18 +10,23 @@ import torch
 
 from pipelines.diffusion.options import SPACINGS, DiffusionOptions, SolverOptions
 from pipelines.diffusion.samplers import RUN
-from pipelines.diffusion.solvers import make_scheduler, times_of
+from pipelines.diffusion.solvers import times_of
+from pipelines.numerics.guidance import guided
 from pipelines.numerics.library import SCHEDULERS
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import SCHEDULES, NoiseSchedule, timesteps
-from pipelines.protocol import Steps, run_alone
+from pipelines.numerics.schedules import SCHEDULES, NoiseSchedule
+from pipelines.protocol import Preview, Steps, run_alone
 from pipelines.registry import face
+from tests.pipelines.diffusion.gaussian import KEY, Gaussian
+from tests.pipelines.diffusion.library import reference
 
 SAMPLERS = face("diffusion").samplers
 KINDS = {kind: NoiseSchedule(kind) for kind in SCHEDULES}
 COUNTS = range(1, 201)
 PLANS: list[tuple[str, dict[str, Any]]] = [(kind, more) for kind, more in product(KINDS, [
     *({"spacing": spacing} for spacing in SPACINGS), {"karras": True}])]
+WIDTHS = torch.logspace(math.log10(0.05), 0, 16).repeat(4).view(8, 8)
+DATA = Gaussian(0.3, WIDTHS, KINDS["linear"])                                # type: ignore[arg-type]
 TWICE = ("heun", "dpmpp_sde")      # they ask twice in all steps but the last
 
 
@@ -40,64 +46,52 @@ def test_each_count_has_its_times(kind: str, more: dict[str, Any]) -> None:
         assert times[-1] == 0 or steps == 1 or more.get("spacing") == "trailing", steps
 
 
-def planned(name: str, steps: int, kind: str, more: dict[str, Any]) -> None:
-    """A scheduler begins its steps at the times of the plan and asks as often as is declared."""
-    options = options_of(name, steps, more)
-    scheduler = make_scheduler(name, KINDS[kind], options)
-    found = scheduler.timesteps.tolist()
-    assert len(found) == SAMPLERS[name].nfe(options), (steps, kind, more)
-    assert found[::2 if name in TWICE else 1] == pytest.approx(times_of(KINDS[kind], options), rel=1e-6), (steps, kind, more)
-
-
-@pytest.mark.parametrize("name", SCHEDULERS)
-def test_each_scheduler_keeps_to_them(name: str) -> None:
-    """At every count, on one schedule and spacing after the other; what a scheduler does with its levels knows nothing of these."""
-    for steps in COUNTS:
-        planned(name, steps, *PLANS[steps % len(PLANS)])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", SCHEDULERS)
-def test_each_scheduler_keeps_to_them_on_every_schedule_and_spacing(name: str) -> None:
-    for steps in COUNTS:
-        for kind, more in PLANS:
-            planned(name, steps, kind, more)
-
-
-@pytest.mark.parametrize("karras", [False, True])
-@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "euler_a"])
-def test_the_level_that_is_told_is_the_level_worked_at(name: str, karras: bool) -> None:
-    """A solver's own sigma is that of the time at which it asks, between the steps too; and no noise is left at the end."""
-    schedule = KINDS["linear"]
-    for steps in (2, 10, 61):
-        scheduler = make_scheduler(name, schedule, SAMPLERS[name].options(steps=steps, karras=karras))
-        told = [schedule.sigma(t) for t in scheduler.timesteps.tolist()]
-        worked = [float(sigma) for sigma in scheduler.sigmas]
-        if name == "dpmpp_sde":                          # its second evaluations lie half-way in log sigma
-            worked[1:-1:2] = [(a * b) ** 0.5 for a, b in zip(worked[0:-2:2], worked[2:-1:2], strict=True)]
-        assert told == pytest.approx(worked[:len(told)], rel=1e-4)
-        assert worked[-1] < 1e-3 * told[-1]
-
-
-def asked(name: str, kind: str, options: DiffusionOptions) -> list[float]:
-    """The times at which a run asks, in order."""
-    found: list[float] = []
+def asked(name: str, kind: str, options: DiffusionOptions) -> tuple[list[float], list[float]]:
+    """(the times at which a run asks, the noise levels that it works at there), in order."""
+    times: list[float] = []
 
     def nothing(x: torch.Tensor, t: torch.Tensor) -> Steps:
-        found.append(float(t))
+        times.append(float(t))
         return torch.zeros_like(x)
         yield                                            # a generator, as predictors are
 
-    noise = RowNoise((0,), (1, 1, 1))
-    run_alone(RUN[name](nothing, noise.normal(), noise, KINDS[kind], options), {})
-    return found
+    noise, looks = RowNoise((0,), (1, 1, 1)), []
+    run_alone(RUN[name](nothing, noise.normal(), noise, KINDS[kind], options), {}, looks.append)
+    seen = [look for look in looks if isinstance(look, Preview)]
+    assert [(look.step, look.total) for look in seen] == [(step, len(times)) for step in range(1, len(times) + 1)]
+    assert [look.t for look in seen] == pytest.approx(times, rel=1e-6)
+    return times, [look.sigma for look in seen]
 
 
-@pytest.mark.parametrize(("kind", "steps"), [("linear", 61), ("cosine", 25)])
+@pytest.mark.parametrize(("kind", "more"), PLANS)
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_run_asks_at_them(name: str, kind: str, steps: int) -> None:
-    for spacing in SPACINGS:
-        options = SAMPLERS[name].options(steps=steps, spacing=spacing)
-        found = asked(name, kind, options)
-        assert len(found) == SAMPLERS[name].nfe(options)
-        assert found[::2 if name in TWICE else 1] == timesteps(steps, KINDS[kind].visited(steps), spacing)
+def test_a_run_asks_at_them(name: str, kind: str, more: dict[str, Any]) -> None:
+    """As often as is declared, and about the level that it works at, between two that are visited too."""
+    for steps in (1, 2, 3, 25, 61):
+        options = options_of(name, steps, more)
+        times, sigmas = asked(name, kind, options)
+        assert len(times) == SAMPLERS[name].nfe(options)
+        assert times[::2 if name in TWICE else 1] == pytest.approx(times_of(KINDS[kind], options), rel=1e-6)
+        assert [KINDS[kind].sigma(t) for t in times] == pytest.approx(sigmas, rel=1e-4)
+        if name == "dpmpp_sde":                          # its second evaluations lie half-way in log sigma
+            assert sigmas[1::2] == pytest.approx([(a * b) ** 0.5 for a, b in pairwise(sigmas[::2])], rel=1e-6)
+
+
+@pytest.mark.parametrize("more", [{"spacing": "trailing"}, {"spacing": "leading"}, {"karras": True}], ids=str)
+@pytest.mark.parametrize("name", list(SCHEDULERS))
+def test_each_solver_is_the_librarys(name: str, more: dict[str, Any]) -> None:
+    """On data of many widths. Bound: what one rounding of x, as large as the first sigma, to single precision comes to."""
+    for steps in (5, 20):
+        options = options_of(name, steps, {**more, "clip": False})
+        noise, again = RowNoise((0, 1), (3, 8, 8)), RowNoise((0, 1), (3, 8, 8))
+        found = run_alone(RUN[name](guided(KEY, {}, {}, 1.0), noise.normal(), noise, DATA.schedule, options), {KEY: DATA.eps})
+        difference = found - reference(name, DATA, options, again.normal(), again)
+        assert difference.abs().max() < DATA.schedule.sigma(999) * 2**-22, steps
+
+
+@pytest.mark.parametrize("name", list(SCHEDULERS))
+def test_one_step_ends_at_the_estimate(name: str) -> None:
+    noise = RowNoise((0, 1), (3, 8, 8))
+    x_T, t, sigma = noise.normal(), torch.full((2,), 999.0), DATA.schedule.sigma(999)
+    found = run_alone(RUN[name](guided(KEY, {}, {}, 1.0), x_T, noise, DATA.schedule, options_of(name, 1, {"clip": False})), {KEY: DATA.eps})
+    assert (found - (x_T * (1 + sigma**2) ** 0.5 - sigma * DATA.eps(x_T, t, {}))).abs().max() < sigma * 2**-22
