@@ -13,6 +13,11 @@ import app  # noqa: F401
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[name]                                       # the tests' servers stand on this machine
 
+# Beside other processes of the suite each has its share of the cores: threads beyond them wait for one another, at a third more of
+# the processor's time.
+if beside := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(beside))))
+
 # Started in the background or by nohup, we ignore these, and so would every process that a test starts: a handler is not inherited.
 for number in [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]:
     if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_IGN:
