@@ -121,5 +121,8 @@ def test_networks_load_without_page_database_and_hub() -> None:
     code = (f"import sys\nclass Absent:\n    def find_spec(self, name, path=None, target=None):\n"
             f"        if name.split('.')[0] in {absent!r}: raise ModuleNotFoundError(name)\n"
             "sys.meta_path.insert(0, Absent())\nimport weights.load, pipelines.registry, pipelines.hub.sampler\n"
-            "for name in pipelines.registry.NAMES: pipelines.registry.family(name)")
+            "for name in pipelines.registry.NAMES: pipelines.registry.family(name)\n"
+            "import torch\nfrom weights import catalog\n"
+            "for entry in catalog.entries(): weights.load.load(entry, torch.device('cpu'))\n"
+            "assert 'torch._dynamo' not in sys.modules")                        # torch's compiler takes longer to import than a picture
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

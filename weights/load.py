@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as packed
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from pipelines import registry
 from pipelines.files import MISREAD, write_whole
@@ -35,7 +36,7 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
                            "`launch.py models verify`, and `git checkout weights/bundled` to restore them.")
     try:
         build = registry.family(metadata["family"]).build
-        with torch.device("meta"):                             # which takes no memory, whatever the description asks for
+        with torch.device("meta"), _Shapes():                  # which takes no memory, whatever the description asks for
             wanted = {name: list(z.shape) for name, z in build(metadata["config"]).state_dict().items()}
         held = {name: about["shape"] for name, about in read_header(entry.path)[0].items()}
         differing = [name for name in (*wanted, *held) if wanted.get(name) != held.get(name)]
@@ -50,6 +51,15 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
     if not finite(tensors):
         check_numbers(entry.path)                              # which says how many are none
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]
+
+
+class _Shapes(TorchFunctionMode):
+    """Where nothing but shapes is wanted no normal numbers are drawn: for those of "meta" torch imports its compiler, which takes 2 s."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is nn.init.normal_:
+            return kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
 
 
 def _pretrained(entry: Pretrained, device: torch.device, stop: Callable[[], bool], waiting: bool) -> tuple[str, nn.Module]:

@@ -24,7 +24,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.pad = config.pad
         self.token = nn.Embedding(config.vocabulary, config.width)
-        self.position = nn.Parameter(0.02 * torch.randn(config.length, config.width))
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(config.length, config.width), std=0.02))
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(config.width, config.heads, 3 * config.width, dropout=0.0, activation="gelu",
                                        batch_first=True, norm_first=True)

@@ -91,7 +91,7 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.position = nn.Parameter(0.02 * torch.randn(config.length, config.width))
+        self.position = nn.Parameter(nn.init.normal_(torch.empty(config.length, config.width), std=0.02))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
