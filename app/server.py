@@ -58,6 +58,8 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     app.add_middleware(Policy, head=looks["head"], frames=access.frames)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
+    # While nothing waits, Gradio would look a thousand times a second whether something does, and a hundred times for its own progress.
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = 0.02, 0.2
     page.state_session_capacity = SESSIONS
     blocked = [folder for folder in (paths.data, Path(HF_HOME))
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one

@@ -14,7 +14,7 @@ from app.effects import SIDES
 from app.grids import GridCheck
 from app.requests import face_of
 from app.service import Service
-from app.ui.components import drawn, sentence, still, told
+from app.ui.components import QUICK, drawn, sentence, still, told
 from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
 from pipelines.options import Option, OptionError, quoted
 
@@ -321,7 +321,6 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
     family, model, axes, grid, message = tab.family, tab.model, tab.axes, beneath.grid, beneath.message
     inputs: list[Any] = [family, model, tab.prompt, tab.negative, tab.sampler, tab.fixed, tab.guidance, tab.seed, tab.count,
                          *tab.switches, *axes]
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def asked(family: str, model: str, prompt: str, negative: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any,
               distance: bool, snapshots: bool, exact: bool, *axes: Any) -> GridAsk:
@@ -379,15 +378,15 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
         first = models[0].name if models else ""
         return tab.belonging(name)[0], *used(name, first), *tab.offers.beginning(name, first)
 
-    model.input(change_model, [family, model, *axes], [tab.sampler, tab.guidance, *axes], **quick)
-    family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], **quick)
+    model.input(change_model, [family, model, *axes], [tab.sampler, tab.guidance, *axes], **QUICK)
+    family.input(change_family, family, [model, tab.sampler, tab.guidance, *axes], **QUICK)
     for k in range(3):
         axis = axes[PARTS * k:PARTS * k + PARTS]
-        axis[0].input(change_axis, [family, model, axis[0], axis[3]], axis, **quick)
+        axis[0].input(change_axis, [family, model, axis[0], axis[3]], axis, **QUICK)
     for control in [component for component in inputs[1:] if not isinstance(component, gr.State)]:
         control.change(check, [beneath.comma, *inputs], message, trigger_mode="always_last",
-                       js="(comma, ...rest) => [sx.comma, ...rest]", **quick)
-    beneath.run.click(start, inputs, [grid, message], **quick)
+                       js="(comma, ...rest) => [sx.comma, ...rest]", **QUICK)
+    beneath.run.click(start, inputs, [grid, message], **QUICK)
     beneath.extend.click(further, [beneath.current, *inputs], [grid, message],
-                         js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **quick)
-    grid.select(load, None, tab.restored(), **quick)
+                         js="(current, ...rest) => [sx.recall('compare') || '', ...rest]", **QUICK)
+    grid.select(load, None, tab.restored(), **QUICK)

@@ -9,6 +9,11 @@ from gradio.data_classes import ImageData
 from app.views import ModelView
 from pipelines.options import Option
 
+# Of an event whose progress is shown nowhere. Where no such place is named, Gradio takes the outputs, and tells every output that any event
+# ever had of each event's beginning and end: here nearly all controls, at each of which it goes through the tree of the page.
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+QUICK = HIDDEN | {"queue": False}
+
 
 def drawn(kind: str, value: str = "", **props: Any) -> gr.HTML:
     """A component that assets/<kind>.js draws; its value is JSON text, which no template ever sees."""

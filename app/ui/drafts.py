@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.ui.compare import CompareTab
-from app.ui.components import fits, put
+from app.ui.components import QUICK, fits, put
 from app.ui.family import FamilyTab
 
 
@@ -17,16 +17,15 @@ def wire_drafts(page: gr.Blocks, families: list[FamilyTab], compare: CompareTab,
     """
     kept = [*(control for tab in families for control in tab.kept()), *compare.kept(), *plain]
     outputs = [*(control for tab in families for control in (*tab.restored(), *tab.panels)), *compare.restored(), *plain]
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def put_back(text: str) -> list[Any]:
         found = read(text, kept)
         return [*(update for tab in families for update in tab.put_back(found)), *compare.put_back(found), *put(plain, found)]
 
     carrier = gr.Textbox(visible=False)
-    gr.on([control.change for control in kept], None, kept, None, js=KEEP, **quick)
-    back = page.load(put_back, carrier, outputs, js="() => [sx.drafts.read()]", **quick).then(
-        None, kept, None, js=f"(...values) => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}, values); }}", **quick)
+    gr.on([control.change for control in kept], None, kept, None, js=KEEP, **QUICK)
+    back = page.load(put_back, carrier, outputs, js="() => [sx.drafts.read()]", **QUICK).then(
+        None, kept, None, js=f"(...values) => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}, values); }}", **QUICK)
     return kept, back
 
 

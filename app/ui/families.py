@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.service import Service
-from app.ui.components import drawn, sentence, told
+from app.ui.components import QUICK, drawn, sentence, told
 from app.ui.family import PROMPTS
 from app.views import UserError
 
@@ -31,7 +31,6 @@ def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
         drawn("measured", elem_id="families-measured")
         drawn("tips", json.dumps({"families-dice": "A new random seed.", "families-seed": "The same seed for every family.",
                                   "families-count": "Pictures of each family; picture k has the seed plus k."}))
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def draw(prompt: str, seed: Any, count: Any) -> tuple[Any, str]:
         try:
@@ -43,7 +42,7 @@ def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
     def choose_prompt(event: gr.EventData) -> str:
         return told(event, "text") or service.surprise(service.families()[0].name)
 
-    chips.select(choose_prompt, None, prompt, **quick)
-    dice.click(lambda: random.randrange(2**32), None, seed, **quick)
-    run.click(draw, [prompt, seed, count], [cards, message], **quick)
+    chips.select(choose_prompt, None, prompt, **QUICK)
+    dice.click(lambda: random.randrange(2**32), None, seed, **QUICK)
+    run.click(draw, [prompt, seed, count], [cards, message], **QUICK)
     return cards, [prompt, seed, count]

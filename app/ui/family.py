@@ -12,7 +12,7 @@ import gradio as gr
 from app.lab import bench
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
-from app.ui.components import control, drawn, labelled, put, sentence, told
+from app.ui.components import HIDDEN, QUICK, control, drawn, labelled, put, sentence, told
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
 from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
@@ -237,16 +237,15 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
         view = tab.model_view(chosen)
         return view.card if view else ""
 
-    model.change(card_of, model, card, queue=False, show_progress="hidden", api_visibility="private")
+    model.change(card_of, model, card, **QUICK)
     return tab
 
 
 def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, generate: gr.Button,
           panels: tuple[PicturePanel | None, CodesPanel | None, SeedsPanel | None]) -> None:
     """What the controls do; every handler asks the service and draws its answer."""
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     # What reads a picture of one's own stands in line, so that those who only draw never wait for it.
-    in_line: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_id": "pictures", "concurrency_limit": 2}
+    in_line = HIDDEN | {"concurrency_id": "pictures", "concurrency_limit": 2}
 
     steps_of = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
     # In the browser, since an answer that comes late would overwrite what was typed meanwhile.
@@ -287,13 +286,13 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         return draw_from(picture, "mask", told(event, "mask"), keep, seed, values)
 
     if steps_of:
-        tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **quick)
-    tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **quick)
-    tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **quick)
-    chips.select(choose_prompt, None, tab.prompt, **quick)
-    dice.click(lambda: random.randrange(2**32), None, tab.seed, **quick)
+        tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **QUICK)
+    tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **QUICK)
+    tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **QUICK)
+    chips.select(choose_prompt, None, tab.prompt, **QUICK)
+    dice.click(lambda: random.randrange(2**32), None, tab.seed, **QUICK)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
-    generate.click(run, controls, shown, **quick)
+    generate.click(run, controls, shown, **QUICK)
     own, codes, seeds = panels
     if codes is not None:
         codes.wire(service, tab.info.name, tab.model)

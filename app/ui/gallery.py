@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.service import Service
 from app.ui.compare import CompareTab
-from app.ui.components import drawn, told
+from app.ui.components import QUICK, drawn, told
 from app.ui.drafts import KEEP
 from app.ui.family import FamilyTab
 
@@ -26,7 +26,6 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
 
     kept: controls whose values the page keeps, which it has to be told of when they change where nobody sees it.
     """
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     outputs = [tabs, *compare.received(), gallery, *(c for tab in families for c in tab.restored())]
 
     def updates(selected: str | None, to_compare: dict[str, Any] | None, opened: str | None,
@@ -52,4 +51,4 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
 
     listeners: list[Callable[..., Any]] = [head.select, gallery.select, cards.select, *(tab.canvas.select for tab in families)]
     for listen in listeners:
-        listen(send, None, outputs, **quick).then(None, kept, None, js=KEEP, **quick)
+        listen(send, None, outputs, **QUICK).then(None, kept, None, js=KEEP, **QUICK)

@@ -8,7 +8,7 @@ import gradio as gr
 from app.service import Service
 from app.shelf import SORTED
 from app.ui.compare import CompareTab
-from app.ui.components import drawn, still, told
+from app.ui.components import QUICK, drawn, still, told
 from app.ui.family import FamilyTab
 from app.views import ModelView
 from pipelines.hub.about import ADAPTERS
@@ -26,7 +26,6 @@ def models_tab(service: Service) -> gr.HTML:
 
 def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab, models: gr.HTML) -> None:
     """Let the page draw with a model, and let its lists follow what is installed and removed while it is open."""
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     lists, chosen = [tab.model for tab in families], len(families)
 
     def refresh(*values: Any) -> list[Any]:
@@ -42,5 +41,5 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
             return [gr.skip()] * (1 + len(tab.used()))
         return [still(tab.models(), view.name, choose=True), *tab.using(view)]
 
-    gr.on([page.load, tabs.select], refresh, [*lists, *compare.seen()], [*lists, *compare.lists()], **quick)
-    models.select(draw, None, [tabs, *(control for tab in families for control in (tab.model, *tab.used()))], **quick)
+    gr.on([page.load, tabs.select], refresh, [*lists, *compare.seen()], [*lists, *compare.lists()], **QUICK)
+    models.select(draw, None, [tabs, *(control for tab in families for control in (tab.model, *tab.used()))], **QUICK)

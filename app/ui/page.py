@@ -9,7 +9,7 @@ import gradio as gr
 from app.service import Service
 from app.ui import theme
 from app.ui.compare import compare_tab
-from app.ui.components import drawn
+from app.ui.components import QUICK, drawn
 from app.ui.drafts import wire_drafts
 from app.ui.edges import in_words
 from app.ui.families import families_tab
@@ -48,12 +48,11 @@ def wire_places(back: Any, head: gr.HTML, tabs: gr.Tabs) -> None:
 
     back: the event after which controls are as they were; Gradio loses what it is told of a tab that is just closing.
     """
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     places = {str(tab.id): tab for tab in tabs.children if isinstance(tab, gr.Tab)}
-    head.input(None, None, tabs, js="() => ({selected: sx.place.wanted, __type__: 'update'})", **quiet)
+    head.input(None, None, tabs, js="() => ({selected: sx.place.wanted, __type__: 'update'})", **QUICK)
     for name, tab in places.items():
-        tab.select(None, None, None, js=f"() => {{ sx.place.went('{name}'); }}", **quiet)
-    back.then(None, None, None, js=f"() => {{ sx.place.first({json.dumps(list(places))}); }}", **quiet)
+        tab.select(None, None, None, js=f"() => {{ sx.place.went('{name}'); }}", **QUICK)
+    back.then(None, None, None, js=f"() => {{ sx.place.first({json.dumps(list(places))}); }}", **QUICK)
 
 
 def look() -> dict[str, Any]:
