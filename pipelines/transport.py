@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from pipelines.captioned import read_captions
-from pipelines.numerics.gaussian import Path, velocity
+from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.likelihood import dequantised, hutchinson, log_likelihood, signs
 from pipelines.numerics.ode import Control, adaptive
+from pipelines.numerics.paths import Path
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Sampler, Steps
 from pipelines.request import Request

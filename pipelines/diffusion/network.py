@@ -9,7 +9,7 @@ from pipelines.diffusion.options import PREDICTIONS
 from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
-from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Cond
 
 
@@ -89,5 +89,4 @@ def noise_in(output: Tensor, x_t: Tensor, t: Tensor, prediction: str, schedule: 
     """eps from what a network gave; one trained on v gives eps = sqrt(abar) v + sqrt(1 - abar) x_t."""
     if prediction == "eps":
         return output
-    signal, noise = (per_row(s, x_t) for s in schedule.at(t))
-    return signal * output + noise * x_t.float()
+    return schedule.at(t).eps_of_v(x_t.float(), output)

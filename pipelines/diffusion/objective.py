@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Cond
 
 
@@ -28,7 +28,6 @@ def loss(net: Net, x0: Tensor, cond: Cond, rng: torch.Generator) -> Tensor:
     """
     t = torch.randint(net.schedule.T, (len(x0),), generator=rng).to(x0.device)
     eps = torch.randn(x0.shape, generator=rng).to(x0.device)
-    signal, noise = (per_row(s, x0) for s in net.schedule.at(t))
-    x_t = signal * x0 + noise * eps
-    target = eps if net.prediction == "eps" else signal * eps - noise * x0
-    return F.mse_loss(net.output(x_t, t, cond).float(), target)
+    level = net.schedule.at(t)
+    target = eps if net.prediction == "eps" else level.v(x0, eps)
+    return F.mse_loss(net.output(level.mixed(x0, eps), t, cond).float(), target)

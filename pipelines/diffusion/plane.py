@@ -1,8 +1,6 @@
 """Diffusion in the plane, for the 2-D laboratory."""
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -12,6 +10,7 @@ from pipelines.diffusion.options import DiffusionOptions
 from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.likelihood import exact, log_likelihood
+from pipelines.numerics.paths import Arc
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.plane import CONTROL, KEY, KEY_VJP, CloudNoise, Part, Plane, PlaneNet
 from pipelines.protocol import Cond, Predict, Sampler, Steps
@@ -54,24 +53,9 @@ def field(net: PlaneNet, x: Tensor, t: float, options: DiffusionOptions) -> Tens
     return -noise_in(PlaneDiffusion(net).output(x, at, {}), x, at, "v", SCHEDULE)
 
 
-class Arc:
-    """The quarter circle from picture to noise, which is what discrete steps follow when there are many: its flow has a density."""
-
-    def alpha(self, t: Tensor) -> Tensor:
-        return (math.pi / 2 * t).cos()
-
-    def sigma(self, t: Tensor) -> Tensor:
-        return (math.pi / 2 * t).sin()
-
-    def d_alpha(self, t: Tensor) -> Tensor:
-        return -math.pi / 2 * self.sigma(t)
-
-    def d_sigma(self, t: Tensor) -> Tensor:
-        return math.pi / 2 * self.alpha(t)
-
-
 def log_density(x: Tensor, options: DiffusionOptions) -> Steps:
-    """By the probability-flow ODE of the continuous limit (Song et al. 2021, section 4.3); the steps give a bound only."""
+    """By the probability-flow ODE (Song et al. 2021, section 4.3) of the quarter circle, which discrete steps follow when there are many;
+    these steps themselves give a bound only."""
     return (yield from log_likelihood(Arc(), exact(KEY_VJP, {}), x, 1e-3, 1.0, 1.0, CONTROL))
 
 

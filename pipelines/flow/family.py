@@ -13,7 +13,8 @@ from pipelines.flow.plane import PLANE
 from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.sampler import SAMPLERS
 from pipelines.nets.denoiser import Denoiser, build, fresh
-from pipelines.numerics.gaussian import clipped_v, mixed, velocity
+from pipelines.numerics.gaussian import clipped_v, velocity
+from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Sampler
 from pipelines.registry import Family, OwnData
@@ -40,7 +41,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
         v_theta = clipped_v(v_theta)
     path, noise = PATHS[request.options.path], RowNoise(request.seeds, net.config.shape, device)
     z = noise.normal()
-    x = z if source is None else mixed(path, source, z, request.options.t_start)
+    x = z if source is None else at(path, request.options.t_start, z).mixed(source, z)
     return (yield from SAMPLERS[request.sampler](velocity(v_theta, path), x, path, request.options))
 
 

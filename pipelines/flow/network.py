@@ -3,12 +3,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from pipelines.flow.paths import Path
-from pipelines.numerics.gaussian import drift
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import Path
 from pipelines.protocol import Cond
 
 
@@ -19,6 +16,5 @@ class Net(Protocol):
 
 def velocity(net: Net, path: Path, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
     """v_theta at x (B, ...) and t (B,): alpha' x1 + sigma' eps with the network's estimates of x1 and eps put in."""
-    a, b, r = drift(path, t)
-    phi = torch.atan2(path.sigma(t), path.alpha(t))
-    return per_row(a, x) * x + per_row(b, x) * net.predict(x / per_row(r, x), phi, cond)
+    point = path.at(t)
+    return point.velocity_of_v(x, net.predict(*point.normalised(x), cond))

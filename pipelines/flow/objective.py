@@ -6,13 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.flow.network import Net, velocity
-from pipelines.flow.paths import Path
+from pipelines.numerics.paths import Path
 from pipelines.protocol import Cond
 
 
 def loss(net: Net, path: Path, x1: Tensor, cond: Cond, rng: torch.Generator, coupling: str = "independent",
          times: str = "uniform", noise: Tensor | None = None) -> Tensor:
-    """E || v_theta(x_t, t, c) - u_t(x_t | x1) ||^2 with x_t = alpha x1 + sigma eps and t ~ U(0, 1).
+    """E || v_theta(x_t, t, c) - u_t(x_t | x1) ||^2 with x_t = alpha x1 + sigma eps, u_t = alpha' x1 + sigma' eps (eq. 15) and t ~ U(0, 1).
 
     x1 (B, ...) are pictures in [-1, 1]; rng draws t and eps on the CPU, unless `noise` says which eps belongs to each x1.
     Regressing on u_t(. | x1) of one picture has the same gradient as regressing on the velocity of all of them, which
@@ -25,7 +25,8 @@ def loss(net: Net, path: Path, x1: Tensor, cond: Cond, rng: torch.Generator, cou
     eps = torch.randn(x1.shape, generator=rng).to(x1.device) if noise is None else noise
     if coupling == "minibatch-ot":
         eps = eps[nearest(x1, eps)]
-    return F.mse_loss(velocity(net, path, path.sample(x1, eps, t), t, cond), path.velocity(x1, eps, t))
+    point = path.at(t)
+    return F.mse_loss(velocity(net, path, point.mixed(x1, eps), t, cond), point.velocity(x1, eps))
 
 
 def nearest(x1: Tensor, eps: Tensor) -> Tensor:

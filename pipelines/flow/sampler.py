@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from pipelines.flow.options import AdaptiveOptions, FlowOptions
-from pipelines.flow.paths import Path
-from pipelines.numerics.gaussian import drift, estimates, normalise
+from pipelines.numerics.gaussian import estimates
 from pipelines.numerics.ode import EULER, HEUN, MIDPOINT, RK4, Control, Look, Tableau, adaptive, fixed
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import Path, per_row
 from pipelines.protocol import Predict, Preview, Sampler
 
 
@@ -35,19 +34,18 @@ def look(path: Path, steps: int) -> Look:
     way: list[Tensor] = []                                             # the noise, the last point, the length so far
 
     def preview(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
-        a, b, _ = drift(path, t)
-        z, phi = normalise(x, path.alpha(t), path.sigma(t))
-        x1, _ = estimates(z, phi, (slope - per_row(a, x) * x) / per_row(b, x))
+        point = path.at(t)
+        x1, _ = estimates(*point.normalised(x), point.v_of_velocity(x, slope))
         start, last, length = way or (x, x, torch.zeros(len(x), device=x.device))
         length = length + (x - last).flatten(1).norm(dim=1)
         way[:] = start, x, length
         ahead = per_row(h, x) * slope                                  # the step that is about to be made counts too
         whole = length + ahead.flatten(1).norm(dim=1)
         straight = torch.where(whole > 0, (x + ahead - start).flatten(1).norm(dim=1) / whole.clamp(min=1e-12), 1.0)
-        numbers = {"t": t, "h": h, r"\alpha(t)": path.alpha(t), r"\sigma(t)": path.sigma(t),
+        numbers = {"t": t, "h": h, r"\alpha(t)": point.alpha, r"\sigma(t)": point.sigma,
                    r"\|v_\theta\|": slope.flatten(1).norm(dim=1), "straightness": straight}
-        alpha = path.alpha(t[:1]).clamp(min=1e-6)
-        return Preview(x, x1, step, steps, float(t[0]), float(path.sigma(t[:1]) / alpha), numbers, slope)
+        sigma = float(point.sigma[0] / point.alpha[0].clamp(min=1e-6))
+        return Preview(x, x1, step, steps, float(t[0]), sigma, numbers, slope)
     return preview
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.flow.paths import OT
 from pipelines.flow.sampler import look as flow_look
 from pipelines.hub.about import left_out
 from pipelines.hub.model import HubModel, Size
@@ -23,12 +22,13 @@ from pipelines.hub.schedulers import colours
 from pipelines.numerics.library import SCHEDULERS, Look, stepped
 from pipelines.numerics.ode import HEUN, MIDPOINT, RK4, Control, adaptive, fixed
 from pipelines.numerics.ode import Look as OdeLook
+from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Preview, Sampler, Steps, asked
 from pipelines.registry import Drawing
 from pipelines.request import Request
 
-PATH = OT(sigma_min=0.0)
+PATH = OptimalTransport(sigma_min=0.0)
 TABLES = {"midpoint": MIDPOINT, "heun": HEUN, "rk4": RK4}
 MULTISTEP = ("dpmpp_2m", "unipc")  # solvers for noise levels that serve flows too, with alpha = 1 - sigma
 STRETCHES = ("use_dynamic_shifting", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")

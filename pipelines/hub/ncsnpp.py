@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.hub.about import ADAPTERS
 from pipelines.hub.ddpm import Pixels
 from pipelines.hub.sampler import predictor
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import Point, per_row
 from pipelines.protocol import Predict, Sampler, Steps
 from pipelines.registry import Drawing
 from pipelines.request import Request
@@ -25,11 +25,9 @@ from pipelines.sde.processes import VE
 class WholeVE(VE):
     """VE whose noise level is s(t) itself and not what has come in since t = 0: with it these networks were trained."""
 
-    def sigma(self, t: Tensor) -> Tensor:
-        return self._s(t)
-
-    def d_sigma(self, t: Tensor) -> Tensor:
-        return self._rate * self._s(t)
+    def at(self, t: Tensor) -> Point:
+        sigma = self.s(t)
+        return Point(torch.ones_like(t), sigma, torch.zeros_like(t), self.rate * sigma)
 
     @property
     def prior_std(self) -> float:
@@ -48,7 +46,7 @@ def start(request: Request, weights: str, net: ScoreNet, device: torch.device, s
 def scaled(s_theta: Predict, process: WholeVE) -> Predict:
     """The score of pictures in [-1, 1] at times t (B,) from the network's, which is that of pictures in [0, 1]."""
     def predict(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
-        score = yield from s_theta((x + 1) / 2, process.sigma(t) / 2, rows)
+        score = yield from s_theta((x + 1) / 2, process.s(t) / 2, rows)
         return score / 2
     return predict
 
@@ -57,7 +55,7 @@ def clipped(s_theta: Predict, process: WholeVE) -> Predict:
     """The same with its estimate of the picture, x + sigma^2 s, held inside [-1, 1]."""
     def predict(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
         score = yield from s_theta(x, t, rows)
-        variance = per_row(process.sigma(t) ** 2, x)
+        variance = per_row(process.s(t) ** 2, x)
         return ((x + variance * score).clamp(-1, 1) - x) / variance
     return predict
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Call, Cond, NetKey, Predict, Steps
 
 
@@ -30,7 +30,6 @@ def clipped(predict: Predict, schedule: NoiseSchedule, bound: float = 1.0) -> Pr
     """
     def predict_clipped(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
         eps = yield from predict(x, t, rows)
-        signal, noise = (per_row(s, x) for s in schedule.at(t))
-        x0 = ((x - noise * eps) / signal).clamp(-bound, bound)
-        return (x - signal * x0) / noise
+        level = schedule.at(t)
+        return level.eps(x, level.x0(x, eps).clamp(-bound, bound))
     return predict_clipped

@@ -12,10 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pipelines.numerics.gaussian import Path, drift
 from pipelines.numerics.ode import Control, Look, adaptive
+from pipelines.numerics.paths import Path, per_row
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Predict, Steps
 
 LEVELS = 127.5                     # a picture's 256 levels are spread over [-1, 1]
@@ -67,10 +66,11 @@ def augmented(path: Path, divergence: Divergence, shape: torch.Size) -> Predict:
     """The field of (x, log-determinant), flattened to (B, D + 1): u = a x + b v(x / r) and div u = a D + b / r div v."""
     def field(state: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
         x = state[:, :-1].unflatten(1, shape)
-        a, b, r = drift(path, t)
-        v, div = yield from divergence(x / per_row(r, x), torch.atan2(path.sigma(t), path.alpha(t)), rows)
+        point = path.at(t)
+        a, b = point.drift()
+        v, div = yield from divergence(*point.normalised(x), rows)
         u = per_row(a, x) * x + per_row(b, x) * v
-        return torch.cat([u.flatten(1), (a * x[0].numel() + b / r * div)[:, None]], dim=1)
+        return torch.cat([u.flatten(1), (a * x[0].numel() + b / point.norm * div)[:, None]], dim=1)
     return field
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import per_row
 from pipelines.protocol import Outcome, Predict, Preview, Steps
 
 Look = Callable[[int, Tensor, Tensor, Tensor, Tensor], Preview]      # (step from 1, x, t, h, slope) -> what to show

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.numerics.paths import Level
+
 SCHEDULES = ("linear", "cosine")
 SIGMA_MAX = 160.0                  # noise over signal; the linear schedule ends at 157
 
@@ -65,8 +67,8 @@ class NoiseSchedule:
         sigma = ((1 - self.alpha_bar) / self.alpha_bar).sqrt()
         return max(int((sigma <= SIGMA_MAX).sum()), steps)
 
-    def at(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(sqrt(abar_t), sqrt(1 - abar_t)) at times t (B,) in [0, T-1], float32, on t's device.
+    def at(self, t: Tensor) -> Level:
+        """alpha = sqrt(abar_t) and sigma = sqrt(1 - abar_t) at times t (B,) in [0, T-1], float32, on t's device.
 
         Between the steps log sigma = log sqrt((1 - abar) / abar) is interpolated linearly, as the solvers that ask
         for times between the steps do.
@@ -74,7 +76,7 @@ class NoiseSchedule:
         t, table = t.clamp(0, self.T - 1), self._log_variance.to(t.device)
         low = t.long()
         s = torch.lerp(table[low], table[low + 1], (t - low).to(torch.float32))
-        return torch.sigmoid(-s).sqrt(), torch.sigmoid(s).sqrt()
+        return Level(torch.sigmoid(-s).sqrt(), torch.sigmoid(s).sqrt())
 
     def levels(self, t: float) -> tuple[float, float]:
         """The same for one time: numbers to be shown, at no cost to a device."""
@@ -93,13 +95,7 @@ class NoiseSchedule:
 
     def angle(self, t: Tensor) -> Tensor:
         """atan(sqrt(1 - abar_t) / sqrt(abar_t)) in [0, pi/2]: the noise level as networks are told it, (B,)."""
-        signal, noise = self.at(t)
-        return torch.atan2(noise, signal)
-
-
-def per_row(values: Tensor, x: Tensor) -> Tensor:
-    """(B,) values shaped to multiply x (B, ...)."""
-    return values.view(-1, *[1] * (x.dim() - 1))
+        return self.at(t).angle
 
 
 def timesteps(steps: int, T: int, spacing: str) -> list[int]:
@@ -123,23 +119,3 @@ def karras_times(steps: int, schedule: NoiseSchedule, rho: float = 7.0) -> list[
     high, low = (schedule.sigma(t) ** (1 / rho) for t in (first, 0))
     between = schedule.time_of(np.linspace(high, low, steps)[1:-1] ** rho)
     return [first, *between.tolist(), 0.0][:steps]
-
-
-@dataclass(frozen=True)
-class LinearBeta:
-    """Variance-preserving diffusion in continuous time: beta(t) rises linearly over t in [0, 1] (Song et al. 2021, eq. 32)."""
-    beta_min: float = 0.1
-    beta_max: float = 20.0
-
-    def beta(self, t: Tensor) -> Tensor:
-        return self.beta_min + t * (self.beta_max - self.beta_min)
-
-    def log_alpha(self, t: Tensor) -> Tensor:
-        """Minus half the integral of beta from 0 to t."""
-        return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
-
-    def alpha(self, t: Tensor) -> Tensor:
-        return self.log_alpha(t).exp()
-
-    def sigma(self, t: Tensor) -> Tensor:
-        return (-torch.expm1(2 * self.log_alpha(t))).sqrt()           # sqrt(1 - alpha^2), exact for small t

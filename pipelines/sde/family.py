@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
 from pipelines.nets.denoiser import Denoiser, build, fresh
-from pipelines.numerics.gaussian import clipped_v, mixed
+from pipelines.numerics.gaussian import clipped_v
+from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
@@ -51,7 +52,7 @@ def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[in
     """The chosen algorithm on a score, from a draw of the prior or from the noised source; pictures are `shape`."""
     noise, first = RowNoise(request.seeds, shape, device), request.options.start_seed
     z = noise.normal() if first < 0 else RowNoise((first,) * request.count, shape, device).normal()
-    x = prior_mean + process.prior_std * z if source is None else mixed(process, source, z, request.options.t_start)
+    x = prior_mean + process.prior_std * z if source is None else at(process, request.options.t_start, z).mixed(source, z)
     return (yield from SAMPLERS[request.sampler](s_theta, x, noise, process, request.options))
 
 

@@ -5,8 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pipelines.numerics.gaussian import estimates, normalise
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.gaussian import estimates
 from pipelines.protocol import Cond
 from pipelines.sde.processes import Process
 
@@ -21,7 +20,7 @@ def score(net: Net, process: Process, x: Tensor, t: Tensor, cond: Cond) -> Tenso
 
     The score of a noisy picture is the direction in which it becomes more likely: away from its noise (Vincent 2011).
     """
-    alpha, sigma = process.alpha(t), process.sigma(t)
-    z, phi = normalise(x, alpha, sigma)
+    point = process.at(t)
+    z, phi = point.normalised(x)
     _, eps = estimates(z, phi, net.predict(z, phi, cond))
-    return -eps / per_row(sigma, x)
+    return point.score(eps)

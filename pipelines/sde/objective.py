@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import per_row
 from pipelines.protocol import Cond
 from pipelines.sde.network import Net, score
 from pipelines.sde.options import T_MIN
@@ -20,7 +20,7 @@ def noised(process: Process, x0: Tensor, rng: torch.Generator) -> tuple[Tensor, 
     """(x_t, t, z) with t ~ U(T_MIN, 1), z ~ N(0, I) and x_t = alpha(t) x0 + sigma(t) z; drawn on the CPU."""
     t = (T_MIN + (1 - T_MIN) * torch.rand(len(x0), generator=rng)).to(x0.device)
     z = torch.randn(x0.shape, generator=rng).to(x0.device)
-    return per_row(process.alpha(t), x0) * x0 + per_row(process.sigma(t), x0) * z, t, z
+    return process.at(t).mixed(x0, z), t, z
 
 
 def denoising(s_theta: Score, process: Process, x0: Tensor, rng: torch.Generator, weighting: str) -> Tensor:
@@ -30,8 +30,9 @@ def denoising(s_theta: Score, process: Process, x0: Tensor, rng: torch.Generator
     2021b, theorem 1). The mean is over dimensions too.
     """
     x_t, t, z = noised(process, x0, rng)
-    weight = process.sigma(t) if weighting == "variance" else process.g(t)
-    return (per_row(weight, x0) * (s_theta(x_t, t) + z / per_row(process.sigma(t), x0))).square().mean()
+    level = process.at(t)
+    weight = level.sigma if weighting == "variance" else process.g(t)
+    return (per_row(weight, x0) * (s_theta(x_t, t) - level.score(z))).square().mean()
 
 
 def sliced(s_theta: Score, process: Process, x0: Tensor, rng: torch.Generator) -> Tensor:
@@ -47,7 +48,7 @@ def sliced(s_theta: Score, process: Process, x0: Tensor, rng: torch.Generator) -
         x_t.requires_grad_()
         s = s_theta(x_t, t)
         (product,) = torch.autograd.grad((s * v).sum(), x_t, create_graph=True)
-        return (per_row(process.sigma(t), x0) ** 2 * (v * product + 0.5 * s.square())).mean()
+        return (per_row(process.at(t).sigma, x0) ** 2 * (v * product + 0.5 * s.square())).mean()
 
 
 def loss(net: Net, process: Process, x0: Tensor, cond: Cond, rng: torch.Generator, objective: str) -> Tensor:

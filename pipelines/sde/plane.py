@@ -28,9 +28,8 @@ def start(name: str, options: SDEOptions, x: Tensor, noise: CloudNoise) -> Sampl
 def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
     """The score, times the noise level so that its arrows can be seen at every time; x as previews show it."""
     process, at = PROCESSES[options.process], torch.full((len(x),), max(t, T_DATA))
-    sigma = process.sigma(at)[:, None]
-    scale = torch.hypot(process.alpha(at), process.sigma(at))[:, None]
-    return sigma * score(net, process, scale * x, at, {})
+    level = process.at(at)
+    return level.sigma[:, None] * score(net, process, level.norm[:, None] * x, at, {})
 
 
 def log_density(x: Tensor, options: SDEOptions) -> Steps:

@@ -1,7 +1,7 @@
 """The forward processes dx = f(x, t) dt + g(t) dw of Song et al. 2021, section 3.4 and Appendix B; t runs from 0 to 1.
 
 Each knows its marginals p_t(x | x0) = N(alpha(t) x0, sigma(t)^2 I) in closed form, and is therefore also a path in the
-sense of `numerics.gaussian`. Times are tensors (B,) > 0.
+sense of `numerics.paths`. Times are tensors (B,) > 0.
 """
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.numerics.schedules import LinearBeta, per_row
+from pipelines.numerics.paths import Point, VariancePreserving, per_row
 
 
 @dataclass(frozen=True)
-class VP(LinearBeta):
+class VP(VariancePreserving):
     """Variance preserving: f = -beta x / 2, g = sqrt(beta), beta from 0.1 to 20 (eq. 11)."""
 
     def f(self, x: Tensor, t: Tensor) -> Tensor:
@@ -23,12 +23,6 @@ class VP(LinearBeta):
 
     def g(self, t: Tensor) -> Tensor:
         return self.beta(t).sqrt()
-
-    def d_alpha(self, t: Tensor) -> Tensor:
-        return -0.5 * self.beta(t) * self.alpha(t)
-
-    def d_sigma(self, t: Tensor) -> Tensor:
-        return 0.5 * self.beta(t) * self.alpha(t) ** 2 / self.sigma(t)
 
     @property
     def prior_std(self) -> float:
@@ -42,11 +36,10 @@ class SubVP(VP):
     def g(self, t: Tensor) -> Tensor:
         return (self.beta(t) * -torch.expm1(4 * self.log_alpha(t))).sqrt()
 
-    def sigma(self, t: Tensor) -> Tensor:
-        return -torch.expm1(2 * self.log_alpha(t))
-
-    def d_sigma(self, t: Tensor) -> Tensor:
-        return self.beta(t) * self.alpha(t) ** 2
+    def at(self, t: Tensor) -> Point:
+        log_alpha, beta = self.log_alpha(t), self.beta(t)
+        alpha = log_alpha.exp()
+        return Point(alpha, -torch.expm1(2 * log_alpha), -0.5 * beta * alpha, beta * alpha**2)
 
 
 @dataclass(frozen=True)
@@ -56,29 +49,22 @@ class VE:
     sigma_max: float = 50.0
 
     @property
-    def _rate(self) -> float:
+    def rate(self) -> float:
+        """s' / s."""
         return math.log(self.sigma_max / self.sigma_min)
 
-    def _s(self, t: Tensor) -> Tensor:
-        return self.sigma_min * (self._rate * t).exp()
+    def s(self, t: Tensor) -> Tensor:
+        return self.sigma_min * (self.rate * t).exp()
 
     def f(self, x: Tensor, t: Tensor) -> Tensor:
         return torch.zeros_like(x)
 
     def g(self, t: Tensor) -> Tensor:
-        return self._s(t) * math.sqrt(2 * self._rate)
+        return self.s(t) * math.sqrt(2 * self.rate)
 
-    def alpha(self, t: Tensor) -> Tensor:
-        return torch.ones_like(t)
-
-    def sigma(self, t: Tensor) -> Tensor:
-        return self.sigma_min * torch.expm1(2 * self._rate * t).sqrt()
-
-    def d_alpha(self, t: Tensor) -> Tensor:
-        return torch.zeros_like(t)
-
-    def d_sigma(self, t: Tensor) -> Tensor:
-        return self._rate * self._s(t) ** 2 / self.sigma(t)
+    def at(self, t: Tensor) -> Point:
+        sigma = self.sigma_min * torch.expm1(2 * self.rate * t).sqrt()
+        return Point(torch.ones_like(t), sigma, torch.zeros_like(t), self.rate * self.s(t) ** 2 / sigma)
 
     @property
     def prior_std(self) -> float:

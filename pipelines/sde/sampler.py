@@ -16,8 +16,8 @@ from torch import Tensor
 
 from pipelines.numerics.gaussian import denoised
 from pipelines.numerics.ode import EULER, HEUN, RK4, Control, Look, Tableau, adaptive, fixed
+from pipelines.numerics.paths import per_row
 from pipelines.numerics.rng import BrownianPaths, RowNoise
-from pipelines.numerics.schedules import per_row
 from pipelines.protocol import Outcome, Predict, Preview, Sampler, Steps
 from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, SDEOptions
 from pipelines.sde.processes import Process
@@ -29,7 +29,7 @@ def score_of(v_theta: Predict, process: Process) -> Predict:
 
     def predict(x: Tensor, t: Tensor, rows: Tensor | None = None) -> Steps:
         _, eps = yield from estimate(x, t, rows)
-        return -eps / per_row(process.sigma(t), x)
+        return process.at(t).score(eps)
     return predict
 
 
@@ -84,8 +84,9 @@ def corrector_predictor(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
         yield _preview(process, options, step, x, t, s, score)
         if step < count:
             x = _reverse(process, x, score, t, s, noise.normal())
-    x0 = _tweedie(process, x, t, score)
-    return x0 if options.denoise else x0 + per_row(process.sigma(t), x) * noise.normal()
+    level = process.at(t)
+    x0 = level.tweedie(x, score)
+    return x0 if options.denoise else x0 + per_row(level.sigma, x) * noise.normal()
 
 
 def _langevin(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: CorrectorOptions, t: Tensor, a: Tensor) -> Steps:
@@ -93,7 +94,7 @@ def _langevin(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, op
     for _ in range(options.corrector_steps):
         score, z = (yield from s_theta(x, t)), noise.normal()
         # In pictures |z| / |s_theta| is about sigma; a point in the plane can have a score near zero, hence the bound.
-        ratio = torch.minimum(z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1), 2 * process.sigma(t))
+        ratio = torch.minimum(z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1), 2 * process.at(t).sigma)
         e = per_row(2 * a**2 * (options.snr * ratio) ** 2, x)
         x = x + e * score + (2 * e).sqrt() * z
     return x
@@ -107,9 +108,9 @@ def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, op
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
         a, variance = _forward(process, t, s)
-        share = (process.sigma(s) / process.sigma(t)) ** 2             # of what is known of x_s through x_t
-        x0 = _tweedie(process, x, t, score)
-        x = per_row(a * share, x) * x + per_row(process.alpha(s) * variance / process.sigma(t) ** 2, x) * x0
+        here, there = process.at(t), process.at(s)
+        share = (there.sigma / here.sigma) ** 2                        # of what is known of x_s through x_t
+        x = per_row(a * share, x) * x + per_row(there.alpha * variance / here.sigma**2, x) * here.tweedie(x, score)
         if not _last(step, options):
             x = x + per_row((share * variance).sqrt(), x) * w.increment(float(t[0]), float(s[0]))
     return x
@@ -186,8 +187,9 @@ def _gap(t: Tensor, s: Tensor, x: Tensor) -> Tensor:
 
 def _forward(process: Process, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     """(a, G^2) of the forward step x_t = a x_s + G z."""
-    a = process.alpha(t) / process.alpha(s)
-    return a, process.sigma(t) ** 2 - (a * process.sigma(s)) ** 2
+    here, there = process.at(t), process.at(s)
+    a = here.alpha / there.alpha
+    return a, here.sigma**2 - (a * there.sigma) ** 2
 
 
 def _reverse(process: Process, x: Tensor, score: Tensor, t: Tensor, s: Tensor, z: Tensor | None) -> Tensor:
@@ -196,18 +198,13 @@ def _reverse(process: Process, x: Tensor, score: Tensor, t: Tensor, s: Tensor, z
     return mean if z is None else mean + per_row(variance.sqrt(), x) * z
 
 
-def _tweedie(process: Process, x: Tensor, t: Tensor, score: Tensor) -> Tensor:
-    """E[x0 | x_t] = (x_t + sigma^2 score) / alpha (Efron 2011)."""
-    return (x + per_row(process.sigma(t) ** 2, x) * score) / per_row(process.alpha(t), x)
-
-
 def _preview(process: Process, options: SDEOptions, step: int, x: Tensor, t: Tensor, s: Tensor, score: Tensor) -> Preview:
-    alpha, sigma, g = process.alpha(t), process.sigma(t), process.g(t)
+    level, g = process.at(t), process.g(t)
     a, variance = _forward(process, t, s)
-    numbers = {"t": t, "s": s, "h": s - t, "a": a, "G^2": variance, r"\alpha(t)": alpha, r"\sigma(t)": sigma, "g^2": g**2,
+    numbers = {"t": t, "s": s, "h": s - t, "a": a, "G^2": variance, r"\alpha(t)": level.alpha, r"\sigma(t)": level.sigma, "g^2": g**2,
                r"\|s_\theta\|": score.flatten(1).norm(dim=1)}
-    return Preview(x / per_row(torch.hypot(alpha, sigma), x), _tweedie(process, x, t, score), step, options.steps,
-                   float(t[0]), float(sigma[0] / alpha[0]), numbers, score)
+    return Preview(x / per_row(level.norm, x), level.tweedie(x, score), step, options.steps,
+                   float(t[0]), float(level.sigma[0] / level.alpha[0]), numbers, score)
 
 
 def _look(process: Process, options: SDEOptions) -> Look:

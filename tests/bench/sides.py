@@ -70,7 +70,8 @@ def diffusion(folder: Path, fp32: bool = False) -> float:
     def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
         t = torch.randint(1000, (len(batch.x0),), generator=rng)
         eps = torch.randn(batch.x0.shape, generator=rng)
-        signal, sigma = (z[:, None, None, None] for z in schedule.at(t))
+        level = schedule.at(t)
+        signal, sigma = (z[:, None, None, None] for z in (level.alpha, level.sigma))
         x0 = batch.x0.contiguous(memory_format=torch.channels_last)
         return F.mse_loss(net(signal * x0 + sigma * eps, t), eps)
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.numerics.gaussian import Path
 from pipelines.numerics.guidance import guided
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import Path, per_row
 from pipelines.protocol import NetKey, Predict
 
 KEY, KEY_VJP = NetKey("gaussian", "predict"), NetKey("gaussian", "predict_vjp")
@@ -33,21 +32,23 @@ class Gaussian:
 
     def std(self, path: Path, t: Tensor) -> Tensor:
         """Standard deviation of x_t."""
-        return (path.alpha(t) ** 2 * self.s**2 + path.sigma(t) ** 2).sqrt()
+        level = path.at(t)
+        return (level.alpha**2 * self.s**2 + level.sigma**2).sqrt()
 
     def score(self, path: Path, x: Tensor, t: Tensor) -> Tensor:
-        return -(x - per_row(path.alpha(t), x) * self.mu) / per_row(self.std(path, t) ** 2, x)
+        return -(x - per_row(path.at(t).alpha, x) * self.mu) / per_row(self.std(path, t) ** 2, x)
 
     def velocity(self, path: Path, x: Tensor, t: Tensor) -> Tensor:
         """m' + (std' / std) (x - m), the field that carries N(m, std^2) along."""
-        rate = (path.alpha(t) * path.d_alpha(t) * self.s**2 + path.sigma(t) * path.d_sigma(t)) / self.std(path, t) ** 2
-        return per_row(path.d_alpha(t), x) * self.mu + per_row(rate, x) * (x - per_row(path.alpha(t), x) * self.mu)
+        point = path.at(t)
+        rate = (point.alpha * point.d_alpha * self.s**2 + point.sigma * point.d_sigma) / self.std(path, t) ** 2
+        return per_row(point.d_alpha, x) * self.mu + per_row(rate, x) * (x - per_row(point.alpha, x) * self.mu)
 
     def flow(self, path: Path, x: Tensor, start: float, end: float) -> Tensor:
         """Where that field takes x from `start` to `end`: (x - m) / std stays the same."""
         t, s = torch.tensor([start], dtype=torch.float64), torch.tensor([end], dtype=torch.float64)
         ratio = float(self.std(path, s) / self.std(path, t))
-        return float(path.alpha(s)) * self.mu + ratio * (x - float(path.alpha(t)) * self.mu)
+        return float(path.at(s).alpha) * self.mu + ratio * (x - float(path.at(t).alpha) * self.mu)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p(x0) of each row, (B,)."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipelines.nets.denoiser import vjp
-from pipelines.numerics.gaussian import Path
+from pipelines.numerics.paths import Path
 from pipelines.protocol import NetKey
 from tests.pipelines.gaussian import KEY, KEY_VJP
 
@@ -58,4 +58,4 @@ class Mixture:
 
 def log_marginal(data: Mixture, path: Path, x: Tensor, t: Tensor) -> Tensor:
     """log p_t(x) along a path."""
-    return data.log_marginal(x, path.alpha(t), path.sigma(t))
+    return data.log_marginal(x, path.at(t).alpha, path.at(t).sigma)

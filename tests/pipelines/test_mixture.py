@@ -36,7 +36,7 @@ def points(path) -> Tensor:
     """One for each of TIMES, where the path has some mass."""
     x0 = DATA.sample(len(TIMES), torch.Generator().manual_seed(1)).double()
     eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(2)).double()
-    return path.alpha(TIMES)[:, None] * x0 + path.sigma(TIMES)[:, None] * eps
+    return path.at(TIMES).mixed(x0, eps)
 
 
 @pytest.mark.parametrize("name", PROCESSES)

@@ -12,10 +12,10 @@ from pipelines import registry
 from pipelines.data.dataset import to_tensor
 from pipelines.data.shapes import render
 from pipelines.engine import Engine
-from pipelines.flow.paths import OT
 from pipelines.metrics.accuracy import evaluation_captions
 from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exact, log_likelihood, signs
 from pipelines.numerics.ode import Control
+from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.options import options_of
 from pipelines.protocol import Outcome, run_alone
@@ -101,7 +101,7 @@ def test_likelihoods_have_converged_in_where_they_begin(family: str, count: int)
     where drawing stops, the SDE's would be greater by 0.45."""
     sha, net = load(next(entry for entry in entries() if entry.name == f"shapes-{family}"), torch.device("cpu"))
     begins = way(family)
-    nearer = {"sde": replace(begins, data=begins.data / 10), "flow": replace(begins, path=OT(OT().sigma_min / 10))}[family]
+    nearer = {"sde": replace(begins, data=begins.data / 10), "flow": replace(begins, path=OptimalTransport(1e-5))}[family]
     engine = Engine(nets_of(family, net, sha))
     spec, control = next(iter(registry.face(family).samplers.values())), Control(1e-3, 1e-3, 300)
     jobs = []

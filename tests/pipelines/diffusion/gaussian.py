@@ -9,8 +9,9 @@ from torch import Tensor
 from pipelines.diffusion.options import DiffusionOptions
 from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
+from pipelines.numerics.paths import per_row
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.schedules import NoiseSchedule, per_row
+from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import NetKey, run_alone
 from pipelines.registry import face
 
@@ -25,7 +26,8 @@ class Gaussian:
 
     def eps(self, x_t: Tensor, t: Tensor, cond: dict) -> Tensor:
         """E[eps | x_t] = sqrt(1 - abar) (x_t - sqrt(abar) mu) / (abar s^2 + 1 - abar)."""
-        signal, noise = (per_row(z, x_t) for z in self.schedule.at(t))
+        level = self.schedule.at(t)
+        signal, noise = per_row(level.alpha, x_t), per_row(level.sigma, x_t)
         return noise * (x_t - signal * self.mu) / (signal**2 * self.s**2 + noise**2)
 
     def flow_to(self, x_T: Tensor, sigma_end: float, steps: int = 50) -> Tensor:

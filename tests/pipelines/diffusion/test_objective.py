@@ -10,7 +10,7 @@ from torch import Tensor
 from pipelines import registry
 from pipelines.diffusion import family, objective
 from pipelines.diffusion.network import DiffusionConfig
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import per_row
 from pipelines.training import TrainOptions, averaged, train
 from tests.tiny import tiny, tiny_diffusion
 
@@ -22,7 +22,8 @@ def knowing(prediction: str, schedule: str):
     net = tiny_diffusion(prediction, schedule)
 
     def output(x_t: Tensor, t: Tensor, cond: dict) -> Tensor:
-        signal, noise = (per_row(s, x_t) for s in net.config.schedule.at(t))
+        level = net.config.schedule.at(t)
+        signal, noise = per_row(level.alpha, x_t), per_row(level.sigma, x_t)
         eps = (x_t - signal * X0[:len(x_t)]) / noise
         return eps if prediction == "eps" else signal * eps - noise * X0[:len(x_t)]
 

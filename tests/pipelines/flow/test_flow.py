@@ -10,9 +10,10 @@ from torch import Tensor
 from pipelines.flow.network import velocity as network_velocity
 from pipelines.flow.objective import loss, nearest
 from pipelines.flow.options import FlowOptions
-from pipelines.flow.paths import OT, PATHS
+from pipelines.flow.paths import PATHS, VP
 from pipelines.flow.sampler import SAMPLERS
 from pipelines.numerics.gaussian import velocity
+from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Outcome, run_alone
 from pipelines.registry import converged, face
@@ -41,27 +42,10 @@ def draw(name: str, options: FlowOptions, rows: int = 16, shape: tuple[int, ...]
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_derivatives_of_the_paths(name: str) -> None:
-    path, h = PATHS[name], 1e-6
-    for value, derivative in ((path.alpha, path.d_alpha), (path.sigma, path.d_sigma)):
-        difference = (value(TIMES + h) - value(TIMES - h)) / (2 * h)
-        assert torch.allclose(derivative(TIMES), difference, rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_conditional_velocity_is_that_of_the_conditional_flow(name: str) -> None:
-    path, rng, h = PATHS[name], torch.Generator().manual_seed(0), 1e-6
-    x1, eps = (torch.randn(5, 3, generator=rng, dtype=torch.float64) for _ in range(2))
-    moved = (path.sample(x1, eps, TIMES + h) - path.sample(x1, eps, TIMES - h)) / (2 * h)
-    assert torch.allclose(path.velocity(x1, eps, TIMES), moved, rtol=1e-4, atol=1e-6)
-    assert torch.allclose(path.u(path.sample(x1, eps, TIMES), x1, TIMES), moved, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", PATHS)
 def test_ends_of_the_paths(name: str) -> None:
-    path, ends = PATHS[name], torch.tensor([0.0, 1.0])
-    assert path.sigma(ends).tolist() == pytest.approx([1, 0], abs=0.012)
-    assert path.alpha(ends).tolist() == pytest.approx([0, 1], abs=0.007)
+    ends = PATHS[name].at(torch.tensor([0.0, 1.0]))
+    assert ends.sigma.tolist() == pytest.approx([1, 0], abs=0.012)
+    assert ends.alpha.tolist() == pytest.approx([0, 1], abs=0.007)
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -102,13 +86,13 @@ def test_path_and_solver_equal_the_flow_matching_package() -> None:
     rng = torch.Generator().manual_seed(0)
     x1, eps, t = torch.randn(8, 5, generator=rng), torch.randn(8, 5, generator=rng), torch.rand(8, generator=rng)
     theirs = CondOTProbPath().sample(x_0=eps, x_1=x1, t=t)
-    path = OT(sigma_min=0.0)
-    assert torch.allclose(path.sample(x1, eps, t), theirs.x_t, atol=1e-6)
-    assert torch.allclose(path.velocity(x1, eps, t), theirs.dx_t, atol=1e-6)
-    vp = PATHS["vp"]
-    theirs = AffineProbPath(VPScheduler(vp.beta_min, vp.beta_max)).sample(x_0=eps, x_1=x1, t=(1 - vp.cut) * t)       # type: ignore[attr-defined]
-    assert torch.allclose(vp.sample(x1, eps, t), theirs.x_t, atol=1e-5)
-    assert torch.allclose(vp.velocity(x1, eps, t), (1 - vp.cut) * theirs.dx_t, rtol=1e-3, atol=1e-4)           # type: ignore[attr-defined]
+    point = OptimalTransport(sigma_min=0.0).at(t)
+    assert torch.allclose(point.mixed(x1, eps), theirs.x_t, atol=1e-6)
+    assert torch.allclose(point.velocity(x1, eps), theirs.dx_t, atol=1e-6)
+    cut, point = 1e-3, PATHS["vp"].at(t)
+    theirs = AffineProbPath(VPScheduler(VP.beta_min, VP.beta_max)).sample(x_0=eps, x_1=x1, t=(1 - cut) * t)
+    assert torch.allclose(point.mixed(x1, eps), theirs.x_t, atol=1e-5)
+    assert torch.allclose(point.velocity(x1, eps), (1 - cut) * theirs.dx_t, rtol=1e-3, atol=1e-4)
     for method, theirs_method in (("euler", "euler"), ("midpoint", "midpoint"), ("heun", "heun2")):
         ours, x, _ = draw(method, FlowOptions(20), rows=2, shape=(6,))
         solver = ODESolver(velocity_model=lambda x, t: network_velocity(DATA, PATHS["ot"], x, t.expand(len(x)), {}))

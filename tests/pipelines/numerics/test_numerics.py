@@ -19,7 +19,8 @@ def test_linear_and_cosine_schedules() -> None:
     assert float(cosine.alpha_bar[499]) == pytest.approx(0.4939, abs=1e-3) and float(cosine.betas.max()) <= 0.999
     for schedule in (linear, cosine):
         assert (schedule.alpha_bar.diff() < 0).all()
-        signal, noise = schedule.at(torch.tensor([0.0, 10.0, 500.5, 999.0]))
+        level = schedule.at(torch.tensor([0.0, 10.0, 500.5, 999.0]))
+        signal, noise = level.alpha, level.sigma
         assert torch.allclose(signal**2 + noise**2, torch.ones(4), atol=1e-6)
         assert signal[1].item() ** 2 == pytest.approx(float(schedule.alpha_bar[10]), rel=1e-4)
         for k, t in enumerate((0.0, 10.0, 500.5, 999.0)):
@@ -73,5 +74,5 @@ def test_clipping_holds_the_estimate_inside_the_range() -> None:
 
     x, t = 3 * torch.randn(4, 3, 8, 8), torch.full((4,), 300.0)
     eps = run_alone(clipped(far, schedule)(x, t), {KEY: lambda x, t, cond: -x})
-    signal, noise = (float(s[0]) for s in schedule.at(t))
+    signal, noise = float(schedule.at(t).alpha[0]), float(schedule.at(t).sigma[0])
     assert ((x - noise * eps) / signal).abs().max() <= 1 + 1e-4

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import per_row
 from pipelines.sde.objective import denoising, sliced
 from pipelines.sde.processes import PROCESSES, Process
 from tests.pipelines.gaussian import Gaussian
@@ -21,7 +21,8 @@ class Linear(nn.Module):
         self.process, self.m, self.log_q = process, nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        alpha, sigma = per_row(self.process.alpha(t), x), per_row(self.process.sigma(t), x)
+        level = self.process.at(t)
+        alpha, sigma = per_row(level.alpha, x), per_row(level.sigma, x)
         return -(x - alpha * self.m) / (alpha**2 * self.log_q.exp() + sigma**2)
 
 

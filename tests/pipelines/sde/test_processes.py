@@ -1,10 +1,10 @@
-"""The processes: closed-form marginals against simulation, derivatives against differences."""
+"""The processes: closed-form marginals against simulation, and against the equation itself."""
 from __future__ import annotations
 
 import pytest
 import torch
 
-from pipelines.numerics.schedules import per_row
+from pipelines.numerics.paths import per_row
 from pipelines.sde.processes import PROCESSES
 
 TIMES = torch.tensor([0.01, 0.1, 0.3, 0.5, 0.9, 1.0], dtype=torch.float64)
@@ -22,25 +22,23 @@ def test_simulated_forward_marginals_are_the_closed_form(name: str) -> None:
         x = x + process.f(x, t) / steps + per_row(process.g(t), x) * noise / steps**0.5
         if k + 1 in (100, 500, 1000):
             now = torch.tensor([(k + 1) / steps], dtype=torch.float64)
-            sigma = float(process.sigma(now))
-            assert x.mean().item() == pytest.approx(0.7 * float(process.alpha(now)), abs=0.02 * sigma)
+            level = process.at(now)
+            sigma = float(level.sigma)
+            assert x.mean().item() == pytest.approx(0.7 * float(level.alpha), abs=0.02 * sigma)
             assert x.std().item() == pytest.approx(sigma, rel=0.015)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_derivatives_and_the_link_between_marginals_and_sde(name: str) -> None:
-    process, h = PROCESSES[name], 1e-6
-    for value, derivative in ((process.alpha, process.d_alpha), (process.sigma, process.d_sigma)):
-        difference = (value(TIMES + h) - value(TIMES - h)) / (2 * h)
-        assert torch.allclose(derivative(TIMES), difference, rtol=1e-4, atol=1e-7)
+def test_the_link_between_marginals_and_sde(name: str) -> None:
+    process = PROCESSES[name]
     # d(sigma^2)/dt = 2 f sigma^2 + g^2 for a drift f x
     rate = process.f(torch.ones(len(TIMES), 1, dtype=torch.float64), TIMES)[:, 0]
-    sigma = process.sigma(TIMES)
-    assert torch.allclose(2 * sigma * process.d_sigma(TIMES), 2 * rate * sigma**2 + process.g(TIMES) ** 2, rtol=1e-6)
-    assert torch.allclose(process.d_alpha(TIMES), rate * process.alpha(TIMES), rtol=1e-9)
+    point = process.at(TIMES)
+    assert torch.allclose(2 * point.sigma * point.d_sigma, 2 * rate * point.sigma**2 + process.g(TIMES) ** 2, rtol=1e-6)
+    assert torch.allclose(point.d_alpha, rate * point.alpha, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_small_times_are_exact_in_single_precision(name: str) -> None:
     process, t = PROCESSES[name], torch.tensor([1e-5, 1e-4, 1e-3])
-    assert torch.allclose(process.sigma(t).double(), process.sigma(t.double()), rtol=1e-5)
+    assert torch.allclose(process.at(t).sigma.double(), process.at(t.double()).sigma, rtol=1e-5)
