@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
+from app.distances import from_logarithm, geometric_mean, logarithms
 from pipelines.metrics.accuracy import wilson
 
 What = Literal["error", "accuracy", "time"]
@@ -57,10 +58,12 @@ class Chart:
     series: tuple[Series, ...]
     front: tuple[tuple[float, float], ...]     # Pareto front (x, y) from left to right; empty but for time, and for several equations
     verdict: tuple[str, ...] = ()              # sentences, see `verdict`
+    note: str = ""                             # how far what is shown can be trusted
 
 
 def chart_of(points: Sequence[Point], what: What) -> Chart:
-    """error: distance against calls; accuracy: share right against calls; time: quality (see `measured`) against seconds."""
+    """error: geometric mean of the distances against calls; accuracy: share right against calls; time: quality (see `measured`) against
+    seconds."""
     quality = measured(points) if what == "time" else what
     lines = [(colour, name, line) for colour, (name, line) in enumerate(joined(points, quality).items()) if line]
     limits = {line[0].limit for _, _, line in lines} if quality == "error" else set()
@@ -70,8 +73,8 @@ def chart_of(points: Sequence[Point], what: What) -> Chart:
         spots = [spot for line in series for spot in zip(line.xs, line.ys, strict=True)]
         sign = 1 if quality == "accuracy" else -1
         front = tuple(dict.fromkeys(spots[i] for i in pareto([(x, sign * y) for x, y in spots])))
-    y_title = "pictures that show what their caption says" if quality == "accuracy" else \
-        f"distance to the {solution(*limits)}" if len(limits) == 1 else "distance to the solution of the sampler's equation"
+    limit = solution(*limits) if len(limits) == 1 else "solution of the sampler's equation"
+    y_title = f"distance to the {limit} (geometric mean)" if quality == "error" else "pictures that show what their caption says"
     return Chart(what, quality, "seconds a picture" if what == "time" else "calls a picture", y_title, True, quality == "error",
                  tuple(series), front)
 
@@ -83,8 +86,8 @@ def solution(limit: str) -> str:
 
 def _series(name: str, colour: int, line: list[Point], what: What, quality: Quality, several: bool) -> Series:
     own = [values(p, quality) for p in line]
-    ys = tuple(float(np.mean(v)) for v in own)
-    ends = [share_interval(v) if quality == "accuracy" else interval(v) or (None, None) for v in own]
+    ys = tuple(mean(v, quality) for v in own)
+    ends = [share_interval(v) if quality == "accuracy" else ratio_interval(v) or (None, None) for v in own]
     nfe, seconds = tuple(p.nfe for p in line), tuple(p.seconds for p in line)
     order = measured_order(nfe, ys) if what == "error" else None
     legend = " · ".join([name, *([line[0].limit] if several else []), *([order_text(*order)] if order else [])])
@@ -100,6 +103,11 @@ def measured(points: Sequence[Point]) -> Quality:
 def values(point: Point, quality: Quality) -> tuple[float, ...]:
     """The quality of each picture of a point."""
     return point.errors if quality == "error" else tuple(map(float, point.right))
+
+
+def mean(sample: Sequence[float], quality: Quality) -> float:
+    """What stands for the pictures of a point: of distances the geometric mean, of right and wrong ones the share."""
+    return geometric_mean(sample) if quality == "error" else float(np.mean(sample))
 
 
 def joined(points: Sequence[Point], quality: Quality) -> dict[str, list[Point]]:
@@ -133,6 +141,12 @@ def interval(sample: Sequence[float] | np.ndarray) -> tuple[float, float] | None
         return None
     low, high = mean_intervals(np.asarray(sample, float))
     return float(low), float(high)
+
+
+def ratio_interval(sample: Sequence[float]) -> tuple[float, float] | None:
+    """95 % interval of a geometric mean of distances; None for fewer than two."""
+    ends = interval(logarithms(sample))
+    return None if ends is None else (from_logarithm(ends[0]), from_logarithm(ends[1]))
 
 
 def mean_intervals(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

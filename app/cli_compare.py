@@ -9,6 +9,7 @@ from typing import Any
 
 from app.axes import comma_note
 from app.grid_export import ENDINGS
+from app.grid_measures import false_accepts, terms
 from app.live import AXES
 from app.requests import face_of
 from app.terminal import decimal_comma, folder, watch
@@ -77,7 +78,9 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     # Too long for a line, or said by the labels already.
     hidden = () if args.json else ("settings", "errors", "images", "paths", "snapshot", "sampler", "steps")
     cells = [{name: value for name, value in cell.items() if name not in hidden} for cell in table]
-    return {"grid_id": grid, "status": view.status, "complete": not problems, "cells": cells, "files": written}
+    live = service.grids.find(grid)
+    return {"grid_id": grid, "status": view.status, "complete": not problems, "cells": cells, "terms": terms(live),
+            "judge_false_accepts": false_accepts(live), "files": written}
 
 
 def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from app.charts import LEVEL, Point, What, chart_of
+from app.grid_measures import of_judge
 from app.live import LiveGrid, equation
 from app.verdict import verdict
 from app.views import BadInput, UserError
@@ -62,6 +63,8 @@ def chart(live: LiveGrid, what: str) -> dict[str, Any]:
         raise BadInput(f"A chart shows {', '.join(KINDS)}; you asked for {what[:20]!r}.")
     points = points_of(live)
     made = chart_of(points, cast(What, what))
+    if made.quality == "accuracy":
+        made = replace(made, note=" ".join(of_judge(live)))
     others = {axis["name"] for axis in live.axes.values()} - {"", "sampler", *POOLED, *SPENT}
     if others:
         return asdict(replace(made, front=() if made.quality == "error" else made.front))

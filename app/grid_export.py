@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from app.as_json import as_json
+from app.grid_measures import false_accepts, terms
 from app.grid_picture import Sheet, caption
 from app.live import LiveGrid
 from app.pictures import data_url
@@ -43,7 +44,7 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Pat
         if ending == "csv":
             write_table(path, _table(live), excel)
         elif ending == "json":
-            found = {"id": live.id, "name": live.name, "note": live.note, **settings}
+            found = {"id": live.id, "name": live.name, "note": live.note, "judge_false_accepts": false_accepts(live), **settings}
             cells = [facts(live, i) for i in range(len(live.cells))]
             write_text(path, as_json(found | {"cells": cells}, indent=1, ensure_ascii=False))
         elif ending == "html":
@@ -86,7 +87,8 @@ def _html(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Path
     inside = as_json({"name": live.name, **settings}, ensure_ascii=False).replace("</", "<\\/")
     with path.open("w", encoding="utf-8") as file:
         file.write(f"<!doctype html><meta charset=utf-8><title>{html.escape(live.name)}</title><style>{STYLE}</style>"
-                   f"<h1>{html.escape(live.name)}</h1><p>{html.escape(live.note)}</p>")
+                   f"<h1>{html.escape(live.name)}</h1><p>{html.escape(live.note)}</p>"
+                   f"<p>{html.escape(terms(live))}</p>")
         for layer, title in enumerate(z["labels"]):
             file.write(f"<h2>{html.escape(title)}</h2>" if title else "")
             file.write("<div class=grid><table><thead><tr><th></th>" + "".join(f"<th>{html.escape(c)}</th>" for c in x["labels"])

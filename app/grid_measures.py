@@ -1,4 +1,4 @@
-"""What is measured of a cell's pictures: distance to the converged run, whether the caption holds, whether another cell is the same."""
+"""What is measured of a cell's pictures: likeness to the converged run, whether the caption holds, whether another cell is the same."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 
 from app.effects import idle
+from app.live import LiveGrid
 from app.requests import face_of
 from app.views import UserError
 from pipelines.request import Request
 
 CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
 BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
-
-
-def distances(pixels: np.ndarray, converged: np.ndarray) -> np.ndarray:
-    """Root mean square difference of each picture (B, H, W, 3) uint8, in 0..1."""
-    return np.sqrt(np.mean((pixels / 255.0 - converged / 255.0) ** 2, axis=(1, 2, 3)))
 
 
 def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
@@ -32,14 +28,45 @@ def rights(request: Request, pixels: np.ndarray) -> dict[str, Any]:
     """Whether each picture shows what the caption says, as far as the judge knows its words and the size of the pictures."""
     from pipelines.data.captions import parse
     from pipelines.metrics.accuracy import fault, label_fault, wilson
-    from pipelines.metrics.judge import read
+    from pipelines.metrics.judge import RULES, read
     claim = parse(request.prompt)
     if claim is None or pixels.shape[1] != 32:
         return {}
     problem = label_fault if face_of(request.family).label_only else fault
     right = [problem(read(picture), claim) is None for picture in pixels]
     low, high = wilson(sum(right), len(right))
-    return {"right": right, "accuracy": {"share": sum(right) / len(right), "low": low, "high": high, "count": len(right)}}
+    return {"right": right, "accuracy": {"share": sum(right) / len(right), "low": low, "high": high, "count": len(right), "rules": RULES}}
+
+
+def terms(live: LiveGrid) -> str:
+    """What the numbers of a grid's cells mean, said once for all of them; "" where that is plain."""
+    return " ".join([*of_distances(live), *of_judge(live)])
+
+
+def of_distances(live: LiveGrid) -> list[str]:
+    """What a cell's distance is, where it stands for several pictures."""
+    return ["The distance of a cell is the geometric mean of its pictures."] \
+        if live.count > 1 and any(cell.distance is not None for cell in live.cells) else []
+
+
+def of_judge(live: LiveGrid) -> list[str]:
+    """How far the judge of a grid's captions can be trusted."""
+    accepts, rules = false_accepts(live), _rules(live)
+    told = [f"The judge takes {100 * accepts:.0f} % of near misses (other shapes, halves, other colours) for what they are not."] \
+        if accepts is not None else []
+    return told + ["An earlier, looser judge read some of the captions; draw those cells again."] * (len(rules) > (accepts is not None))
+
+
+def false_accepts(live: LiveGrid) -> float | None:
+    """The share of near misses that today's judge takes for what they are not; None where it read no caption of a grid."""
+    from pipelines.metrics.judge import RULES
+    from pipelines.metrics.near_misses import FALSE_ACCEPTS
+    return FALSE_ACCEPTS if RULES in _rules(live) else None
+
+
+def _rules(live: LiveGrid) -> set[int | None]:
+    """Of the judges that read a grid's captions; None for one of the time before they had numbers."""
+    return {cell.metrics["accuracy"].get("rules") for cell in live.cells if cell.metrics.get("accuracy")}
 
 
 class Twins:

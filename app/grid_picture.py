@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
+from app.grid_measures import of_distances
 from app.lettering import Block, wrapped
 from app.live import LiveGrid, equation
 
@@ -89,9 +90,12 @@ class Sheet:
         below = GAP + max(block.height for block in self.captions)
         return max(self.block + below, *(block.height for block in self.rows)) + MARGIN
 
+    def named(self, layer: int) -> str:
+        """The grid's name, the layer, and what the distances beneath the cells are."""
+        return " · ".join(filter(None, [self.live.name, self.live.axes["z"]["labels"][layer], *of_distances(self.live)]))
+
     def title(self, tile: Tile) -> Block:
-        layer = self.live.axes["z"]["labels"][tile.layer]
-        return wrapped(f"{self.live.name} · {layer}" if layer else self.live.name, LABEL, self.breadth(len(tile.columns)) - 2 * MARGIN)
+        return wrapped(self.named(tile.layer), LABEL, self.breadth(len(tile.columns)) - 2 * MARGIN)
 
     def breadth(self, columns: int) -> int:
         """Of a tile."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.axes import NONE, Axis
+from app.distances import geometric_mean
 from app.live import AXES, CellState
 from app.plan import Plan, Spot
 from app.requests import make_request
@@ -18,6 +19,7 @@ from pipelines.request import Request
 from storage import CellRecord, GridRecord
 
 MOST = 4096                        # pictures of a cell; the bounds of a request are narrower
+Distances = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class _Snapshot:
     step: int
     of: int
     distance: float | None = None
+    errors: Distances | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class _Accuracy:
     low: float
     high: float
     count: int
+    rules: int | None = None       # of the judge
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class _Metrics:
     peak_bytes: int | None = None
     accuracy: _Accuracy | None = None
     right: list[bool] | None = None
-    errors: list[float] | None = None
+    errors: Distances | None = None
     same_as: str | None = None
     snapshot: _Snapshot | None = None
     note: str | None = None
@@ -159,18 +163,34 @@ def cells_of(record: GridRecord) -> list[CellState]:
 
 
 def _state(cell: CellRecord) -> CellState:
-    """A cell as it is stored now, also of the time when the distances of all samplers were to the end of the ODE."""
+    """A cell as it is stored now, also of the time when distances had other means, and all samplers' were to the end of the ODE."""
     if problem := (fault(SETTINGS, cell.settings) if cell.settings else None) or fault(METRICS, cell.metrics):
         return CellState("failed", cell.id, tuple(cell.image_ids), error=f"What is stored of this cell is damaged ({problem}); retry it.")
     state = CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
                       cell.metrics, cell.reason, cell.error)
-    if state.distance is None or "distance_to" in state.metrics:
+    count = state.settings.get("count", 1)
+    if shot := state.metrics.get("snapshot"):
+        state = replace(state, metrics=state.metrics | {"snapshot": shot | {"distance": _mean(shot, shot.get("distance"), count)}})
+    if state.distance is None:
         return state
-    if _solves_the_ode(state.settings):
-        return replace(state, metrics=state.metrics | {"distance_to": "ODE"})
-    note = "its distance was to a run that it does not converge to; draw it again to measure it"
-    kept = {name: value for name, value in state.metrics.items() if name not in ("errors", "ssim")}
-    return replace(state, distance=None, metrics=kept | {"note": "; ".join([*filter(None, [kept.get("note")]), note])})
+    if "distance_to" not in state.metrics and not _solves_the_ode(state.settings):
+        return _without_distance(state, "its distance was to a run that it does not converge to; draw it again to measure it")
+    distance = _mean(state.metrics, state.distance, count)
+    if distance is None:
+        return _without_distance(state, "of its distance another mean was kept; draw it again to measure it")
+    return replace(state, distance=distance, metrics={"distance_to": "ODE"} | state.metrics)
+
+
+def _mean(measured: dict[str, Any], kept: float | None, count: int) -> float | None:
+    """Of the distances of a number of pictures; None where another mean than the geometric one is all that was kept of them."""
+    if errors := measured.get("errors"):
+        return geometric_mean(errors)
+    return kept if count == 1 else None
+
+
+def _without_distance(state: CellState, why: str) -> CellState:
+    kept = {name: value for name, value in state.metrics.items() if name not in ("errors", "ssim", "distance_to")}
+    return replace(state, distance=None, metrics=kept | {"note": "; ".join([*filter(None, [kept.get("note")]), why])})
 
 
 def _solves_the_ode(settings: dict[str, Any]) -> bool:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.grid_measures import Twins, distances, rights, similarity, why_same
+from app.distances import measured
+from app.grid_measures import Twins, rights, similarity, why_same
 from app.live import CellState, LiveGrid
 from app.plan import Plan, adaptive, limit_text, target
 from app.requests import face_of
@@ -190,9 +191,8 @@ class GridRun:
         if isinstance(converged, str):
             note = self.live.cells[i].metrics.get("note")
             return {"metrics": {"note": f"{note}; distance {converged}" if note else f"distance {converged}"}}
-        errors = distances(pixels, converged)
-        return {"distance": float(np.sqrt(np.mean(np.square(errors)))),
-                "metrics": {"ssim": similarity(pixels, converged), "errors": [round(float(e), 6) for e in errors]}}
+        found = measured(pixels, converged)
+        return {"distance": found["distance"], "metrics": {"ssim": similarity(pixels, converged), "errors": found["errors"]}}
 
     def _used(self, i: int) -> None:
         """A cell needs its converged run no more."""
@@ -247,10 +247,10 @@ class GridRun:
         facts = {"step": step, "of": longest}
         self._keep(i, metrics={"snapshot": facts | (self._apart(cell) if cell.status == "done" else {})})
 
-    def _apart(self, cell: CellState) -> dict[str, float]:
+    def _apart(self, cell: CellState) -> dict[str, Any]:
         """How far a finished cell is from its snapshot."""
         own = np.stack([self.keeper.pixels(image) for image in cell.images])
-        return {"distance": float(distances(own, self.keeper.snapshot(str(cell.id), own.shape[1])).mean())}
+        return measured(own, self.keeper.snapshot(str(cell.id), own.shape[1]))
 
     def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
         request, live, cell = self.request(i), self.live, self.live.cells[i].id

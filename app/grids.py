@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from app.axes import comma_note
 from app.effects import notes_of
 from app.grid_keeper import Keeper
+from app.grid_measures import terms
 from app.grid_records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
@@ -216,8 +217,10 @@ class Grids:
     # Looking at them
 
     def view(self, grid_id: str, seen: int = -1, visible: Iterable[int] = ()) -> dict[str, Any]:
-        """What the page draws of a grid; see `LiveGrid.view`."""
-        return self.find(grid_id).view(seen, visible)
+        """What the page draws of a grid, see `LiveGrid.view`, and "terms", what its numbers mean."""
+        live = self.find(grid_id)
+        view = live.view(seen, visible)
+        return view | ({"terms": terms(live)} if "cells" in view else {})
 
     def find(self, grid_id: str) -> LiveGrid:
         """A grid with its cells: as this process draws or has drawn it, else as it is stored now."""

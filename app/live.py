@@ -24,7 +24,7 @@ class CellState:
     nfe: int | None = None                   # network evaluations per picture
     seconds: float | None = None             # time of the networks and the sampler spent on this cell
     ms_per_call: float | None = None
-    distance: float | None = None            # root mean square to the limit of its sampler, in 0..1; None where it has none
+    distance: float | None = None            # to the limit of its sampler, in 0..1, geometric mean of its pictures; None where it has none
     metrics: dict[str, Any] = field(default_factory=dict)       # see MEASURED
     reason: str | None = None                # why it is empty
     error: str | None = None
@@ -47,8 +47,8 @@ class CellState:
 
 
 FIGURES = ("nfe", "seconds", "ms_per_call", "distance", "reason", "error")
-# distance_to, the limit in words; ssim to it; most bytes that were held while the cell ran; accuracy {share, low, high, count} by the
-# judge; same_as, the label of an earlier cell with the same pixels, with why; snapshot {step, of, distance}; note.
+# distance_to, the limit in words; ssim to it; most bytes that were held while the cell ran; accuracy {share, low, high, count, rules} by
+# the judge; same_as, the label of an earlier cell with the same pixels, with why; snapshot {step, of, distance, errors}; note.
 MEASURED = ("distance_to", "ssim", "peak_bytes", "accuracy", "same_as", "snapshot", "note")
 
 

@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from app.charts import LEVEL, Point, Quality, joined, measured, solution, values
+from app.charts import LEVEL, Point, Quality, joined, mean, measured, solution, values
+from app.distances import logarithms
 
 FEWEST = 6                         # seeds that must differ: five differ in the same direction by chance too often (2 / 2**5 > 0.05)
 NEAR = 0.9                         # of a budget: enough to belong to it (with 20 calls Heun can spend 19)
@@ -94,9 +95,15 @@ def separated(fields: Sequence[Field], quality: Quality) -> list[set[frozenset[s
 
 
 def chance(a: Values, b: Values, quality: Quality) -> float:
-    """The chance (p value) of two samplers that are alike to differ as much, over the pictures that both drew: by Student's t of paired
-    distances, or the exact sign test of pictures that are right or wrong (McNemar 1947). 1 where fewer than FEWEST pictures differ."""
-    apart = np.array([a[name] - b[name] for name in sorted(a.keys() & b.keys())])
+    """The chance (p value) of two samplers that are alike to differ as much, over the pictures that both drew. 1 where fewer than FEWEST
+    pictures differ.
+
+    Distances by Student's t of the paired ratios' logarithms, which differ about equally for near and far seeds: the tail of a few far
+    ones would hide a difference of the plain ones. What is right or wrong by the exact sign test (McNemar 1947).
+    """
+    both = sorted(a.keys() & b.keys())
+    own, other = (np.array([values[name] for name in both]) for values in (a, b))
+    apart = logarithms(own) - logarithms(other) if quality == "error" else own - other
     differ = int(np.count_nonzero(apart))
     if differ < FEWEST:
         return 1.0
@@ -108,9 +115,9 @@ def chance(a: Values, b: Values, quality: Quality) -> float:
 
 
 def _leaders(field: Field, quality: Quality, apart: set[frozenset[str]]) -> Leaders:
-    """The best on average and those that are not separated from it."""
+    """The best by the mean that the chart shows, and those that are not separated from it."""
     sign = 1 if quality == "error" else -1
-    best = min(field, key=lambda name: sign * float(np.mean(list(field[name].values()))))
+    best = min(field, key=lambda name: sign * mean(list(field[name].values()), quality))
     near = tuple(name for name in field if frozenset((best, name)) not in apart)
     if any(frozenset(pair) in apart for pair in combinations(near, 2)):
         return (best, *(name for name in near if name != best)), False

@@ -12,6 +12,7 @@ from pipelines.data.captions import item
 from pipelines.data.shapes import BACKGROUNDS, COLORS, GRID, OTHERS, SHAPES, SIZES, Scene, Thing, render
 from pipelines.metrics.judge import read
 
+FALSE_ACCEPTS = 3 / 84                        # what `rates` finds; a page that says it does not measure it anew
 FINE = 16                                     # pixels of a fine drawing for each of the picture's
 COLOURS = {"lime": (132, 204, 22), "pure lime": (0, 255, 0), "navy": (0, 0, 128), "maroon": (128, 0, 0), "teal": (0, 128, 128),
            "brown": (139, 69, 19), "magenta": (255, 0, 255), "olive": (128, 128, 0)}

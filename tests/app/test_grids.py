@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from app import grid_export, grid_picture, jobs, reproduce
 from app.cli import main
+from app.distances import geometric_mean
 from app.grid_records import cells_of
 from app.jobs import RUNNING
 from app.paths import Paths
@@ -93,6 +95,29 @@ def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> No
     assert again.grids.list()["items"][0]["done"] == 4 and again.reading.cell(grid, 1)["facts"]["Steps"] == "4"
     assert not {"Width", "Height"} & set(again.reading.cell(grid, 1)["facts"])      # 0 is the model's own size
     again.close()
+
+
+def test_a_grid_says_once_what_its_numbers_mean(service: Service, tmp_path: Path) -> None:
+    grid, view = drawn(service, asked("steps=1,3", "sampler=ddim,heun", count=2, distance=True, snapshots=True))
+    judge = "The judge takes 4 % of near misses (other shapes, halves, other colours) for what they are not."
+    assert view["terms"] == f"The distance of a cell is the geometric mean of its pictures. {judge}"
+    table = service.reading.table(grid)
+    points = {(line["name"], nfe): y for line in service.reading.chart(grid, "error")["series"] for nfe, y in zip(line["nfe"], line["ys"],
+                                                                                                              strict=True)}
+    for cell in table:
+        assert cell["distance"] == geometric_mean(cell["errors"]) == points[cell["row"], cell["nfe"]] < np.mean(cell["errors"])
+    assert service.reading.chart(grid, "accuracy")["note"] == judge and not service.reading.chart(grid, "error")["note"]
+    page = service.reading.write(grid, tmp_path / "grid.html").read_text()
+    assert page.count(view["terms"]) == 1
+    assert json.loads(service.reading.write(grid, tmp_path / "grid.json").read_text())["judge_false_accepts"] == 3 / 84
+    assert grid_picture.of_distances(service.grids.find(grid))[0] in grid_picture.Sheet(service.grids.find(grid)).named(0)
+    alone, view = drawn(service, asked("steps=1"))
+    assert view["terms"] == judge                                             # a cell's distance would be that of its only picture
+    live = service.grids.find(alone)
+    early = {name: value for name, value in live.cells[0].metrics["accuracy"].items() if name != "rules"}
+    live.change(0, metrics={"accuracy": early})
+    assert service.grids.view(alone)["terms"] == "An earlier, looser judge read some of the captions; draw those cells again."
+    assert not drawn(service, asked("steps=1", "prompt=something | else"))[1]["terms"]
 
 
 def test_only_what_changed_is_sent_again(service: Service) -> None:
@@ -546,6 +571,19 @@ def test_each_sampler_is_measured_from_its_own_limit(service: Service, tmp_path:
     chart = service.reading.chart(grid, "time")
     assert chart["front"] == () and [line["legend"].split(" · ")[-1] for line in chart["series"]] == ["ODE", "SDE"]
     assert chart["verdict"][-1] == "No distance was measured for Predictor–corrector."
+
+
+def test_distances_of_the_time_of_other_means_are_read(service: Service) -> None:
+    """A cell's was the root mean square of its pictures', a snapshot's their plain mean; a mean that nothing tells anew is left out."""
+    grid, _ = drawn(service, asked("steps=1,2", "sampler=ddim", count=2, distance=True, snapshots=True))
+    live, shot = service.grids.find(grid), {"step": 1, "of": 2, "distance": 0.5}
+    for i, errors in enumerate(([0.1, 0.4], None)):
+        kept = {"distance_to": "ODE (Heun, 100 steps)", "ssim": 0.5, "errors": errors, "snapshot": shot}
+        service.grids.keeper.save_cell(live, i, live.changed(i, distance=0.29, metrics=kept))
+    known, lost = cells_of(service.grids.record(grid))
+    assert known.distance == geometric_mean([0.1, 0.4]) == pytest.approx(0.2, abs=0.001) and known.metrics["snapshot"]["distance"] is None
+    assert lost.distance is None and "distance_to" not in lost.metrics
+    assert lost.metrics["note"] == "of its distance another mean was kept; draw it again to measure it"
 
 
 def test_old_distances_are_said_where_they_were_right(service: Service) -> None:

@@ -12,7 +12,7 @@ sx.kinds.compare = (root, props, trigger) => {
   stop.classList.add("sx-stop");
   const resume = small("Resume", () => go(id, false), {hidden: true, title: "Draw the cells that are not done"});
   const retry = small("Retry failed", () => go(id, true), {hidden: true, title: "Draw the failed cells again, and what is not done"});
-  const made = sx.el("div", {class: "sx-quiet sx-num"});
+  const made = sx.el("div", {class: "sx-quiet sx-num"}), terms = sx.el("div", {class: "sx-quiet sx-terms"});
   const bar = sx.el("div", {class: "sx-progress", role: "progressbar", "aria-label": "Cells done", "aria-valuemin": 0}, sx.el("i"));
   const field = (what, label, placeholder) => sx.el("input", {
     class: `sx-edit sx-edit-${what}`, type: "text", maxlength: 500, "aria-label": label, placeholder, title: `${label}; click to change it`,
@@ -77,7 +77,7 @@ sx.kinds.compare = (root, props, trigger) => {
     sx.el("div", {class: "sx-row sx-grid-tools"}, layers,
       sx.el("span", {class: "sx-row", role: "group", "aria-label": "Size of the cells"}, out, zoomSays, into),
       beside.node, lensOn.node, sx.el("span", {class: "sx-row sx-grid-files"}, ...links, again, selftest, use, remove)),
-    sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
+    terms, sx.el("div", {class: "sx-grid-body"}, grid.node, panel.node, lens.node), charts.node);
   root.replaceChildren(about, trouble, verdict, work, earlier.node);
 
   const look = () => ({layer, side: view.size * ZOOMS[zoom], count: view.count, distance: view.distance,
@@ -136,6 +136,7 @@ sx.kinds.compare = (root, props, trigger) => {
       running || view.status === "done" ? "" : view.status, view.message, view.error].filter(Boolean).join(" · ");
     line.classList.toggle("sx-error", Boolean(view.error));
     made.textContent = view.made;
+    terms.textContent = view.terms;
     for (const [input, text] of [[name, view.name], [note, view.note]]) if (document.activeElement !== input) input.value = text;
   };
   const draw = (next) => {

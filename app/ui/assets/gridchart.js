@@ -25,7 +25,7 @@ sx.gridChart = () => {
       const some = chart.series.length > 0;
       plot.hidden = !some;
       if (some) sx.chart(plot, chart);
-      says.textContent = some ? "" : "Nothing of this was measured: distances need a sampler that converges, accuracy a caption that the judge can read.";
+      says.textContent = some ? chart.note : "Nothing of this was measured: distances need a sampler that converges, accuracy a caption that the judge can read.";
     } catch (error) { says.textContent = error.message; }
   };
   const distance = async () => {
