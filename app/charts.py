@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 from app.distances import from_logarithm, geometric_mean, logarithms
-from pipelines.metrics.accuracy import wilson
 
 What = Literal["error", "accuracy", "time"]
 Quality = Literal["error", "accuracy"]
@@ -157,6 +155,7 @@ def mean_intervals(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Of 20,000 samples each, n = 6 to 64, it covers 95.5 to 96.5 % of normal means, 95 to 96 % of log-normal ones with s = 0.5, and 93.5
     to 95.5 % with s = 1, where t alone covers 83 to 91 %.
     """
+    from scipy.special import stdtrit
     n = samples.shape[-1]
     away = samples - samples.mean(-1, keepdims=True)
     variance, third = (away**2).mean(-1), (away**3).mean(-1)
@@ -177,6 +176,7 @@ def _untransformed(u: float, b: np.ndarray) -> np.ndarray:
 
 def share_interval(right: Sequence[float]) -> tuple[float, float]:
     """95 % interval of a share; a share of few pictures takes few values, so that it covers 95 % on average over all shares only."""
+    from pipelines.metrics.accuracy import wilson
     return wilson(int(sum(right)), len(right))
 
 
@@ -193,6 +193,7 @@ def measured_order(nfe: Sequence[float], error: Sequence[float]) -> tuple[float,
         n, e = n[usable], e[usable]
     if len(n) < 3:
         return None
+    from scipy.special import stdtrit
     x, y = np.log(n) - np.log(n).mean(), np.log(e) - np.log(e).mean()
     slope = x @ y / (x @ x)
     rest = y - slope * x

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from statistics import NormalDist
 from typing import Any, cast
 
 import numpy as np
-from scipy.special import ndtri
 
 from app.charts import LEVEL, Point, What, chart_of
 from app.grid_measures import of_judge
@@ -90,7 +90,7 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
         most = max(map(len, groups.values()), default=0)
         raise UserError(f"A Fréchet distance needs {FEWEST} pictures of 32 pixels at a point of a line; this grid has {most} at most, so "
                         "let seeds or prompts vary too, or draw more images a cell.")
-    space, far = load_features(), float(ndtri((1 + LEVEL) / 2))
+    space, far = load_features(), NormalDist().inv_cdf((1 + LEVEL) / 2)
     real, found = reference_features(space, "test"), []
     for (name, nfe), images in enough.items():
         fake = features(space, np.stack([pixels(image) for image in images.values()]))

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.special import bdtr, stdtr
 
 from app.charts import LEVEL, Point, Quality, joined, mean, measured, solution, values
 from app.distances import logarithms
@@ -101,6 +100,7 @@ def chance(a: Values, b: Values, quality: Quality) -> float:
     Distances by Student's t of the paired ratios' logarithms, which differ about equally for near and far seeds: the tail of a few far
     ones would hide a difference of the plain ones. What is right or wrong by the exact sign test (McNemar 1947).
     """
+    from scipy.special import bdtr, stdtr
     both = sorted(a.keys() & b.keys())
     own, other = (np.array([values[name] for name in both]) for values in (a, b))
     apart = logarithms(own) - logarithms(other) if quality == "error" else own - other
