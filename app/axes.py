@@ -5,7 +5,6 @@ An axis is written as name=values: "steps=5,10,20", "eta=0-1(+0.25)", "seed=1-10
 """
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from app.effects import never
-from app.requests import amount, face_of, samplers_of
+from app.requests import amount, face_of, samplers_of, seed_of
 from app.views import BadInput, ModelView
 from pipelines import registry
 from pipelines.options import Option, OptionError, options_of, quoted
-from pipelines.request import MAX_SEED, Request
+from pipelines.request import Request
 
 MAX_VALUES = 1000                  # on one axis
 MAX_TEXT = 100_000                 # characters that an axis is written with
@@ -43,7 +42,8 @@ _RANGE = re.compile(rf"(-?{_DIGITS})(?:\s*-\s*(-?{_DIGITS})\s*(?:\(\s*([+-]\s*{_
                     re.IGNORECASE | re.ASCII)
 _PAIR = re.compile(r"(?<![\d.])(\d+),(\d+)(?![\d.])", re.ASCII)
 NEAR = Decimal("1e-9")             # of a stride: as far as one that was rounded may miss the end of its range
-NEW = "-1"                         # among seeds: another one each time
+# How much of the picture that a request starts from stays; they do nothing without one.
+OF_PICTURE = ("strength", "t_start", "keep_rows")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ def choices(families: Iterable[str]) -> dict[str, list[Option]]:
     return found
 
 
-def offered(families: Iterable[str], models: Sequence[ModelView], drawn: Sequence[ModelView]) -> dict[str, list[Option]]:
-    """Those of the choices that do something with at least one of the models that are drawn; models: all there are."""
+def offered(families: Iterable[str], models: Sequence[ModelView], drawn: Sequence[ModelView],
+            picture: bool = True) -> dict[str, list[Option]]:
+    """Those of the choices that do something with at least one of the models that are drawn; models: all there are; picture: whether
+    there is one to start from."""
     families, works = tuple(families), {"family", "model"}
     for family in families:
         face = face_of(family)
@@ -84,6 +86,7 @@ def offered(families: Iterable[str], models: Sequence[ModelView], drawn: Sequenc
             works |= (plain | {o.name for name in samplers for o in options_of(face.every[name].options)}) - {*idle}
     if not any("@" in m.name and m.family in families for m in models):
         works -= {"training"}
+    works -= {*OF_PICTURE} if not picture else set()
     return {name: options for name, options in choices(families).items() if name in works}
 
 
@@ -103,10 +106,11 @@ def models_of(texts: Iterable[str], model: str | None, models: Sequence[ModelVie
     return [m for m in models if m.name in wanted or ALL in wanted]
 
 
-def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = (), drawn: Sequence[ModelView] = ()) -> Axis:
+def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] = (), drawn: Sequence[ModelView] = (),
+               picture: bool = True) -> Axis:
     """An axis from name=values; "" is no axis. Every value is checked. Raises BadInput with a sentence.
 
-    models: all there are; drawn: those that the comparison names, whose samplers may vary.
+    models: all there are; drawn: those that the comparison names, whose samplers may vary; picture: whether it has one to start from.
     """
     if not text.strip():
         return NONE
@@ -118,7 +122,11 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
         raise BadInput(f"The axis {quoted(repr(text.strip()))} says no values; write it like steps=5,10,20 or sampler=all.")
     if name not in known:
         titles = ", ".join(face_of(f).title for f in families)
-        raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {', '.join(offered(families, models, drawn))}.")
+        there = ", ".join(offered(families, models, drawn, picture))
+        raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {there}.")
+    if name in OF_PICTURE and not picture:
+        raise BadInput(f"{known[name][0].label} says how much stays of a picture, so that it varies only where there is one to start from: "
+                       "give --picture FILE, or write source=CHECKSUM of one among the settings that stay.")
     values, labels = _values(name, written, known[name], families, models, drawn)
     if not values:
         raise BadInput(f"The axis {name} says no values that there are; write it like {name}={EXAMPLES.get(name, 'all')}.")
@@ -297,9 +305,9 @@ def _number(value: Decimal, whole: bool) -> int | float:
 def with_new_seeds(text: str) -> str:
     """An axis of seeds with a new one for each -1; any other axis as it is."""
     name, equals, written = text.partition("=")
-    if name.strip() != "seed" or NEW not in written:
+    if name.strip() != "seed":
         return text
-    return name + equals + ",".join(str(random.randrange(MAX_SEED + 1)) if part.strip() == NEW else part for part in written.split(","))
+    return name + equals + ",".join(str(seed_of(part)) for part in written.split(","))
 
 
 def comma_note(text: str) -> str:

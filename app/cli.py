@@ -74,8 +74,6 @@ def parser() -> argparse.ArgumentParser:
     sample = add("sample", "draw pictures", _sample)
     _request_flags(sample)
     sample.add_argument("--out", metavar="DIR", help="copy the pictures here")
-    sample.add_argument("--picture", metavar="FILE", help="start from this picture instead of noise; --t-start says "
-                        "how much of it stays")
 
     examine = add("examine", "how likely a picture is under a model, and whether it survives the way to noise and back", _examine)
     examine.add_argument("family", metavar="FAMILY", help=", ".join(name for name in registry.NAMES if registry.face(name).two_way))
@@ -124,6 +122,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: bool = True) -> None:
     """Flags for a request; values stay text here, the service parses and judges them for page and scripts alike."""
+    if prompt:
+        sub.add_argument("--picture", metavar="FILE", help="start from this picture instead of noise; --t-start, --strength or "
+                         "--keep-rows says how much of it stays")
     sub.add_argument("family", metavar="FAMILY", nargs=None if prompt and not grid else "?", help=", ".join(registry.NAMES))
     if prompt:
         sub.add_argument("--prompt", required=not grid)
@@ -191,10 +192,7 @@ def _service(args: argparse.Namespace) -> Any:
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        out, ask = folder(args.out), _ask(args, count=4)
-        if args.picture:
-            source = service.keep_source(replace(ask, options={}), Path(args.picture))      # options may ask for the source
-            ask = replace(ask, options=ask.options | {"source": source})
+        out, ask = folder(args.out), _started(service, _ask(args, count=4), args.picture)
         view = follow(service, service.generate(ask))
         images = []
         for shot in view.shots:
@@ -210,6 +208,14 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
         service.close()
 
 
+def _started(service: Any, ask: Ask, picture: str | None) -> Ask:
+    """The same, which starts from the picture in a file, if there is one."""
+    if not picture:
+        return ask
+    source = service.keep_source(replace(ask, options={}), Path(picture))          # options may ask for the source
+    return replace(ask, options=ask.options | {"source": source})
+
+
 def _examine(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
@@ -222,7 +228,8 @@ def _examine(args: argparse.Namespace) -> dict[str, Any]:
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        return cli_compare.run(args, service, _ask(args, count=1) if args.family and args.prompt else None)
+        named = args.family and args.prompt
+        return cli_compare.run(args, service, _started(service, _ask(args, count=1), args.picture) if named else None)
     finally:
         service.close()
 

@@ -94,7 +94,8 @@ def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[
     return written, problems
 
 
-KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance", "name")
+KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance", "name",
+        "picture")
 
 
 def _go_on(args: argparse.Namespace, service: Any) -> str:

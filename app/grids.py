@@ -18,7 +18,7 @@ from app.jobs import RUNNING, JobState
 from app.live import AXES, CellState, LiveGrid
 from app.models import Models
 from app.plan import Plan, evaluations, make_plan, targets
-from app.requests import settings_of
+from app.requests import is_new, settings_of
 from app.said import said
 from app.text import readable
 from app.views import BadInput, GridAsk, UserError
@@ -101,11 +101,14 @@ class Grids:
             return self._go_on(record, plan_of(record), kept)
 
     def extend(self, grid_id: str, asked: GridAsk) -> str:
-        """Draw a grid further with more values on its axes; cells that are done stay as they are. Returns its id.
+        """Draw a grid further with more values on its axes; cells that are done stay as they are, and so does the seed where a new one
+        would be drawn. Returns its id.
 
         Raises BadInput if one of them would be lost.
         """
         with self._taken(grid_id) as record:
+            if is_new(asked.ask.seed):
+                asked = replace(asked, ask=replace(asked.ask, seed=asked_of(record.settings).ask.seed))
             plan, done = self._plan(asked), dict[str, list[CellState]]()
             for cell in cells_of(record):
                 if cell.status == "done":

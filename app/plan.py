@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from app.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
 from app.effects import never, notes_of
-from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, own_options, samplers_of, steps_of
+from app.requests import amount, face_of, guidance_calls, make_request, nfe_of, own_options, samplers_of, steps_of, with_seed
 from app.text import readable
 from app.views import Ask, BadInput, GridAsk, ModelView, UserError
 from pipelines.options import build, options_of, quoted
@@ -72,11 +72,11 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
     pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
     """
     asked = readable(asked)
-    asked = replace(asked, x=with_new_seeds(asked.x), y=with_new_seeds(asked.y), z=with_new_seeds(asked.z))
+    asked = replace(asked, ask=with_seed(asked.ask), x=with_new_seeds(asked.x), y=with_new_seeds(asked.y), z=with_new_seeds(asked.z))
     texts, models = (asked.x, asked.y, asked.z), catalog.views()
     families = families_of(texts, asked.ask.family, models)
     drawn = models_of(texts, asked.ask.model, models)
-    axes = [parse_axis(text, families, models, drawn) for text in texts]
+    axes = [parse_axis(text, families, models, drawn, bool(asked.ask.options.get("source"))) for text in texts]
     names = [axis.name for axis in axes if axis.name]
     if len({*names}) < len(names) or any(sum(name in same for name in names) > 1 for same in SAME):
         raise BadInput(f"Two axes say the same ({', '.join(names)}); a grid varies each thing, and steps or one budget, once.")

@@ -1,6 +1,7 @@
 """From what a person asked for to a checked request, and how settings are written down."""
 from __future__ import annotations
 
+import random
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -9,7 +10,9 @@ from pipelines import registry
 from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
 from pipelines.options import Option, OptionError, build, options_of, quoted
 from pipelines.registry import Face
-from pipelines.request import Request, check_prompt
+from pipelines.request import MAX_SEED, Request, check_prompt
+
+NEW = -1                           # as a seed: another one each time
 
 
 def face_of(family: str) -> Face:
@@ -37,6 +40,20 @@ def axis_of(face: Face) -> Option:
 def samplers_of(face: Face, adapter: str = "") -> tuple[str, ...]:
     """The samplers that work with a family's own models, or with those of an adapter; the first is the default."""
     return ADAPTERS[adapter].samplers if adapter else tuple(face.samplers)
+
+
+def is_new(seed: Any) -> bool:
+    """Whether a seed, as it was written, stands for another one each time."""
+    return str(seed).strip() in (str(NEW), f"{NEW}.0")
+
+
+def seed_of(seed: Any) -> Any:
+    """A seed as it was written, or a new one in place of -1."""
+    return random.randrange(MAX_SEED + 1) if is_new(seed) else seed
+
+
+def with_seed(ask: Ask) -> Ask:
+    return replace(ask, seed=seed_of(ask.seed))
 
 
 def make_request(ask: Ask) -> Request:

@@ -29,7 +29,7 @@ from app.paths import Paths
 from app.plan import evaluations
 from app.recording import Recordings
 from app.reproduce import Reproduction
-from app.requests import face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of
+from app.requests import face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
 from app.residents import Loaded
 from app.said import said
 from app.seeds import Seeds
@@ -106,7 +106,7 @@ class Service:
 
     def check(self, ask: Ask) -> Check:
         """Check a request without running it."""
-        request = make_request(self._models.resolved(ask))
+        request = make_request(self._models.resolved(with_seed(ask)))
         nfe = nfe_of(request)
         return Check(tuple(notes_of(request)), request.count, nfe, nfe * request.count, self.estimate(evaluations([request])),
                      settings_of(request))
@@ -121,7 +121,7 @@ class Service:
 
     def generate(self, ask: Ask) -> str:
         """Start drawing; returns the job's id at once."""
-        request = make_request(self._models.resolved(ask))
+        request = make_request(self._models.resolved(with_seed(ask)))
         job = JobState("generate", request.family, title_of(request), settings_of(request))
         return self._start(job, request, lambda: runners.generate(job, request, self))
 
@@ -225,7 +225,7 @@ class Service:
 
     def bench(self, ask: Ask, pretrained: bool = False) -> own_picture.Bench:
         """What is needed to look at pictures with a model; pretrained: whether one of those will do."""
-        ask = self._models.resolved(ask)
+        ask = self._models.resolved(with_seed(ask))
         if ask.adapter and not pretrained:
             raise BadInput(f"{ask.model} is a pretrained model, which can be drawn with but not looked into; choose one of this project's.")
         request = own_picture.request(ask)

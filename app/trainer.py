@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.paths import Paths
+from app.requests import is_new
 from app.stopping import between_steps
 from app.text import readable
 from app.views import BadInput, UserError
@@ -123,6 +124,8 @@ def _folder(runs: Path, name: str) -> Path:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises BadInput for a flag that says what cannot be."""
+    if is_new(args.seed):
+        raise BadInput("A training goes on with the seed that it began with, so that it cannot draw a new one; write a --seed from 0 on.")
     try:
         for limit in LIMITS:
             if getattr(args, limit.name) is not None:

@@ -23,7 +23,7 @@ class Request:
     adapter: str = ""              # of a pretrained model (pipelines/hub/about.py)
     guidance_scale: float = option(3.0, "Guidance", "How strongly the caption pulls: 1 follows the model, more "
                                    "exaggerates the caption, 0 ignores it.", symbol="w", low=0, high=20)
-    seed: int = option(0, "Seed", "Number of the random stream; the same seed gives the same picture again.",
+    seed: int = option(0, "Seed", "Number of the random stream; the same seed gives the same picture again. -1: a new one, which is shown.",
                        low=0, high=MAX_SEED)
     count: int = option(4, "Images", "How many pictures; picture k has the seed plus k.", low=1, high=MAX_COUNT)
 

@@ -48,7 +48,7 @@ class Offers:
     def axes(self, family: str, model: str | None) -> list[tuple[str, str]]:
         """What may vary, as (title, name)."""
         models = self.known[family]
-        found = offered((family,), models, [m for m in models if m.name == model])
+        found = offered((family,), models, [m for m in models if m.name == model], picture=False)
         return [("nothing", NOTHING), *((options[0].label, name) for name, options in found.items())]
 
     def samplers(self, family: str, model: str | None) -> list[tuple[str, str]]:

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
+from app.requests import NEW, seed_of
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, told
 from app.ui.family import PROMPTS
@@ -32,17 +32,18 @@ def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
         drawn("tips", json.dumps({"families-dice": "A new random seed.", "families-seed": "The same seed for every family.",
                                   "families-count": "Pictures of each family; picture k has the seed plus k."}))
 
-    def draw(prompt: str, seed: Any, count: Any) -> tuple[Any, str]:
+    def draw(prompt: str, seed: Any, count: Any) -> tuple[Any, Any, str]:
+        used = seed_of(seed)
         try:
-            drawings = service.side_by_side.draw(prompt or "", seed, count)
+            drawings = service.side_by_side.draw(prompt or "", used, count)
         except UserError as error:
-            return gr.skip(), json.dumps({"error": str(error)})
-        return json.dumps({"drawings": [asdict(drawing) for drawing in drawings]}), json.dumps({})
+            return gr.skip(), gr.skip(), json.dumps({"error": str(error)})
+        return used, json.dumps({"drawings": [asdict(drawing) for drawing in drawings]}), json.dumps({})
 
     def choose_prompt(event: gr.EventData) -> str:
         return told(event, "text") or service.surprise(service.families()[0].name)
 
     chips.select(choose_prompt, None, prompt, **QUICK)
-    dice.click(lambda: random.randrange(2**32), None, seed, **QUICK)
-    run.click(draw, [prompt, seed, count], [cards, message], **QUICK)
+    dice.click(lambda: seed_of(NEW), None, seed, **QUICK)
+    run.click(draw, [prompt, seed, count], [seed, cards, message], **QUICK)
     return cards, [prompt, seed, count]

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.lab import bench
+from app.requests import NEW, seed_of
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
 from app.ui.components import HIDDEN, QUICK, control, drawn, labelled, put, sentence, told
@@ -259,7 +259,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         return text or service.surprise(tab.info.name)
 
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
-        used, index = seed if keep else random.randrange(2**32), tab.inputs().index(tab.seed)
+        used, index = seed_of(seed if keep else NEW), tab.inputs().index(tab.seed)
         try:
             job = service.generate(change(tab.ask(*values[:index], used, *values[index + 1:])))
         except UserError as error:
@@ -290,7 +290,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **QUICK)
     tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **QUICK)
     chips.select(choose_prompt, None, tab.prompt, **QUICK)
-    dice.click(lambda: random.randrange(2**32), None, tab.seed, **QUICK)
+    dice.click(lambda: seed_of(NEW), None, tab.seed, **QUICK)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
     generate.click(run, controls, shown, **QUICK)
     own, codes, seeds = panels

@@ -49,6 +49,25 @@ def test_sample(run: Run, tmp_path: Path) -> None:
         assert read_settings(Path(image["path"]))["seed"] == image["seed"]
 
 
+def test_a_seed_of_minus_one_is_a_new_one_that_is_said_and_kept(run: Run) -> None:
+    common = ("diffusion", "--prompt", "a red star", "--sampler", "ddim", "--guidance-scale", "1", "--count", "1", "--seed", "-1")
+    seeds = []
+    for _ in range(2):
+        code, result, _ = run("sample", *common, "--steps", "1")
+        image = result["images"][0]
+        assert code == 0 and 0 <= image["seed"] == read_settings(Path(image["path"]))["seed"]
+        seeds.append(image["seed"])
+    assert seeds[0] != seeds[1]
+    code, grid, _ = run("compare", *common, "--steps", "1,2", "--no-distance")
+    first = {cell["settings"]["seed"] for cell in grid["cells"]}
+    assert code == 0 and len(first) == 1 and not first & {-1, *seeds}
+    code, more, _ = run("compare", "--resume", grid["grid_id"], "--x", "steps=1,2,3")
+    assert code == 0 and {cell["settings"]["seed"] for cell in more["cells"]} == first
+    for arguments in (("train", "gan"), ("evaluate", "gan")):
+        code, _, error = run(*arguments, "--seed", "-1")
+        assert code == 2 and "seed" in error and error.count("\n") == 1
+
+
 def test_image_k_has_the_picture_of_seed_i_plus_k(run: Run) -> None:
     """But for rounding, in which batches differ: by a twentieth of what another seed does at most."""
     def pixels(seed: int, count: int) -> list[np.ndarray]:
@@ -91,6 +110,7 @@ def test_grids_that_can_not_be_say_so(run: Run) -> None:
                             (("compare", "--resume", "ffff"), "not in the gallery"),
                             (("compare", "--resume", "ffff", "--steps", "50", "--exact"), "leave out"),
                             (("compare", "gan", "--prompt", "a star", "--x", "steps=3"), "There is no axis"),
+                            (("compare", "flow", "--prompt", "a star", "--x", "t-start=0,0.5"), "there is one to start from"),
                             (("compare", "gan", "--prompt", "a star", "--x", "seed=3", "--export", "a.exe"), "exported as"),
                             (("again", "ffff"), "not in the gallery")):
         code, _, error = run(*arguments)

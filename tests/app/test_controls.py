@@ -138,6 +138,22 @@ def test_a_field_of_whole_numbers_takes_no_others(client: TestClient, tab: str) 
                for name in {"seed", "count", "steps", "second", "candidates"} & set(said))
 
 
+@pytest.mark.parametrize("tab", ["families", "flow"])
+def test_a_seed_of_minus_one_is_a_new_one_that_the_field_shows(client: TestClient, tab: str) -> None:
+    config = client.get("/config").json()
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    parts, ids = {part["id"]: part["props"] for part in config["components"]}, {name: i for i, name in names.items() if name}
+    button = ids["families-run" if tab == "families" else f"{tab}-generate"]
+    endpoint = next(e for e in config["dependencies"] if any(target[0] == button for target in e["targets"]))
+    fixed = {ids[f"{tab}-seed"]: -1, ids.get(f"{tab}-lock"): True}
+    data = [fixed.get(i, parts[i].get("value")) for i in endpoint["inputs"]]
+    call = {"fn_index": endpoint["id"], "session_hash": "s", "data": data}
+    shown = [dict(zip(endpoint["outputs"], client.post("/gradio_api/run/predict", json=call).json()["data"],
+                      strict=True))[ids[f"{tab}-seed"]] for _ in range(2)]
+    assert all(seed >= 0 for seed in shown) and shown[0] != shown[1]
+    assert said_to(client, "compare", value=-1)["seed"] == "" and "between" in said_to(client, "compare", value=-2)["seed"]
+
+
 def test_a_page_where_decimals_have_a_comma_says_how_it_reads_them(client: TestClient) -> None:
     endpoint, inputs = next((e, i) for e, i in endpoints(client, "compare") if "sx.comma" in str(e["js"]))
     usual = [part["props"].get("value") for part in inputs]
@@ -153,7 +169,7 @@ def test_a_page_where_decimals_have_a_comma_says_how_it_reads_them(client: TestC
 def test_a_grid_of_the_command_line_fills_every_field_of_the_page(client: TestClient) -> None:
     """Its numbers are texts there, and what was not said is left to the model; a list may end with a comma."""
     service = client.service                                                    # type: ignore[attr-defined]
-    asked = GridAsk(Ask("flow", "a star", seed="9", count="2", options={"steps": "3"}), "t-start=0,0.5", "sampler=euler,heun,")
+    asked = GridAsk(Ask("flow", "a star", seed="9", count="2", options={"steps": "3"}), "guidance-scale=0,1.5", "sampler=euler,heun,")
     config = client.get("/config").json()
     parts = {part["id"]: str(part["props"].get("elem_id")) for part in config["components"]}
     grid = next(i for i, name in parts.items() if name == "compare-grid")
@@ -163,7 +179,7 @@ def test_a_grid_of_the_command_line_fills_every_field_of_the_page(client: TestCl
     values = {parts[i].removeprefix("compare-"): value.get("value") if isinstance(value, dict) else value
               for i, value in zip(endpoint["outputs"], answer["data"], strict=True)}
     assert (values["seed"], values["count"], values["guidance"], values["fixed"]) == (9, 2, 3.0, "steps=3")
-    assert (values["x"], values["x-values"], values["y"], values["y-names"]) == ("t_start", "0,0.5", "sampler", ["euler", "heun"])
+    assert (values["x"], values["x-values"], values["y"], values["y-names"]) == ("guidance_scale", "0,1.5", "sampler", ["euler", "heun"])
 
 
 @pytest.mark.parametrize("family", registry.NAMES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.axes import choices, offered
+from app.axes import OF_PICTURE, choices, offered
 from app.effects import never
 from app.models import Models
 from app.plan import Plan, make_plan
@@ -85,16 +85,28 @@ def test_every_axis_and_sampler_that_a_list_offers_can_be(model: ModelView) -> N
     assert {name for _, name in offers.samplers(model.family, model.name)} == {*model.samplers}
     prompt = "7" if model.reads == "label" else "a red star"
     made = replace(ASK, family=model.family, model=model.name, prompt=prompt, guidance_scale=None)
-    changing = {"strength": "0.5", "t_start": "0.5", "keep_rows": "4"}                  # these need a picture to start from
     for _, axis in offers.axes(model.family, model.name)[1:]:
         what, text, names, _ = offers.axis(model.family, model.name, axis)
-        values = ",".join(name for _, name in names.choices) or changing.get(axis) or text.value
+        values = ",".join(name for _, name in names.choices) or text.value
         values = f"{prompt} | {'8' if prompt == '7' else 'a blue star'}" if axis == "replace" else values
-        ask = replace(made, options={"source": "0" * 64} if axis in changing else {})
-        found = make_plan(GridAsk(ask, f"{axis}={values}", "" if axis in ("sampler", "family", "model") else "sampler=all"), WithHub())
+        found = make_plan(GridAsk(made, f"{axis}={values}", "" if axis in ("sampler", "family", "model") else "sampler=all"), WithHub())
         used = {value for k, value in enumerate(found.x.values) if any(spot.request for spot in found.spots if spot.x == k)}
         lacking = {*found.x.values} - used
         assert what.value == axis and (not lacking or prompt == "7" and lacking <= {"vqvae", "shapes-vqvae"}), axis      # it knows no "7"
+
+
+@pytest.mark.parametrize("model", WithHub.there, ids=lambda m: m.name)
+def test_what_needs_a_picture_to_start_from_is_offered_with_one_only(model: ModelView) -> None:
+    offers = Offers({name: family_info(name) for name in registry.NAMES}, {f: WithHub().views(f) for f in registry.NAMES})
+    own = {name for name in OF_PICTURE if name in offered((model.family,), WithHub().there, [model])}
+    assert not {*OF_PICTURE} & {name for _, name in offers.axes(model.family, model.name)}
+    assert own or model.family in ("vqvae", "gan") or model.name in ADAPTERS
+    made = replace(ASK, family=model.family, model=model.name, prompt="7" if model.reads == "label" else "a red star", guidance_scale=None)
+    for axis in own:
+        grid = GridAsk(made, f"{axis}={'4' if axis == 'keep_rows' else '0.5'}")
+        with pytest.raises(BadInput, match="varies only where there is one to start from"):
+            make_plan(grid, WithHub())
+        assert make_plan(replace(grid, ask=replace(made, options={"source": "0" * 64})), WithHub()).requests
 
 
 def test_what_a_model_lacks_is_not_offered() -> None:
@@ -110,5 +122,5 @@ def test_what_a_model_lacks_is_not_offered() -> None:
     with pytest.raises(BadInput, match="There is no axis 'nonsense' for Diffusion") as said:
         plan("nonsense=1")
     listed = re.search("there are (.*)[.]", str(said.value))
-    assert listed and {*listed[1].split(", ")} == own and own < {*choices(("diffusion",))}
+    assert listed and {*listed[1].split(", ")} == own - {*OF_PICTURE} and own < {*choices(("diffusion",))}
     assert samplers_of(face_of("vqvae")) and "masked" not in {s for m in MODELS.views("vqvae") for s in m.samplers}
