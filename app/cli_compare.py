@@ -7,13 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.axes import comma_note
-from app.grid_export import ENDINGS
-from app.grid_measures import false_accepts, terms
-from app.live import AXES
 from app.requests import face_of
 from app.terminal import decimal_comma, folder, watch
-from app.views import Ask, BadInput, GridAsk, UserError
+from app.views import AXES, ENDINGS, Ask, BadInput, GridAsk, UserError
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -51,6 +47,8 @@ def grid_ask(args: argparse.Namespace, ask: Ask) -> GridAsk:
 
 def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, Any]:
     """Start or resume a grid, follow it to its end, export it."""
+    from app.axes import comma_note
+    from app.grid_measures import false_accepts, terms
     files = [Path(name) for name in [*args.export, *([args.out] if args.out else [])]]
     for path in files:
         if path.suffix[1:].lower() not in (*ENDINGS, "zip"):

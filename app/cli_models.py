@@ -6,9 +6,8 @@ import sys
 import time
 from typing import Any
 
-from app.shelf import SORTED
 from app.terminal import amount, bar
-from app.views import BadInput, UserError
+from app.views import SORTED, BadInput, UserError
 from pipelines import registry
 
 ACTIONS = {

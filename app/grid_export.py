@@ -19,12 +19,11 @@ from app.grid_picture import Sheet, caption
 from app.live import LiveGrid
 from app.pictures import data_url
 from app.said import said
-from app.views import BadInput
+from app.views import ENDINGS, BadInput
 from app.whole import replacing, write_table, write_text
 from pipelines.options import quoted
 from storage import Storage, StorageError
 
-ENDINGS = ("png", "csv", "json", "html")
 STYLE = """body{font:14px system-ui,sans-serif;margin:1.5rem;color:#0f172a;background:#fff}
 .grid{overflow:auto;max-height:90vh}table{border-collapse:separate;border-spacing:6px}th{position:sticky;top:0;left:0;background:#fff;
 text-align:left;font-weight:600;z-index:1}thead th{z-index:2}td{vertical-align:top;font-size:12px;color:#475569}

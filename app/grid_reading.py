@@ -12,11 +12,11 @@ import numpy as np
 from app import grid_charts
 from app.effects import SIDES
 from app.grid_bits import bits_per_dim
-from app.grid_export import ENDINGS, export, facts
+from app.grid_export import export, facts
 from app.grids import Grids
 from app.own_picture import Bench
 from app.said import said
-from app.views import Ask, BadInput
+from app.views import ENDINGS, Ask, BadInput
 from pipelines.options import quoted
 from storage import Storage, StorageError
 

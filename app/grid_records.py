@@ -10,10 +10,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from app.axes import NONE, Axis
 from app.distances import geometric_mean
-from app.live import AXES, CellState
+from app.live import CellState
 from app.plan import Plan, Spot
 from app.requests import make_request
-from app.views import Ask, GridAsk, UserError
+from app.views import AXES, Ask, GridAsk, UserError
 from pipelines import registry
 from pipelines.request import Request
 from storage import CellRecord, GridRecord

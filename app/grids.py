@@ -15,13 +15,13 @@ from app.grid_measures import terms
 from app.grid_records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grid_runner import EXACT, GridBackend, GridRun
 from app.jobs import RUNNING, JobState
-from app.live import AXES, CellState, LiveGrid
+from app.live import CellState, LiveGrid
 from app.models import Models
 from app.plan import Plan, evaluations, make_plan, targets
 from app.requests import is_new, settings_of
 from app.said import said
 from app.text import readable
-from app.views import BadInput, GridAsk, UserError
+from app.views import AXES, BadInput, GridAsk, UserError
 from pipelines.request import Request
 from storage import Cursor, GridRecord, Storage, StorageError
 

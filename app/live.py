@@ -11,8 +11,6 @@ import numpy as np
 from app.jobs import JobState
 from app.pictures import data_urls
 
-AXES = ("x", "y", "z")
-
 
 @dataclass(frozen=True)
 class CellState:

@@ -26,7 +26,6 @@ from weights.reading import short
 from weights.verify import WeightsError
 
 SCALE = Option("scale", float, 1.0, "Scale", "How strongly a LoRA changes its model.", low=-4, high=4)
-SORTED = ("downloads", "likes", "updated")
 
 
 @dataclass(frozen=True)

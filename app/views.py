@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import category
 
+AXES = ("x", "y", "z")                        # of a grid
+ENDINGS = ("png", "csv", "json", "html")      # of the files that a grid is exported as
+SORTED = ("downloads", "likes", "updated")    # how models of the Hub are listed, the highest or the latest first
+
 
 class UserError(Exception):
     """Something a person can mend; the message is one sentence: what happened, what was expected, what to do."""

@@ -115,6 +115,14 @@ def test_the_page_is_built_without_what_only_drawing_and_charts_need_and_writes_
     assert found.stdout.split()[-2:] == ["0", "0"], found.stdout
 
 
+def test_flags_are_read_without_what_a_command_runs_with() -> None:
+    """Help, a flag that is wrong and a second start of the server, which opens the page of the first, need none of these."""
+    import subprocess
+    late = {"torch", "gradio", "sqlalchemy", "alembic", "huggingface_hub", "scipy", "PIL"}
+    code = f"import sys, app.server, app.cli\napp.cli.parser().parse_args(['serve'])\nprint(sorted({late!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_networks_load_without_page_database_and_hub() -> None:
     """As on a machine that only trains: models and weights need none of these libraries until a pretrained model is asked for."""
     import subprocess

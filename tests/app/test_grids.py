@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import grid_export, grid_picture, jobs, reproduce
+from app import grid_picture, jobs, reproduce
 from app.cli import main
 from app.distances import geometric_mean
 from app.grid_records import cells_of
@@ -30,7 +30,7 @@ from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
-from app.views import Ask, BadInput, DiskFull, GridAsk, UserError
+from app.views import ENDINGS, Ask, BadInput, DiskFull, GridAsk, UserError
 from storage import StorageError
 from storage.database import NAME
 from tests.waiting import until
@@ -399,7 +399,7 @@ def test_exports_are_complete_by_themselves(service: Service, monkeypatch: pytes
         assert sheet.width > 250
 
 
-@pytest.mark.parametrize("ending", grid_export.ENDINGS)
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_an_export_replaces_a_file_only_when_it_is_whole(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                          ending: str) -> None:
     grid, _ = drawn(service, asked("steps=1", name="=1+1"))

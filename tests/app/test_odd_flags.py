@@ -11,11 +11,10 @@ import pytest
 
 import app
 from app.cli import _ask, main, parser
-from app.live import AXES
 from app.models import Models
 from app.requests import make_request, nfe_of, settings_of, title_of
 from app.server import listen
-from app.views import BadInput
+from app.views import AXES, BadInput
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
