@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     again = add("again", "draw a kept picture or grid again and compare: bit-exact, within tolerance or different", _again)
     again.add_argument("id", metavar="ID", help="of a picture or a grid; or a family's name: the same seeds alone and as one batch")
-    again.add_argument("--prompt", default="a red star", help="of the family's pictures")
+    again.add_argument("--prompt", help="of the family's pictures (default: a red star)")
 
     evaluate = add("evaluate", "measure a model on fixed test captions, or all families", _evaluate)
     _request_flags(evaluate, prompt=False)
@@ -238,7 +238,9 @@ def _again(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
         if args.id in registry.NAMES:
-            return service.reproduction.selftest(Ask(args.id, args.prompt))
+            return service.reproduction.selftest(Ask(args.id, "a red star" if args.prompt is None else args.prompt))
+        if args.prompt is not None:
+            raise BadInput("What was kept is drawn again as it was; leave out --prompt, or name a family.")
         return service.reproduction.of(args.id)
     finally:
         service.close()
@@ -250,6 +252,8 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
         raise BadInput("Caption i is drawn with seed i, so that figures can be compared; leave out --seed.")
     if args.family is None and (not args.table or ask.model or ask.sampler or ask.options or ask.guidance_scale is not None):
         raise BadInput("Name the family to measure; all families are measured by --table alone, each with its own defaults.")
+    if args.family is None and not args.samplers and args.split != "test":
+        raise BadInput("All families are measured on both splits; leave out --split.")
     if args.samplers and (args.family or not args.table or args.publish):
         raise BadInput("Every sampler of every family: evaluate --table --samplers; of one family: evaluate FAMILY --table.")
     if args.publish and (args.family or not args.table):
@@ -287,6 +291,7 @@ def _train(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _models(args: argparse.Namespace) -> dict[str, Any]:
+    args.flags.settle(args, args.action)
     service = _service(args)
     try:
         return cli_models.run(args, service)
@@ -305,6 +310,8 @@ def _gallery(args: argparse.Namespace) -> dict[str, Any]:
 
 def _bench(args: argparse.Namespace) -> dict[str, Any]:
     from tests.bench import BENCHES, run
+    if args.list and args.name is not None:
+        raise BadInput(f"Either list the benchmarks with --list or run {args.name}, not both.")
     if args.list or args.name is None:
         return {"benches": BENCHES}
     if args.name not in BENCHES:

@@ -54,6 +54,10 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
         if path.suffix[1:].lower() not in (*ENDINGS, "zip"):
             raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; the ending of {path} says none of them.")
         folder(str(path.parent))
+    if args.retry and not args.resume:
+        raise BadInput("Failed cells are tried again in a grid that there is; name it with --resume ID.")
+    if args.excel and not any(path.suffix.lower() == ".csv" for path in files):
+        raise BadInput("--excel is about CSV files; write one with --export FILE.csv, or leave it out.")
     if args.resume:
         grid = _go_on(args, service)
     elif ask is None:
@@ -92,8 +96,8 @@ def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[
     return written, problems
 
 
-KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "count", "exact", "snapshots", "no_distance", "name",
-        "picture")
+KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "seed", "count", "width", "height", "exact",
+        "snapshots", "no_distance", "name", "picture")
 
 
 def _go_on(args: argparse.Namespace, service: Any) -> str:

@@ -6,28 +6,32 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from app.cli_actions import Actions
 from app.terminal import bar
 from app.views import BadInput, UserError
 from pipelines import registry
 
+LIST = ("list",)                   # what is done unless something else is asked for
+
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("action", nargs="?", choices=("check",), help="read every picture, and compare it with what was saved")
-    sub.add_argument("--accept", action="store_true", help="with check: pictures whose files are missing are gone")
+    sub.add_argument("action", nargs="?", choices=("list", "check"), default="list",
+                     help="list what was made (the default), or read every picture and compare it with what was saved")
     sub.add_argument("--empty-bin", action="store_true", help="remove what is in the bin for good")
-    sub.add_argument("--family", help=", ".join(registry.NAMES))
-    sub.add_argument("--sampler", help="by the name that `sample --sampler` takes")
-    sub.add_argument("--text", default="", help="words in the prompt")
-    sub.add_argument("--limit", type=int, default=20, help="how many (default 20)")
-    sub.add_argument("--after", metavar="NEXT", help="go on where a list ended, by the `next` that it gave")
+    flags = Actions(sub)
+    flags.add("--accept", ("check",), "pictures whose files are missing are gone", False, action="store_true")
+    flags.add("--family", LIST, ", ".join(registry.NAMES))
+    flags.add("--sampler", LIST, "by the name that `sample --sampler` takes")
+    flags.add("--text", LIST, "words in the prompt", "")
+    flags.add("--limit", LIST, "how many (default 20)", 20, type=int)
+    flags.add("--after", LIST, "go on where a list ended, by the `next` that it gave", metavar="NEXT")
 
 
 def judge(args: argparse.Namespace) -> None:
     """Raises BadInput for flags that do not go together."""
-    if args.accept and args.action != "check":
-        raise BadInput("What is to be accepted is looked at first: gallery check --accept.")
-    if args.empty_bin and args.action:
+    if args.empty_bin and args.action == "check":
         raise BadInput("Check the gallery or empty its bin, one after the other.")
+    args.flags.settle(args, "--empty-bin" if args.empty_bin else args.action)
     if args.limit < 1:
         raise BadInput(f"The limit must be at least 1; you asked for {args.limit}.")
 

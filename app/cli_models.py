@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+from app.cli_actions import Actions
 from app.terminal import amount, bar
 from app.views import SORTED, BadInput, UserError
 from pipelines import registry
@@ -21,19 +22,20 @@ ACTIONS = {
 def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="ACTION",
                      help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
-    sub.add_argument("name", nargs="?", help="of a model or run, a path, or what to search for")
-    sub.add_argument("--family", default="", choices=("", *registry.NAMES), metavar="FAMILY", help="list, search: of one family")
-    sub.add_argument("--sort", default=SORTED[0], choices=SORTED, help="search: the highest or the latest first")
-    sub.add_argument("--licence", default="", help="search: with this licence, as the Hub writes it: apache-2.0, mit, ...")
-    sub.add_argument("--max-gb", default=0, help="search: gigabytes of all files and their history at most")
-    sub.add_argument("--min-likes", default=0, help="search: liked so often at least")
-    sub.add_argument("--min-downloads", default=0, help="search: downloaded so often at least, in the last month")
-    sub.add_argument("--revision", default="", help="look, download: a branch, tag or commit")
-    sub.add_argument("--look", action="store_true", help="update: download nothing")
-    sub.add_argument("--base", default="", help="add: the model that a LoRA file changes")
-    sub.add_argument("--scale", default=1.0, help="add: how strongly it does (default 1)")
-    sub.add_argument("--repo", help="push: owner/name on the Hub")
-    sub.add_argument("--public", action="store_true", help="push: for everybody to see")
+    flags = Actions(sub)
+    flags.add("name", tuple(name for name in ACTIONS if name != "list"), "of a model or run, a path, or what to search for", nargs="?")
+    flags.add("--family", ("list", "search"), "of one family", "", choices=("", *registry.NAMES), metavar="FAMILY")
+    flags.add("--sort", ("search",), "the highest or the latest first", SORTED[0], choices=SORTED)
+    flags.add("--licence", ("search",), "with this licence, as the Hub writes it: apache-2.0, mit, ...", "")
+    flags.add("--max-gb", ("search",), "gigabytes of all files and their history at most", 0)
+    flags.add("--min-likes", ("search",), "liked so often at least", 0)
+    flags.add("--min-downloads", ("search",), "downloaded so often at least, in the last month", 0)
+    flags.add("--revision", ("look", "download"), "a branch, tag or commit", "")
+    flags.add("--look", ("update",), "download nothing", False, action="store_true")
+    flags.add("--base", ("add",), "the model that a LoRA file changes", "")
+    flags.add("--scale", ("add",), "how strongly it does (default 1)", 1.0)
+    flags.add("--repo", ("push",), "owner/name on the Hub")
+    flags.add("--public", ("push",), "for everybody to see", False, action="store_true")
 
 
 def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def check(args: argparse.Namespace) -> None:
     if args.family is not None:
         raise BadInput(f"{wanted} is about all families; leave out {args.family}, or leave out {wanted}.")
     usual = trainer.DEFAULTS | {"couples": trainer.COUPLES}
-    del usual["minutes"]
+    if args.all:
+        del usual["minutes"]
     given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in ("name", "origin", "stage", *usual))
              and value != usual.get(key)]
     if given:

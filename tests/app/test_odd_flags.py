@@ -58,6 +58,43 @@ def test_odd_values_of_other_commands(arguments: tuple[str, ...], tmp_path: Path
     assert code == 2 and out == "" and "Traceback" not in error and error.strip()
 
 
+VALUES = {"--sort": ("likes",), "--family": ("gan",), "--look": (), "--public": (), "--accept": (), "--limit": ("20",), "NAME": ("x",)}
+
+
+@pytest.mark.parametrize("command", ["models", "gallery"])
+def test_a_flag_of_another_action_is_refused_also_with_its_default(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli._service", lambda args: pytest.fail("nothing is opened before the flags are judged"))
+    commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    sub = commands.choices[command]
+    actions = {*next(action.choices or () for action in sub._actions if action.dest == "action")}
+    tried = 0
+    for flag, of, default in sub.get_default("flags").known.values():
+        for action in actions - {*of}:
+            value = VALUES.get(flag, (str(default or "1"),))
+            given = ("x", flag, *value) if action != "list" and command == "models" and flag != "NAME" else \
+                value if flag == "NAME" else (flag, *value)
+            code = main([command, action, *given, "--data", str(tmp_path)])
+            out, error = capsys.readouterr()
+            assert code == 2 and out == "" and error.count("\n") == 1 and f"{command} {action}" in error and flag in error
+            tried += 1
+    assert tried >= 6
+    left_out = parser().parse_args([command])
+    left_out.flags.settle(left_out, "list")
+    assert all(hasattr(left_out, name) for name in left_out.flags.known)
+
+
+@pytest.mark.parametrize("arguments", [
+    ("gallery", "--empty-bin", "--text", "red"), ("again", "f" * 32, "--prompt", "x"), ("compare", "--retry"),
+    ("compare", "--resume", "f" * 32, "--seed", "0"), ("compare", "--resume", "f" * 32, "--width", "0"),
+    ("compare", "gan", "--prompt", "a star", "--x", "seed=1", "--excel"), ("evaluate", "--table", "--split", "holdout"),
+    ("train", "--list", "--minutes", "5"), ("bench", "engine", "--list")])
+def test_a_flag_that_would_do_nothing_is_refused(arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main([*arguments, "--data", str(tmp_path)])
+    out, error = capsys.readouterr()
+    assert code == 2 and out == "" and error.count("\n") == 1 and error.endswith(".\n")
+
+
 def test_every_flag_is_read() -> None:
     """By its name among the arguments, or with all that begin alike; those of training also as options of it."""
     text = "".join(path.read_text(encoding="utf-8") for path in Path(app.__file__).parent.glob("*.py"))
