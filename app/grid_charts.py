@@ -80,7 +80,7 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
     Raises UserError with the count that there is where it does not allow a distance.
     """
     from pipelines.metrics.features import features, load_features
-    from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
+    from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, reference_features
     groups: dict[tuple[str, int], dict[str, str]] = {}
     for i, name in lines_of(live):
         cell = live.cells[i]
@@ -96,5 +96,5 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
         fake = features(space, np.stack([pixels(image) for image in images.values()]))
         value, error = kernel_distance(real, fake)
         found.append({"series": name, "nfe": nfe, "value": value, "low": value - far * error, "high": value + far * error,
-                      "frechet": frechet_distance(real, fake), "floor": perfect(space, "test", len(images)).frechet, "count": len(images)})
+                      "frechet": frechet_distance(real, fake), "floor": floor(space, "test", len(images)), "count": len(images)})
     return found

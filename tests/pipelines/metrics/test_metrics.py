@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipelines.data.captions import Claim, ThingClaim, item
 from pipelines.data.shapes import COLORS, SHAPES, Scene, Thing, render
+from pipelines.metrics import rendered
 from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, fault, wilson
-from pipelines.metrics.features import features, load_features
-from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
+from pipelines.metrics.features import FeatureNet, features, load_features
+from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, perfect, reference_features
 from pipelines.metrics.judge import read
 from pipelines.metrics.manifold import precision_recall
 
@@ -102,6 +104,29 @@ def test_perfect_pictures_have_a_floor_that_falls_with_their_number_and_no_kerne
     fresh = features(net, np.stack([render(item("test", 33, k)[0]) for k in range(96)]))
     value, error = kernel_distance(reference_features(net, "test"), fresh)
     assert abs(value) < 3 * error
+
+
+def test_kept_features_are_those_of_the_pictures_and_of_no_other_network(tmp_path: Path) -> None:
+    net, other = load_features(), FeatureNet().eval()
+    for split in rendered.SPLITS:
+        for seed, count in rendered.KEPT.items():
+            there = rendered.rendered(net, split, seed, count + 2)                       # the last two are not kept
+            for places in (range(3), range(count - 2, count + 2)):
+                assert np.allclose(there[places.start:places.stop], rendered.drawn(net, split, seed, places), rtol=1e-3, atol=1e-3)
+    assert np.array_equal(rendered.rendered(net, "test", 7, 3), rendered.rendered(net, "test", 7, 9)[:3])
+    assert np.allclose(rendered.rendered(other, "test", 7, 3), rendered.drawn(other, "test", 7, range(3)), atol=1e-5)
+    digest, broken = rendered._digest(), tmp_path / "x.safetensors"
+    assert rendered._kept(digest) and not rendered._kept("0" * 64) and not rendered._kept(digest, broken)
+    broken.write_bytes(rendered.FILE.read_bytes()[:1000])
+    assert not rendered._kept(digest, broken)
+
+
+def test_a_floor_of_the_page_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = load_features()
+    monkeypatch.setattr(rendered, "drawn", lambda *given: pytest.fail("a picture was rendered"))
+    rendered.rendered.cache_clear()
+    assert floor(net, "test", 480) == pytest.approx(105, abs=1)                          # as it was published
+    assert perfect(net, "test", 192).frechet == floor(net, "test", 192)
 
 
 def test_precision_and_recall_on_known_sets() -> None:
