@@ -12,13 +12,13 @@ from pipelines.flow.objective import loss, nearest
 from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import PATHS, VP
 from pipelines.flow.sampler import SAMPLERS
-from pipelines.numerics.gaussian import velocity
+from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Outcome, run_alone
 from pipelines.registry import converged, face
 from pipelines.request import Request
-from tests.pipelines.gaussian import KEY, Gaussian, exact, slope
+from tests.pipelines.gaussian import KEY, Gaussian, exact, slope, within
 
 DATA = Gaussian()
 SPECS = face("flow").samplers
@@ -60,6 +60,17 @@ def test_mean_and_variance(name: str, path: str) -> None:
     samples, _, _ = draw(name, SPECS[name].options(steps=80, path=path))
     assert samples.mean().item() == pytest.approx(0.3, abs=0.02)
     assert samples.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_sampler_as_the_page_runs_it(name: str) -> None:
+    """With every option at its default, the estimate held in the range of images too, on data that lie within it."""
+    options, data, x = SPECS[name].options(), Gaussian(0.1, 0.2), RowNoise((0, 1), (3, 16, 16)).normal()
+    path = PATHS[options.path]
+    with torch.inference_mode():
+        result = run_alone(SAMPLERS[name](velocity(clipped_v(exact()), path), x, path, options), {KEY: data.predict})
+    found = result.x if isinstance(result, Outcome) else result
+    assert (found - data.flow(path, x, 0.0, 1.0)).square().mean().sqrt().item() / data.s < within(name, options)
 
 
 @pytest.mark.parametrize(("name", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2), ("rk4", 4)])
