@@ -1,6 +1,7 @@
-"""A real server in its own process and a real Chromium, shared by all browser tests."""
+"""A real server in its own process and a real Chromium, shared by all browser tests, and a page that the tests of a file share."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 import launch
+from tests.app.test_families import cell, table, write
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -52,8 +54,17 @@ def serving(data: Path, port: int, *arguments: str, **environment: str) -> Itera
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running playground with an empty data folder."""
-    with serving(tmp_path_factory.mktemp("data"), 7960) as found:
+    """The address of a running playground in which nothing was drawn yet: it has a small untrained model beside its own, `tiny-flow`, for
+    what takes many calls, and a table of the families that was measured.
+    """
+    data = tmp_path_factory.mktemp("data")
+    write(data / "runs", "tiny-flow", "flow")
+    made = table(flow={"accuracy_one": 0.99, "accuracy_two": 0.95}, gan={"seconds_per_image": 0.004, "nfe": 1.0},
+                 dalle={"seconds_per_image": 0.1}, sde={"seconds_per_image": 0.6})
+    made["cells"] = [cell("euler", 5, 0.02, 0.7), cell("euler", 10, 0.05, 0.9)]
+    (data / "tables").mkdir()
+    (data / "tables" / "families.json").write_text(json.dumps(made), encoding="utf-8")
+    with serving(data, 7960) as found:
         yield found
 
 
@@ -66,31 +77,79 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+def visit(browser: Browser, address: str, errors: list[str], width: int = 1440, height: int = 900, **more: Any) -> Page:
+    """The page as somebody sees it who was never here; what goes wrong on it is added to `errors`."""
+    page = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **more).new_page()
+    page.set_default_timeout(PATIENCE)
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 400" not in message.text:      # such an answer is a sentence for a person
+            errors.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("#diffusion-generate")
+    return page
+
+
 Opener = Callable[..., Page]
 
 
 @pytest.fixture
 def open_page(browser: Browser, address: str) -> Iterator[Opener]:
     """Opens pages, each a person of its own; fails if one of them met an error."""
-    contexts, errors = [], []
+    pages, errors = list[Page](), list[str]()
 
-    def opener(width: int = 1440, height: int = 900, **more: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-
-        def note(message: ConsoleMessage) -> None:
-            if message.type == "error" and "status of 400" not in message.text:      # such an answer is a sentence for a person
-                errors.append(message.text)
-
-        page.on("console", note)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("#diffusion-generate")
-        return page
+    def opener(**more: Any) -> Page:
+        pages.append(visit(browser, address, errors, **more))
+        return pages[-1]
 
     yield opener
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
     assert not errors
+
+
+class Shared:
+    """A page that several tests have, one after the other, and what went wrong on it since it was last asked."""
+
+    def __init__(self, opened: Callable[[list[str]], Page]) -> None:
+        self.opened, self.errors = opened, list[str]()
+        self.page = opened(self.errors)
+
+    def anew(self) -> None:
+        """As if nobody had been here."""
+        self.page.context.close()
+        self.errors.clear()
+        self.page = self.opened(self.errors)
+
+
+@pytest.fixture(scope="module")
+def manner() -> dict[str, Any]:
+    """How the page of a file is opened."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, address: str, manner: dict[str, Any]) -> Iterator[Shared]:
+    made = Shared(lambda errors: visit(browser, address, errors, **manner))
+    yield made
+    made.page.context.close()
+
+
+@pytest.fixture
+def page(shared: Shared, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page of a file's tests, at its first tab; what stands in its controls is as the tests before left it, so that each says what it
+    needs. A test that met an error on it fails, and after one that failed it is opened anew.
+    """
+    failed = request.session.testsfailed
+    shared.page.set_viewport_size({"width": 1440, "height": 900})
+    shared.page.evaluate("() => { location.hash = 'diffusion'; }")
+    shared.page.locator("#diffusion-generate").wait_for()
+    yield shared.page
+    met = shared.errors.copy()
+    shared.errors.clear()
+    if met or request.session.testsfailed > failed:
+        shared.anew()
+    assert not met

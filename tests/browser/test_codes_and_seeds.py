@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pipelines import registry
-from tests.browser.conftest import Opener
 from tests.browser.test_families import inside, picture
-from tests.browser.test_page import fill, tab
+from tests.browser.test_page import choose, fill, tab
 
 
 def drawn(page: Page, family: str, count: int = 2) -> None:
@@ -21,8 +20,7 @@ def drawn(page: Page, family: str, count: int = 2) -> None:
 
 
 @pytest.mark.parametrize("family", ["vqvae", "dalle"])
-def test_codes_are_drawn_looked_at_and_changed(open_page: Opener, family: str) -> None:
-    page = open_page()
+def test_codes_are_drawn_looked_at_and_changed(page: Page, family: str) -> None:
     drawn(page, family)
     expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("Top p · 64 tokens · 128 calls")
     page.locator(f"#{family}-canvas input[type=range]").fill("2")
@@ -47,8 +45,7 @@ def test_codes_are_drawn_looked_at_and_changed(open_page: Opener, family: str) -
     expect(panel.locator(".sx-code-picture").first).to_have_attribute("src", str(before))
 
 
-def test_a_picture_of_ones_own_is_reconstructed_and_continued(open_page: Opener) -> None:
-    page = open_page()
+def test_a_picture_of_ones_own_is_reconstructed_and_continued(page: Page) -> None:
     tab(page, "DALL-E")
     inside(page, "dalle", "Codes")
     page.click("#dalle-codes-reconstruct")
@@ -75,27 +72,26 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(open_page: Opener)
     expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 calls")      # 58 codes with guidance
 
 
-@pytest.mark.parametrize("wrong", [b"this is no picture", picture("red")["buffer"][:60]], ids=["text", "cut off"])
-def test_a_file_that_is_no_picture_gets_a_sentence(open_page: Opener, wrong: bytes) -> None:
-    page = open_page()
-    tab(page, "VQ-VAE")
-    inside(page, "vqvae", "Codes")
-    page.locator("#vqvae-codes-picture input[type=file]").set_input_files({"name": "w.png", "mimeType": "image/png", "buffer": wrong})
-    page.locator("#vqvae-codes-picture img").wait_for(state="attached")
-    page.click("#vqvae-codes-reconstruct")
-    expect(page.get_by_text("could not be read as a picture")).to_be_visible()
+def test_a_file_that_is_no_picture_gets_a_sentence(page: Page) -> None:
+    for family, panel, place, button, answer, wrong in (
+            ("vqvae", "Codes", "codes-picture", "codes-reconstruct", "codes-shown", b"this is no picture"),
+            ("diffusion", "Picture", "own-0", "own-edit", "message", picture("red")["buffer"][:60])):       # cut off
+        tab(page, registry.face(family).title)
+        inside(page, family, panel)
+        page.locator(f"#{family}-{place} input[type=file]").set_input_files({"name": "w.png", "mimeType": "image/png", "buffer": wrong})
+        page.locator(f"#{family}-{place} img").wait_for(state="attached")
+        page.click(f"#{family}-{button}")
+        expect(page.locator(f"#{family}-{answer}")).to_contain_text("could not be read as a picture")
 
 
-def test_a_class_is_asked_for_where_the_prompt_names_none(open_page: Opener) -> None:
-    page = open_page()
+def test_a_class_is_asked_for_where_the_prompt_names_none(page: Page) -> None:
     tab(page, "VQ-VAE")
     page.locator("#vqvae-prompt textarea").fill("an elephant")
     page.click("#vqvae-generate")
     expect(page.locator("#vqvae-message")).to_contain_text("a colour and a shape")
 
 
-def test_a_seed_walk_plays_and_seeds_mix(open_page: Opener) -> None:
-    page = open_page()
+def test_a_seed_walk_plays_and_seeds_mix(page: Page) -> None:
     drawn(page, "gan")
     expect(page.locator("#gan-canvas .sx-status")).to_contain_text("Generator · 1 call")
     expect(page.locator("#gan-canvas .sx-says").first).to_contain_text(re.compile(r"D = [+-]\d"))
@@ -114,8 +110,7 @@ def test_a_seed_walk_plays_and_seeds_mix(open_page: Opener) -> None:
     expect(panel.locator(".sx-mixture img")).to_have_count(25)
 
 
-def test_temperatures_and_truncations_are_compared(open_page: Opener) -> None:
-    page = open_page()
+def test_temperatures_and_truncations_are_compared(page: Page) -> None:
     tab(page, "Compare")
     for family, columns, cells in (("VQ-VAE", "0.5, 1", 6), ("GAN", "1, 4", 2)):
         page.locator("#compare-family input").click()
@@ -124,5 +119,9 @@ def test_temperatures_and_truncations_are_compared(open_page: Opener) -> None:
         fill(page, "compare-prompt", "a red star")
         fill(page, "compare-x-values", columns)
         expect(page.locator("#compare-message")).to_contain_text(f"{cells} cells")
+        choose(page, "compare-y", "nothing")                               # of the samplers, one is enough to be drawn
+        expect(page.locator("#compare-message")).to_contain_text("2 cells")
         page.click("#compare-run")
-        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(cells)
+        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
+        for k in range(2):
+            expect(page.locator("#compare-grid .sx-column").nth(k)).to_contain_text(columns.split(", ")[k])

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from pipelines import registry
 from pipelines.data.shapes import Scene, Thing, render
-from tests.browser.conftest import Opener
 from tests.browser.test_page import choose, fill, tab
 
 
@@ -27,8 +26,8 @@ def picture(color: str) -> dict:
 
 
 @pytest.mark.parametrize("family", ("sde", "flow"))
-def test_generate_and_scrub(open_page: Opener, family: str) -> None:
-    page, face = open_page(), registry.face(family)
+def test_generate_and_scrub(page: Page, family: str) -> None:
+    face = registry.face(family)
     tab(page, face.title)
     expect(page.locator(f"#{family}-canvas .sx-example").first).to_be_visible()
     adaptive = [spec for spec in face.samplers.values() if spec.adaptive]
@@ -49,19 +48,16 @@ def test_generate_and_scrub(open_page: Opener, family: str) -> None:
     expect(page.locator(f"#{family}-process polyline")).to_have_count(13)
 
 
-def test_a_tolerance_that_is_not_met_marks_the_picture(open_page: Opener) -> None:
-    page = open_page()
+def test_a_tolerance_that_is_not_met_marks_the_picture(page: Page) -> None:
     tab(page, "Flow")
     choose(page, "flow-sampler", "RK45")
-    expect(page.locator("#flow-steps input")).to_have_value("60")
     fill(page, "flow-steps", 2)
     fill(page, "flow-count", 1)
     page.click("#flow-generate")
     expect(page.locator("#flow-canvas .sx-status")).to_contain_text("short of the tolerance")
 
 
-def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> None:
-    page = open_page()
+def test_the_laboratory_trains_compares_two_samplers_shows_the_likelihood_and_learns_a_drawing(page: Page) -> None:
     tab(page, "Flow")
     inside(page, "flow", "2-D")
     lab = page.locator("#flow-lab")
@@ -79,7 +75,10 @@ def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> 
     expect(lab.get_by_role("button", name="Pause")).to_be_visible()
     lab.get_by_label("Sampler of the laboratory").select_option("euler")
     expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
-    lab.get_by_text("likelihood").click()
+    expect(lab.get_by_role("status")).to_contain_text("dark: Midpoint")
+    with page.expect_response(lambda answer: answer.url.endswith("/contours")) as found:
+        lab.get_by_text("likelihood").click()
+    assert found.value.ok
     expect(lab.get_by_label("likelihood")).to_be_checked()
 
     lab.locator("[data-density=drawn]").click()
@@ -96,21 +95,7 @@ def test_the_laboratory_trains_moves_and_learns_a_drawing(open_page: Opener) -> 
     expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
 
 
-def test_the_laboratory_compares_two_samplers_and_shows_the_likelihood(open_page: Opener) -> None:
-    page = open_page()
-    inside(page, "diffusion", "2-D")
-    lab = page.locator("#diffusion-lab")
-    lab.locator("[data-density=gaussians]").click()
-    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"DDIM · 30 calls"))
-    lab.get_by_label("Sampler of the laboratory").select_option("ddpm")
-    expect(lab.get_by_role("status")).to_contain_text("dark: DDIM")
-    with page.expect_response(lambda answer: answer.url.endswith("/contours")) as found:
-        lab.get_by_text("likelihood").click()
-    assert found.value.ok
-
-
-def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(open_page: Opener) -> None:
-    page = open_page()
+def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(page: Page) -> None:
     weight, message = page.locator("#diffusion-guidance input[type=number]"), page.locator("#diffusion-message")
     fill(page, "diffusion-steps", 2)
     page.get_by_label("keep").locator("visible=true").check()
@@ -128,8 +113,7 @@ def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(open_page: Ope
     expect(steps).to_have_value("30")
 
 
-def test_a_model_brings_its_settings_here_and_to_compare(open_page: Opener) -> None:
-    page = open_page()
+def test_a_model_brings_its_settings_here_and_to_compare(page: Page) -> None:
     tab(page, "Flow")
     choose(page, "flow-model", "shapes · rectified · 3.0 M")
     expect(page.locator("#flow-steps input")).to_have_value("4")
@@ -147,8 +131,7 @@ def test_a_model_brings_its_settings_here_and_to_compare(open_page: Opener) -> N
     expect(page.locator("#compare-model input")).to_have_value("shapes · rectified · 3.0 M")
 
 
-def test_formulas_lead_to_their_files(open_page: Opener) -> None:
-    page = open_page()
+def test_formulas_lead_to_their_files(page: Page) -> None:
     tab(page, "Flow")
     inside(page, "flow", "How it works")
     link = page.get_by_role("link", name="pipelines/flow/reflow.py").locator("visible=true")
@@ -158,8 +141,7 @@ def test_formulas_lead_to_their_files(open_page: Opener) -> None:
     assert answer.ok and "def draw_couples" in answer.text()
 
 
-def test_a_process_is_played_kept_and_played_again_in_the_gallery(open_page: Opener) -> None:
-    page = open_page()
+def test_a_process_is_played_kept_and_played_again_in_the_gallery(page: Page) -> None:
     tab(page, "SDE")
     fill(page, "sde-steps", 5)
     fill(page, "sde-count", 2)
@@ -180,9 +162,9 @@ def test_a_process_is_played_kept_and_played_again_in_the_gallery(open_page: Ope
     expect(kept).to_contain_text("step 2/5")
 
 
-def test_likelihood_and_way_of_an_uploaded_picture(open_page: Opener) -> None:
-    page = open_page()
+def test_likelihood_and_way_of_an_uploaded_picture(page: Page) -> None:
     tab(page, "Flow")
+    choose(page, "flow-model", "tiny-flow")                                # each takes some hundred calls of four rows or more
     inside(page, "flow", "Picture")
     page.click("#flow-own-measure")
     expect(page.locator("#flow-own-shown")).to_contain_text("There is no picture yet")

@@ -1,38 +1,14 @@
 """One caption drawn by all families, and the table and the chart of what they can do, in real Chromium."""
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from pipelines import registry
-from tests.app.test_families import cell, table, write
-from tests.browser.conftest import Opener, serving
 from tests.browser.test_page import fill, tab
-from weights.catalog import entries
 
 CAPTION = "a large red star above a small blue ring"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A playground in which every family has a model, a small untrained one where none is bundled, and a table was measured."""
-    data: Path = tmp_path_factory.mktemp("families")
-    bundled = {entry.metadata["family"] for entry in entries()}
-    for family in registry.NAMES:
-        if family not in bundled:
-            write(data / "runs", f"tiny-{family}", family)
-    made = table(flow={"accuracy_one": 0.99, "accuracy_two": 0.95}, gan={"seconds_per_image": 0.004, "nfe": 1.0},
-                 dalle={"seconds_per_image": 0.1}, sde={"seconds_per_image": 0.6})
-    made["cells"] = [cell("euler", 5, 0.02, 0.7), cell("euler", 10, 0.05, 0.9)]
-    (data / "tables").mkdir()
-    (data / "tables" / "families.json").write_text(json.dumps(made), encoding="utf-8")
-    with serving(data, 7970) as found:
-        yield found
 
 
 def draw(page: Page, prompt: str) -> None:
@@ -45,8 +21,7 @@ def card(page: Page, family: str):
     return page.locator(f"#families-cards [data-family={family}]")
 
 
-def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(open_page: Opener) -> None:
-    page = open_page()
+def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(page: Page) -> None:
     draw(page, CAPTION)
     expect(page.locator("#families-cards .sx-status")).to_contain_text("6 of 6 families drew it", timeout=120_000)
     for family in registry.NAMES:
@@ -66,23 +41,22 @@ def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(open_page: 
     expect(page.locator("#gan-seed input")).to_have_value("7")
 
 
-def test_one_family_refuses_and_the_others_draw_several_by_the_keyboard(open_page: Opener) -> None:
-    page = open_page()
+def test_one_family_refuses_and_the_others_draw_several_by_the_keyboard(page: Page) -> None:
     tab(page, "Families")
-    fill(page, "families-count", 3)
+    fill(page, "families-count", 2)
     fill(page, "families-prompt", "<b>nice</b> things")
     page.locator("#families-prompt input, #families-prompt textarea").first.press("Control+Enter")
     expect(card(page, "vqvae").locator(".sx-error")).to_contain_text("name one in the prompt")
     expect(page.locator("#families-cards .sx-status")).to_contain_text("5 of 6 families drew it", timeout=120_000)
-    expect(card(page, "gan").locator("button img")).to_have_count(3)
+    expect(card(page, "gan").locator("button img")).to_have_count(2)
     expect(card(page, "vqvae").locator("img")).to_have_count(0)
     fill(page, "families-prompt", "")
     page.click("#families-run")
     expect(page.locator("#families-message")).to_contain_text("The prompt is empty")
 
 
-def test_table_and_chart_say_what_was_measured(open_page: Opener) -> None:
-    page = open_page(width=800)
+def test_table_and_chart_say_what_was_measured(page: Page) -> None:
+    page.set_viewport_size({"width": 800, "height": 900})
     page.get_by_role("button", name="Light or dark").click()
     tab(page, "Families")
     rows = page.locator("#families-measured tbody tr")

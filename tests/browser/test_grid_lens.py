@@ -7,15 +7,14 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
-from tests.browser.conftest import Opener
+from tests.browser.conftest import Shared
 from tests.browser.test_page import choose, fill, tab
 
 LAYERS = ("a red star", "a blue ring")
@@ -105,12 +104,9 @@ def equal(one: Pixels, two: Pixels) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, address: str) -> Iterator[Close]:
-    """A page that shows a grid of two layers of 2 x 2 cells with two pictures each, drawn as a person would."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page, errors = context.new_page(), list[str]()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
+def grid(shared: Shared) -> str:
+    """A grid of two layers of 2 x 2 cells with two pictures each, drawn as a person would."""
+    page = shared.page
     tab(page, "Compare")
     page.get_by_label("Distance to a converged run").uncheck()
     for letter, axis, begin, values in (("y", "Seed", "1-4(+1)", "1-11(+10)"), ("z", "Prompt", re.compile(r"\|"), " | ".join(LAYERS))):
@@ -123,21 +119,24 @@ def shared(browser: Browser, address: str) -> Iterator[Close]:
     expect(page.locator("#compare-message")).to_contain_text("8 cells · 16 images")
     page.click("#compare-run")
     expect(page.locator("#compare-grid .sx-status")).to_contain_text("8 of 8 cells")
-    yield Close(page, page.evaluate("() => sx.recall('compare')"))
-    context.close()
-    assert not errors
+    return page.evaluate("() => sx.recall('compare')")
 
 
 @pytest.fixture
-def close(shared: Close) -> Close:
-    """The same page, as if just opened."""
-    page, root = shared.page, shared.root
+def close(grid: str, page: Page) -> Close:
+    """The page with the grid, as if just opened."""
+    root = page.locator("#compare-grid")
+    tab(page, "Compare")
+    if page.evaluate("() => sx.recall('compare')") != grid:
+        page.get_by_text("Earlier grids").click()
+        page.locator(f".sx-earlier-item[data-id='{grid}'] .sx-earlier-open").click()
+    expect(root.locator(".sx-status")).to_contain_text("8 of 8 cells")
     page.mouse.move(5, 5)
     if (panel := root.get_by_label("Two cells compared")).is_visible():
         panel.get_by_role("button", name="Close").click()
     root.get_by_role("button", name=LAYERS[0], exact=True).click()
     root.get_by_label("Magnifier").uncheck()
-    return shared
+    return Close(page, grid)
 
 
 def test_layers_show_their_own_pictures(close: Close) -> None:
@@ -170,42 +169,6 @@ def test_layers_show_their_own_pictures(close: Close) -> None:
     root.get_by_role("button", name="Undo").click()
     expect(root.locator(".sx-status")).to_contain_text("8 of 8 cells")
     close.shows_layer(0)                                                   # opened anew: the first, in the cells as above them
-
-
-def test_blink_shows_one_cell_then_the_other_at_the_same_place(shared: Close, open_page: Opener) -> None:
-    page = open_page()                                                     # whose clock stands still
-    tab(page, "Compare")
-    page.get_by_text("Earlier grids").click()
-    page.locator(f".sx-earlier-item[data-id='{shared.grid}'] .sx-earlier-open").click()
-    expect(page.locator("#compare-grid .sx-status")).to_contain_text("8 of 8 cells")
-    close = Close(page, shared.grid)
-    a, b = enlarged(close.board(CORNER), 6), enlarged(close.board((0, 0, 1)), 6)
-    assert apart(a, b) > 0.1
-    page.clock.install()
-    over = close.open_panel("Blink")
-    page.clock.pause_at(page.evaluate("Date.now() + 2000"))
-    says, box = close.root.locator(".sx-pair-says"), over.bounding_box()
-    first = says.inner_text()[0]
-    order = [(a, "A"), (b, "B")] if first == "A" else [(b, "B"), (a, "A")]
-    for wanted, letter in order * 2:
-        expect(says).to_contain_text(f"{letter} is shown")
-        equal(seen(over), wanted)
-        assert over.bounding_box() == box
-        page.clock.run_for(500)
-    close.cell(0, 0).focus()
-    page.keyboard.press("Space")                                           # stands still ...
-    expect(says).to_contain_text(f"{first} is shown; paused")
-    page.clock.run_for(2700)
-    equal(seen(over), order[0][0])
-    page.keyboard.press("Space")                                           # ... and goes on
-    page.clock.run_for(500)
-    equal(seen(over), order[1][0])
-    page.emulate_media(reduced_motion="reduce")                            # nothing moves unless asked to
-    expect(says).to_contain_text("Space shows the other")
-    page.clock.run_for(2700)
-    equal(seen(over), order[1][0])
-    page.keyboard.press("Space")
-    equal(seen(over), order[0][0])
 
 
 def test_the_divider_decides_how_much_of_each_is_seen(close: Close) -> None:
@@ -318,3 +281,35 @@ def test_the_magnifier_shows_the_pixels_beneath_the_pointer(close: Close) -> Non
     magnifies(here, tall, 9, 41)
     page.mouse.move(5, 5)
     expect(lens).to_be_hidden()
+
+
+def test_blink_shows_one_cell_then_the_other_at_the_same_place(close: Close) -> None:
+    """The last of its file's tests: the page's clock stands still from here on."""
+    page = close.page
+    a, b = enlarged(close.board(CORNER), 6), enlarged(close.board((0, 0, 1)), 6)
+    assert apart(a, b) > 0.1
+    page.clock.install()
+    over = close.open_panel("Blink")
+    page.clock.pause_at(page.evaluate("Date.now() + 2000"))
+    says, box = close.root.locator(".sx-pair-says"), over.bounding_box()
+    first = says.inner_text()[0]
+    order = [(a, "A"), (b, "B")] if first == "A" else [(b, "B"), (a, "A")]
+    for wanted, letter in order * 2:
+        expect(says).to_contain_text(f"{letter} is shown")
+        equal(seen(over), wanted)
+        assert over.bounding_box() == box
+        page.clock.run_for(500)
+    close.cell(0, 0).focus()
+    page.keyboard.press("Space")                                           # stands still ...
+    expect(says).to_contain_text(f"{first} is shown; paused")
+    page.clock.run_for(2700)
+    equal(seen(over), order[0][0])
+    page.keyboard.press("Space")                                           # ... and goes on
+    page.clock.run_for(500)
+    equal(seen(over), order[1][0])
+    page.emulate_media(reduced_motion="reduce")                            # nothing moves unless asked to
+    expect(says).to_contain_text("Space shows the other")
+    page.clock.run_for(2700)
+    equal(seen(over), order[1][0])
+    page.keyboard.press("Space")
+    equal(seen(over), order[0][0])

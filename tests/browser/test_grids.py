@@ -8,32 +8,38 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
 from app.views import Ask, GridAsk
-from tests.browser.conftest import Opener, serving
+from tests.browser.conftest import serving
 from tests.browser.test_page import choose, fill, tab
 
 SIDE = 30
 
 
-def test_where_decimals_have_a_comma_the_page_says_how_it_reads_an_axis(open_page: Opener) -> None:
-    page = open_page(locale="de-DE")
+@pytest.fixture(scope="module")
+def manner() -> dict[str, Any]:
+    """Somebody whose decimals have a comma."""
+    return {"locale": "de-DE"}
+
+
+def test_where_decimals_have_a_comma_the_page_says_how_it_reads_an_axis(page: Page) -> None:
     tab(page, "Compare")
     choose(page, "compare-x", "Guidance")
     fill(page, "compare-x-values", "1,5")
     expect(page.locator("#compare-message")).to_contain_text("guidance_scale=1,5 is read as 1 and 5; a decimal is written with a point")
 
 
-def test_build_watch_stop_resume_look_closely_and_take_away(open_page: Opener, tmp_path: Path) -> None:
-    page = open_page()
+def test_build_watch_stop_resume_look_closely_and_take_away(page: Page, tmp_path: Path) -> None:
     tab(page, "Compare")
+    choose(page, "compare-x", "Steps")
     choose(page, "compare-y", "Seed")
     expect(page.locator("#compare-y-values textarea, #compare-y-values input")).to_have_value("1-4(+1)")
     fill(page, "compare-y-values", "1-2(+1)")

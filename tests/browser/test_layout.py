@@ -4,7 +4,6 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from pipelines import registry
-from tests.browser.conftest import Opener
 from tests.browser.test_page import tab
 
 WIDTHS = (390, 800, 901, 1024, 1147, 1200, 1440)
@@ -55,8 +54,7 @@ def faults(page: Page, width: int) -> list[str]:
     return page.evaluate(FAULTS, SQUEEZED)
 
 
-def test_every_tab_at_every_width(open_page: Opener) -> None:
-    page = open_page()
+def test_every_tab_at_every_width(page: Page) -> None:
     families = {registry.face(name).title: name for name in ("diffusion", "gan", "dalle")}         # each has panels of its own
     found = {}
     for title in (*families, "Families", "Compare", "Gallery", "Models"):

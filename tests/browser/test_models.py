@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Opener, serving
+from tests.browser.conftest import serving
 from tests.browser.test_page import choose, fill, tab
 from tests.hub import HubServer
 from tests.weights import tiny_models
@@ -111,8 +111,7 @@ def remove(page: Page, name: str) -> None:
     expect(here(page, name)).to_have_count(0)
 
 
-def test_search_and_look_before_anything_is_downloaded(open_page: Opener, hub: HubServer) -> None:
-    page = open_page()
+def test_search_and_look_before_anything_is_downloaded(page: Page, hub: HubServer) -> None:
     hub.forget()
     tab(page, "Models")
     expect(page.locator("#models-here .sx-model")).to_have_count(len(entries()))
@@ -150,8 +149,7 @@ def test_search_and_look_before_anything_is_downloaded(open_page: Opener, hub: H
     expect(shown.get_by_role("button", name="Download")).to_be_enabled()
 
 
-def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(open_page: Opener, hub: HubServer) -> None:
-    page = open_page()
+def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(page: Page, hub: HubServer) -> None:
     tab(page, "Models")
     hub.pace = SLOW
     line = download(page, DDPM)
@@ -191,8 +189,7 @@ def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(o
     expect(page.locator("#models-found .sx-model-look").get_by_role("button", name=f"Draw with {SD}")).to_be_visible()
 
 
-def test_models_are_drawn_with_compared_checked_and_removed(open_page: Opener, hub: HubServer) -> None:
-    page = open_page()
+def test_models_are_drawn_with_compared_checked_and_removed(page: Page, hub: HubServer) -> None:
     tab(page, "Models")
     for name in (DDPM, SD):
         fetch(page, name)
@@ -245,8 +242,7 @@ def test_models_are_drawn_with_compared_checked_and_removed(open_page: Opener, h
     expect(page.get_by_role("option", name=DDPM)).to_have_count(0)
 
 
-def test_a_newer_commit_is_found_and_stands_beside_the_older(open_page: Opener, hub: HubServer, made: Path) -> None:
-    page = open_page()
+def test_a_newer_commit_is_found_and_stands_beside_the_older(page: Page, hub: HubServer, made: Path) -> None:
     tab(page, "Models")
     fetch(page, DDPM)
     new = hub.add(DDPM, files(made / "ddpm") | {"README.md": CARD + b"\nAnd better.\n"})
@@ -267,10 +263,10 @@ def test_a_newer_commit_is_found_and_stands_beside_the_older(open_page: Opener, 
     expect(here(page, DDPM)).not_to_contain_text("newer commit")
 
 
-def test_own_folder_is_added_where_it_lies_and_nothing_else_needs_the_hub(open_page: Opener, hub: HubServer, made: Path) -> None:
+def test_own_folder_is_added_where_it_lies_and_nothing_else_needs_the_hub(page: Page, hub: HubServer, made: Path) -> None:
     hub.fault("search", "500")
     hub.fault("info", "401")
-    page = open_page(width=800)
+    page.set_viewport_size({"width": 800, "height": 900})
     tab(page, "Models")
     search(page, "tiny")
     expect(page.locator("#models-hub .sx-error")).to_contain_text("The Hub has an error of its own (500)")

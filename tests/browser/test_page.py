@@ -38,8 +38,8 @@ def finished(page: Page, calls: int) -> None:
     expect(page.locator("#diffusion-canvas .sx-tools a").first).to_be_attached()
 
 
-def test_first_visit_shows_examples_and_first_generate_draws(open_page: Opener) -> None:
-    page = open_page()
+def test_first_visit_shows_examples_and_first_generate_draws(page: Page) -> None:
+    """The first of its file's tests, so that nobody was on the page before."""
     expect(page.locator(".sx-example").first).to_be_visible()
     prepare(page, 4)
     page.click("#diffusion-generate")
@@ -50,9 +50,8 @@ def test_first_visit_shows_examples_and_first_generate_draws(open_page: Opener) 
     expect(pictures.first).to_have_js_property("naturalWidth", 32)
 
 
-def test_live_preview_changes_then_the_scrubber_shows_every_step(open_page: Opener) -> None:
-    page = open_page()
-    prepare(page, 60)
+def test_live_preview_changes_then_the_scrubber_shows_every_step(page: Page) -> None:
+    prepare(page, 60, 1)
     page.click("#diffusion-generate")
     preview = page.locator("#diffusion-canvas .sx-tile img").first
     expect(preview).to_have_attribute("src", re.compile("^data:image/png"))
@@ -69,8 +68,7 @@ def test_live_preview_changes_then_the_scrubber_shows_every_step(open_page: Open
     assert page.locator("#diffusion-process img").first.get_attribute("src") != early
 
 
-def test_stop_by_escape_and_by_button(open_page: Opener) -> None:
-    page = open_page()
+def test_stop_by_escape_and_by_button(page: Page) -> None:
     prepare(page, 900)
     page.click("#diffusion-generate")
     expect(status(page)).to_contain_text("step")
@@ -82,8 +80,7 @@ def test_stop_by_escape_and_by_button(open_page: Opener) -> None:
     expect(status(page)).to_contain_text("Stopped at step")
 
 
-def test_ctrl_enter_and_a_sentence_for_bad_steps(open_page: Opener) -> None:
-    page = open_page()
+def test_ctrl_enter_and_a_sentence_for_bad_steps(page: Page) -> None:
     prepare(page, 0)
     page.locator("#diffusion-prompt textarea").press("Control+Enter")
     message = page.locator("#diffusion-message")
@@ -97,8 +94,7 @@ def test_ctrl_enter_and_a_sentence_for_bad_steps(open_page: Opener) -> None:
     expect(message).to_have_text("")
 
 
-def test_compare_two_by_three_then_look_closer_and_export(open_page: Opener) -> None:
-    page = open_page()
+def test_compare_two_by_three_then_look_closer_and_export(page: Page) -> None:
     tab(page, "Compare")
     for name in ("DDIM", "DPM++ 2M", "Heun"):
         expect(page.locator("#compare-y-names")).to_contain_text(name)
@@ -123,44 +119,46 @@ def test_compare_two_by_three_then_look_closer_and_export(open_page: Opener) -> 
         assert download.value.suggested_filename.endswith(kind.lower())
 
 
-def test_gallery_search_restore_settings_delete_and_undo(open_page: Opener) -> None:
-    page = open_page()
+def test_gallery_search_restore_settings_delete_and_undo(page: Page) -> None:
+    kept, negative = "a tiny purple square on black", page.locator("#diffusion-negative input, #diffusion-negative textarea").first
     choose(page, "diffusion-sampler", "Euler")
-    prepare(page, 3, 1, "a tiny purple square on black")
+    prepare(page, 3, 1, kept)
     page.locator("#diffusion-more button").first.click()
     page.locator("#diffusion-karras input").check()                           # first, so that what was just opened is all there
     fill(page, "diffusion-negative", "a ring")
     page.click("#diffusion-generate")
     finished(page, 6)
     seed = page.locator("#diffusion-seed input").input_value()
+    page.locator("#diffusion-karras input").uncheck()                         # and now everything else, which is not to stay
+    fill(page, "diffusion-negative", "")
+    fill(page, "diffusion-seed", "1")
+    prepare(page, 4, 2, "a red star")
+    choose(page, "diffusion-sampler", "DDIM")
+    expect(page.locator("#diffusion-karras")).to_be_hidden()
 
-    other = open_page()
-    tab(other, "Gallery")
-    other.fill("#gallery-text", "purple tiny")
-    expect(other.locator("#gallery-total")).to_have_text("1 picture")
-    other.locator(".sx-thumb").click()
-    detail = other.locator("#gallery-detail")
-    for text in ("a tiny purple square on black", "Euler", seed, "6 per image", "a ring"):
+    tab(page, "Gallery")
+    page.fill("#gallery-text", "purple tiny")
+    expect(page.locator("#gallery-total")).to_have_text("1 picture")
+    expect(page.locator(".sx-thumb")).to_have_count(1)
+    page.locator(".sx-thumb").click()
+    detail = page.locator("#gallery-detail")
+    for text in (kept, "Euler", seed, "6 per image", "a ring"):
         expect(detail).to_contain_text(text)
-    other.get_by_role("button", name="Send to tab").click()
-    expect(other.locator("#diffusion-prompt textarea")).to_have_value("a tiny purple square on black")
-    expect(other.locator("#diffusion-steps input")).to_have_value("3")
-    expect(other.locator("#diffusion-seed input")).to_have_value(seed)
-    expect(other.locator("#diffusion-sampler input")).to_have_value("Euler")
-    other.locator("#diffusion-more button").first.click()
-    expect(other.locator("#diffusion-negative input, #diffusion-negative textarea").first).to_have_value("a ring")
-    expect(other.locator("#diffusion-karras input")).to_be_checked()
+    page.get_by_role("button", name="Send to tab").click()
+    for control, value in (("prompt textarea", kept), ("steps input", "3"), ("seed input", seed), ("sampler input", "Euler")):
+        expect(page.locator(f"#diffusion-{control}")).to_have_value(value)
+    expect(negative).to_have_value("a ring")
+    expect(page.locator("#diffusion-karras input")).to_be_checked()
 
-    tab(other, "Gallery")
-    other.locator(".sx-thumb").click()
-    other.get_by_role("button", name="Delete").click()
-    expect(other.locator("#gallery-total")).to_have_text("0 pictures")
-    other.get_by_role("button", name="Undo").click()
-    expect(other.locator("#gallery-total")).to_have_text("1 picture")
+    tab(page, "Gallery")
+    page.locator(".sx-thumb").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#gallery-total")).to_have_text("0 pictures")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#gallery-total")).to_have_text("1 picture")
 
 
-def test_a_reload_attaches_to_the_running_job(open_page: Opener) -> None:
-    page = open_page()
+def test_a_reload_attaches_to_the_running_job(page: Page) -> None:
     prepare(page, 300, 1)
     page.click("#diffusion-generate")
     expect(status(page)).to_contain_text(re.compile(r"step \d+/300"))
@@ -170,22 +168,33 @@ def test_a_reload_attaches_to_the_running_job(open_page: Opener) -> None:
     expect(status(page)).to_contain_text("Stopped")
 
 
-def test_two_browsers_share_the_engine(open_page: Opener) -> None:
-    one, two = open_page(), open_page()
-    for page in (one, two):
-        prepare(page, 25, 1)
-    one.click("#diffusion-generate")
-    two.click("#diffusion-generate")
-    finished(one, 50)
-    finished(two, 50)
-    source = [page.locator("#diffusion-canvas .sx-tile img").first.get_attribute("src") for page in (one, two)]
+def test_two_browsers_share_the_engine_and_the_queue(page: Page, open_page: Opener) -> None:
+    other = open_page()
+    for one, prompt in ((page, "a green star on black"), (other, "a red star")):
+        choose(one, "diffusion-sampler", "DDIM")
+        prepare(one, 25, 1, prompt)
+    page.click("#diffusion-generate")
+    other.click("#diffusion-generate")
+    finished(page, 50)
+    finished(other, 50)
+    source = [one.locator("#diffusion-canvas .sx-tile img").first.get_attribute("src") for one in (page, other)]
     assert source[0] != source[1]
 
+    other.locator("#queue-chip").click()                                   # and opens the run of the first, with its settings
+    other.locator(".sx-job", has_text="a green star on black").get_by_role("button", name="Open").click()
+    seed, made = page.locator("#diffusion-seed input").input_value(), other.locator("#diffusion-canvas .sx-made")
+    for control, value in (("prompt textarea", "a green star on black"), ("steps input", "25"), ("seed input", seed)):
+        expect(other.locator(f"#diffusion-{control}")).to_have_value(value)
+    expect(made).to_contain_text(f"“a green star on black”shapes-diffusion · guidance 3 · seed {seed}")
 
-def test_narrow_windows_and_the_dark_theme(open_page: Opener) -> None:
-    page = open_page(width=800)
-    page.get_by_role("button", name="Light or dark").click()
+
+def test_narrow_windows_and_the_dark_theme(page: Page) -> None:
+    page.set_viewport_size({"width": 800, "height": 900})
+    themes = page.get_by_role("button", name="Light or dark")
+    themes.click()
     assert page.evaluate("document.body.classList.contains('dark')")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.locator("#queue-chip").click()
     expect(page.locator(".sx-drawer")).to_be_visible()
+    themes.click()
+    assert not page.evaluate("document.body.classList.contains('dark')")

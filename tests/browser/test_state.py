@@ -4,10 +4,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipelines import registry
-from tests.browser.conftest import PATIENCE, Opener, started
+from tests.app.test_data_folder import fill as filled
+from tests.browser.conftest import PATIENCE, started
 from tests.browser.test_page import choose, fill, tab
 
 
@@ -21,8 +22,19 @@ def show(page: Page, place: str) -> None:
     page.locator(f"#{place}-tab").wait_for()
 
 
-def test_what_is_written_and_shown_outlives_reload_and_back(open_page: Opener) -> None:
-    page, families = open_page(), [name for name in registry.NAMES if name != "flow"]
+def settled(notice: Locator) -> None:
+    """How the data folder was found stands on the page, with what may be done about it, which a person does."""
+    expect(notice).to_contain_text(re.compile("22 of 2[78] pictures are missing"))
+    notice.get_by_role("button", name="Look again").click()
+    expect(notice.get_by_role("button", name="They are gone")).to_be_visible()
+    notice.get_by_role("button", name="They are gone").click()
+    expect(notice).to_contain_text("22 pictures are marked as missing")
+    notice.get_by_role("button", name="Dismiss").click()
+    expect(notice).to_have_count(0)
+
+
+def test_what_is_written_and_shown_outlives_reload_and_back(page: Page) -> None:
+    families = [name for name in registry.NAMES if name != "flow"]
     for name in families:
         show(page, name)
         fill(page, f"{name}-prompt", f"a {name} star")
@@ -54,33 +66,36 @@ def test_what_is_written_and_shown_outlives_reload_and_back(open_page: Opener) -
     page.select_option("#models-sort", index=1)
     sort = page.locator("#models-sort").input_value()
 
-    def check() -> None:
-        expect(page.locator("#models-path")).to_have_value("/some/where")
-        expect(page.locator("#models-text")).to_have_value("diffusion")
-        expect(page.locator("#models-sort")).to_have_value(sort)
-        show(page, "gallery")
-        expect(page.locator("#gallery-text")).to_have_value("green")
-        for name in families:
-            show(page, name)
-            expect(box(page, f"{name}-prompt")).to_have_value(f"a {name} star")
-        for name in ("flow", "families", "compare"):
-            show(page, name)
-            if name == "flow":
-                page.locator("#flow-more > button").click()
-            for control, value in written.items():
-                if control.startswith(name):
-                    expect(box(page, control)).to_have_value(value)
-        expect(page.get_by_label("Exactly repeatable")).to_be_checked()
-        show(page, "flow")
+    def stands(tab: str) -> None:
+        show(page, tab)
+        if tab == "flow":
+            page.locator("#flow-more > button").click()
+        for control, value in written.items():
+            if control.startswith(tab):
+                expect(box(page, control)).to_have_value(value)
+
+    def made_is_shown() -> None:
         expect(page.locator("#flow-canvas .sx-made")).to_contain_text(made)
         expect(page.locator("#flow-canvas .sx-tools a")).to_have_count(2)
 
     page.reload()
-    check()
-    show(page, "models")
+    expect(page.locator("#models-path")).to_have_value("/some/where")
+    expect(page.locator("#models-text")).to_have_value("diffusion")
+    expect(page.locator("#models-sort")).to_have_value(sort)
+    show(page, "gallery")
+    expect(page.locator("#gallery-text")).to_have_value("green")
+    for name in families:
+        show(page, name)
+        expect(box(page, f"{name}-prompt")).to_have_value(f"a {name} star")
+    for name in ("families", "compare", "flow"):
+        stands(name)
+    expect(page.get_by_label("Exactly repeatable")).to_be_checked()
+    made_is_shown()
     page.goto("about:blank")
-    page.go_back()
-    check()
+    page.go_back()                                                         # to where it was left, and what was drawn there
+    expect(page.locator("#flow-generate")).to_be_visible()
+    stands("flow")
+    made_is_shown()
 
     fill(page, "flow-prompt", "something else")                            # what is shown says what it was made with, and gives it back
     expect(page.locator("#flow-canvas .sx-made")).to_contain_text(made)
@@ -91,18 +106,9 @@ def test_what_is_written_and_shown_outlives_reload_and_back(open_page: Opener) -
     expect(page.locator("#flow-message")).to_contain_text("must be between")
     expect(page.locator("#flow-canvas .sx-made")).to_contain_text(made)
 
-    other = open_page()                                                    # another person opens that run from the queue
-    other.locator("#queue-chip").click()
-    other.locator(".sx-job", has_text="a green star on black").get_by_role("button", name="Open").click()
-    for control in ("flow-prompt", "flow-steps", "flow-sampler", "flow-seed"):
-        expect(box(other, control)).to_have_value(written[control])
-    expect(other.locator("#flow-canvas .sx-made")).to_contain_text(made)
 
-
-def test_the_tab_is_in_the_address(open_page: Opener) -> None:
-    page = open_page()
-    address = page.url
-    assert "#" not in address
+def test_the_tab_is_in_the_address(page: Page) -> None:
+    address = page.url.partition("#")[0]
     tab(page, "GAN")
     expect(page).to_have_url(address + "#gan")
     tab(page, "Gallery")
@@ -110,9 +116,6 @@ def test_the_tab_is_in_the_address(open_page: Opener) -> None:
     for step, place in ((page.go_back, "gan"), (page.go_back, "diffusion"), (page.go_forward, "gan"), (page.go_forward, "gallery")):
         step()
         expect(page.locator(f"#{place}-tab")).to_be_visible()
-    page.reload()
-    expect(page.locator("#gallery-tab")).to_be_visible()
-    page.goto("about:blank")
     page.goto(address + "#no-such-place")
     expect(page.locator("#diffusion-generate")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})                  # where most tabs have no button in sight
@@ -152,15 +155,20 @@ def test_a_lost_connection_is_said_and_costs_nothing_that_was_written(browser: B
     context.close()
 
 
-def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_are_told(browser: Browser, tmp_path: Path) -> None:
+def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_and_pictures_are_told(browser: Browser, tmp_path: Path) -> None:
+    """Between the two somebody takes most pictures out of its folder."""
+    ids, _ = filled(tmp_path, 25)
     server, address = started(tmp_path, 7961)
     context = browser.new_context()
     try:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
+        page.on("dialog", lambda dialog: dialog.accept())                  # "Mark these pictures as missing?"
         page.goto(address + "/#compare")
+        choose(page, "compare-y", "nothing")
+        page.get_by_label("Distance to a converged run").uncheck()
         fill(page, "compare-x-values", "2, 900")
-        expect(page.locator("#compare-message")).to_contain_text("6 cells")
+        expect(page.locator("#compare-message")).to_contain_text("2 cells")
         page.click("#compare-run")
         expect(page.locator("#compare-grid .sx-cell.sx-done").first).to_be_visible()
         show(page, "flow")
@@ -172,6 +180,8 @@ def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_are_told(b
         server.wait()
         expect(page.locator(".sx-linkbar")).to_contain_text("No connection to the program")
         fill(page, "flow-prompt", "a blue ring on white")
+        for image_id in ids[:22]:
+            (tmp_path / "images" / image_id[:2] / f"{image_id}.png").unlink()
         server, _ = started(tmp_path, 7961)
         expect(page.locator(".sx-linkbar")).to_contain_text("The program was started again")
         line = page.locator("#flow-canvas .sx-status")
@@ -179,16 +189,19 @@ def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_are_told(b
         expect(page.locator("#flow-canvas .sx-stop")).to_be_disabled()
         expect(box(page, "flow-prompt")).to_have_value("a blue ring on white")
         expect(box(page, "flow-steps")).to_have_value("900")
+        settled(page.locator(".sx-notice"))
         fill(page, "flow-steps", 2)
         page.click("#flow-generate")
         expect(page.locator("#flow-canvas .sx-tools a").first).to_be_attached()
+        page.reload()
         show(page, "compare")
         expect(box(page, "compare-x-values")).to_have_value("2, 900")
         grid = page.locator("#compare-grid")
         expect(grid.get_by_role("button", name="Resume")).to_be_visible()
-        expect(grid).to_contain_text("Diffusion · shapes-diffusion · “a large red star above a small blue ring” · guidance 3 · seed 7")
+        expect(grid).to_contain_text("shapes-diffusion · “a large red star above a small blue ring” · DDIM · guidance 3 · seed 7")
         expect(grid.locator(".sx-stop")).to_be_hidden()
         expect(grid.locator(".sx-cell.sx-running")).to_have_count(0)
+        expect(page.locator(".sx-notice")).to_have_count(0)                # what was dismissed stays so
     finally:
         context.close()
         server.kill()
