@@ -17,7 +17,7 @@ def test_simulated_forward_marginals_are_the_closed_form(name: str) -> None:
     rows, steps = 40_000, 1000
     x = torch.full((rows, 1), 0.7, dtype=torch.float64)
     for k in range(steps):
-        t = torch.full((rows,), (k + 0.5) / steps, dtype=torch.float64)
+        t = torch.tensor([(k + 0.5) / steps], dtype=torch.float64)                 # of all rows
         noise = torch.randn(x.shape, generator=rng, dtype=torch.float64)
         x = x + process.f(x, t) / steps + per_row(process.g(t), x) * noise / steps**0.5
         if k + 1 in (100, 500, 1000):

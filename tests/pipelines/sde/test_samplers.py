@@ -18,10 +18,10 @@ from tests.pipelines.gaussian import KEY, Gaussian, exact, slope, within
 
 DATA = Gaussian()
 SPECS = face("sde").samplers
-SHAPE = (3, 32, 32)                # of few rows, since each has Brownian paths of its own, which take most of the time
+SHAPE = (6, 32, 32)                # of one row, since each has Brownian paths of its own, which take most of the time
 
 
-def draw(name: str, options: SDEOptions, rows: int = 2, shape: tuple[int, ...] = SHAPE,
+def draw(name: str, options: SDEOptions, rows: int = 1, shape: tuple[int, ...] = SHAPE,
          dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor, int]:
     """(samples, where they started, calls)."""
     calls = 0
@@ -38,11 +38,12 @@ def draw(name: str, options: SDEOptions, rows: int = 2, shape: tuple[int, ...] =
     return result.x if isinstance(result, Outcome) else result, x, calls
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+# The sub-VP process has the VP's drift and less noise; its orders are measured below.
+@pytest.mark.parametrize("process", [pytest.param(name, marks=[pytest.mark.long] if name == "subvp" else []) for name in PROCESSES])
 @pytest.mark.parametrize("name", SPECS)
 def test_mean_and_variance(name: str, process: str) -> None:
     # Euler's steps are far too long for VE at its widest noise (the drift there is 40 per step of 0.01).
-    steps = {"ode_rk45": 60}.get(name, 800 if process == "ve" and name in ("euler_maruyama", "ode_euler", "heun_sde") else 200)
+    steps = {"ode_rk45": 60}.get(name, 500 if process == "ve" and name in ("euler_maruyama", "ode_euler", "heun_sde") else 200)
     samples, _, _ = draw(name, SPECS[name].options(steps=steps, process=process))
     # 6,144 numbers are known to 0.0065, and steps of a first-order method, 1/200 long, lose some per cent of what they integrate.
     assert samples.mean().item() == pytest.approx(0.3, abs=0.03)
@@ -72,7 +73,7 @@ def test_every_sampler_as_the_page_runs_it(name: str) -> None:
 def test_calls_are_the_declared_ones(name: str) -> None:
     for steps in (1, 2, 7):
         options = SPECS[name].options(steps=steps, denoise=steps != 2)
-        _, _, calls = draw(name, options, rows=1, shape=(1, 4, 4))
+        _, _, calls = draw(name, options, shape=(1, 4, 4))
         assert calls <= SPECS[name].nfe(options) if SPECS[name].adaptive else calls == SPECS[name].nfe(options)
 
 
@@ -80,20 +81,23 @@ def test_calls_are_the_declared_ones(name: str) -> None:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_order_of_the_probability_flow(name: str, order: int, tolerance: float, process: str) -> None:
     errors = []
-    for steps in (64, 128, 256):
+    for steps in (64, 128):
         samples, x, _ = draw(name, SDEOptions(steps, process, t_end=0.1), shape=(1, 8, 8), dtype=torch.float64)
         errors.append((samples - DATA.flow(PROCESSES[process], x, 1.0, 0.1)).square().mean().sqrt().item())
     assert slope(errors) == pytest.approx(order, abs=tolerance), errors
 
 
-@pytest.mark.parametrize(("name", "least"), [("euler_maruyama", 0.85), ("reverse_diffusion", 0.85), ("ancestral", 0.85),
-                                             ("heun_sde", 0.85)])
-def test_strong_order_is_one_on_the_same_brownian_path(name: str, least: float) -> None:
+@cache
+def on_a_path(name: str, steps: int) -> torch.Tensor:
+    """The end time is away from 0, where the drift has a singularity, and the times lie on the paths' grid."""
+    return draw(name, SDEOptions(steps, "vp", 0.125, denoise=False), shape=(1, 32, 32))[0]
+
+
+@pytest.mark.parametrize("name", ["euler_maruyama", "reverse_diffusion", "ancestral", "heun_sde"])
+def test_strong_order_is_one_on_the_same_brownian_path(name: str) -> None:
     """The noise is additive, so Euler-Maruyama's strong order is 1 and not 1/2 (Kloeden & Platen 1992, section 10.2)."""
-    # The end time is away from 0, where the drift has a singularity, and the times lie on the paths' grid.
-    runs = [draw(name, SDEOptions(steps, "vp", 0.125, denoise=False), rows=1, shape=(1, 32, 32))[0] for steps in (56, 112, 224, 1792)]
-    errors = [(x - runs[-1]).square().mean().sqrt().item() for x in runs[:-1]]
-    assert slope(errors) > least, errors
+    errors = [(on_a_path(name, steps) - on_a_path("heun_sde", 896)).square().mean().sqrt().item() for steps in (56, 112, 224)]
+    assert slope(errors) > 0.85, errors
 
 
 # With additive noise, as here, Ito and Stratonovich are the same equation; torchsde has Heun for the latter.
@@ -131,7 +135,7 @@ def test_solvers_equal_torchsdes_on_the_same_path(process: str, name: str, metho
 def test_langevin_steps_of_a_row_do_not_depend_on_its_neighbours(sampler: str) -> None:
     options = SPECS[sampler].options(steps=20)
     together, _, _ = draw(sampler, options, rows=6, shape=(3, 16, 16))
-    alone, _, _ = draw(sampler, options, rows=1, shape=(3, 16, 16))
+    alone, _, _ = draw(sampler, options, shape=(3, 16, 16))
     assert torch.equal(together[:1], alone)
 
 
@@ -140,14 +144,14 @@ SMALL = (1, 16, 16)
 
 @cache
 def solution(run: Request) -> torch.Tensor:
-    return draw(run.sampler, run.options, rows=1, shape=SMALL)[0]
+    return draw(run.sampler, run.options, shape=SMALL)[0]
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_more_steps_come_near_to_the_samplers_own_limit_and_to_no_other(name: str) -> None:
     def found(steps: int) -> torch.Tensor:
         given = {"steps": 200, "rtol": steps**-2, "atol": steps**-2} if name == "ode_rk45" else {"steps": steps}
-        return draw(name, SPECS[name].options(**given), rows=1, shape=SMALL)[0]
+        return draw(name, SPECS[name].options(**given), shape=SMALL)[0]
 
     coarse, fine = found(25), found(100)
     run = converged(Request("sde", "", name, SPECS[name].options()))
