@@ -31,24 +31,29 @@ def checked(name: str, saved: Any, steps: int, **more: Any) -> None:
     assert min(times) >= 0 and max(times) <= 999 and sorted(begun, reverse=True) == begun, (steps, more)
 
 
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", OWN)
-def test_each_count(name: str) -> None:
-    """At every count, with one model and spacing after the other."""
+def test_each_count(name: str, every: int) -> None:
+    """With one of nine models and spacings after the other: no stride has a divisor in common with nine."""
     cases = list(product(FINITE.values(), SPACINGS))
-    for steps in range(1, 201, 29 if name in SLOW else 1):
+    for steps in range(1, 201, 29 if name in SLOW else every):
         saved, spacing = cases[steps % len(cases)]
         checked(name, saved, steps, spacing=spacing)
 
 
-@pytest.mark.parametrize("name", OWN)
-@pytest.mark.parametrize("steps", [61, 103, 121, 122])
+@pytest.mark.parametrize(("name", "steps"), [
+    (name, steps) for name in OWN for steps in (61, 103, 121, 122) if name not in SLOW or steps == 61])
 def test_counts_of_which_the_library_makes_one_more(name: str, steps: int) -> None:
     checked(name, SAVED["stable diffusion"], steps, spacing="trailing")
 
 
-@pytest.mark.parametrize("name", [name for name in IN_SIGMA if hasattr(SAMPLERS[name].options, "karras")])
-@pytest.mark.parametrize("model", SAVED)
-def test_karras_spacing_replaces_the_spacing(name: str, model: str) -> None:
+KARRAS = [(model, name) for model in SAVED for name in IN_SIGMA if hasattr(SAMPLERS[name].options, "karras")]
+QUICK = [("without signal at the end", "kdpm2_a"), ("cosine, limited", "kdpm2")]         # of the slow ones, each with an extreme
+
+
+@pytest.mark.parametrize(("model", "name"), [
+    pytest.param(*case, marks=[pytest.mark.long] if case[1] in SLOW and case not in QUICK else []) for case in KARRAS])
+def test_karras_spacing_replaces_the_spacing(model: str, name: str) -> None:
     """Its levels are those of the whole noise schedule, and told to the network as they are."""
     schedule = GivenSchedule(SAVED[model])
     for steps in (2, 61):
