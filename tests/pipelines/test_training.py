@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -27,6 +25,14 @@ from pipelines.training import BEST, CHECKPOINT, TrainingError, TrainOptions, av
 from tests.tiny import untrained
 
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
+
+
+@pytest.fixture(scope="module")
+def forked() -> Any:
+    """What makes processes that begin with this module imported."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__, "torch._dynamo"])           # which the first step of an optimizer would import
+    return processes
 
 
 class Dots(Shapes):
@@ -157,16 +163,26 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, 
     assert trained(tmp_path, 8) and whole(tmp_path)["step"] == 8
 
 
+def train_with_small_files(run: Path, told: Connection) -> None:
+    """In a process of its own, which may write no file longer than this."""
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+    try:
+        trained(run, 20)
+    except TrainingError as error:
+        told.send(str(error))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a limit of the system for the size of files")
-def test_a_real_limit_is_a_sentence(tmp_path: Path) -> None:
+def test_a_real_limit_is_a_sentence(tmp_path: Path, forked: Any) -> None:
     trained(tmp_path, 4)
     before = (tmp_path / CHECKPOINT).read_bytes()
-    code = ("import resource, sys; from pathlib import Path; from pipelines.training import TrainingError; from tests.pipelines import "
-            "test_training as t\nresource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-            "try: t.trained(Path(sys.argv[1]), 20)\nexcept TrainingError as error: print(error)")
-    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], capture_output=True, text=True,
-                           timeout=240)
-    assert ended.returncode == 0 and "files may not become so large here; the one of step 4 is kept" in ended.stdout, ended.stderr
+    pipe, end = forked.Pipe(duplex=False)
+    child = forked.Process(target=train_with_small_files, args=(tmp_path, end))
+    child.start()
+    end.close()
+    assert "files may not become so large here; the one of step 4 is kept" in pipe.recv()
+    child.join()
     assert (tmp_path / CHECKPOINT).read_bytes() == before and whole(tmp_path)["step"] == 4
 
 
@@ -250,12 +266,11 @@ def train_forever(run: Path, saved: Connection) -> None:
         saved.send(last.step)
 
 
-def killed(tmp_path: Path, kills: int) -> None:
-    processes, rng, run, reported = multiprocessing.get_context("forkserver"), random.Random(0), tmp_path / "run", 0
-    processes.set_forkserver_preload([__name__, "torch._dynamo"])           # which the first step of an optimizer would import
+def killed(forked: Any, tmp_path: Path, kills: int) -> None:
+    rng, run, reported = random.Random(0), tmp_path / "run", 0
     for _ in range(kills):
-        pipe, end = processes.Pipe(duplex=False)
-        child = processes.Process(target=train_forever, args=(run, end))
+        pipe, end = forked.Pipe(duplex=False)
+        child = forked.Process(target=train_forever, args=(run, end))
         child.start()
         end.close()
         pipe.recv()
@@ -274,13 +289,13 @@ def killed(tmp_path: Path, kills: int) -> None:
     assert whole(run)
 
 
-def test_a_few_kills_lose_no_step_that_was_reported(tmp_path: Path) -> None:
-    killed(tmp_path, 20)
+def test_a_few_kills_lose_no_step_that_was_reported(tmp_path: Path, forked: Any) -> None:
+    killed(forked, tmp_path, 10)
 
 
 @pytest.mark.long
-def test_many_kills_lose_no_step_that_was_reported(tmp_path: Path) -> None:
-    killed(tmp_path, 500)
+def test_many_kills_lose_no_step_that_was_reported(tmp_path: Path, forked: Any) -> None:
+    killed(forked, tmp_path, 500)
 
 
 def test_files_are_whole_or_as_they_were(tmp_path: Path) -> None:
