@@ -22,7 +22,7 @@ def everything(scene: Scene) -> Claim:
     return Claim(tuple(ThingClaim(t.shape, t.color, t.size) for t in scene.things), scene.relation, scene.background)
 
 
-@pytest.mark.parametrize(("size", "count"), [(32, 400), (64, 100)])
+@pytest.mark.parametrize(("size", "count"), [(32, 200), (64, 50)])
 def test_the_judge_reads_fresh_renders(size: int, count: int) -> None:
     scenes = [item("test", 21, k)[0] for k in range(count)]
     wrong = [s for s in scenes if (found := read(render(s, size))) is None or not everything(s).holds_for(found)]
@@ -140,7 +140,7 @@ def test_precision_and_recall_on_known_sets() -> None:
 
 def test_noise_moves_pictures_away_in_feature_space() -> None:
     net, rng = load_features(), np.random.default_rng(0)
-    real, fresh = (np.stack([render(item("test", seed, k)[0]) for k in range(300)]) for seed in (31, 32))
+    real, fresh = (np.stack([render(item("test", seed, k)[0]) for k in range(150)]) for seed in (31, 32))
     space = features(net, real)
     distances = []
     for noise in (0, 40, 120):
