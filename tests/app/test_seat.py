@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app.cli import main
 from app.guard import Access
 from app.seat import ROUTE, Seat, identified
 from app.server import listen, serve
@@ -51,29 +52,36 @@ def browser(folder: Path) -> tuple[str, Path]:
     return f"{script} %s", opened
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the browser is a script")
-def test_a_second_server_opens_the_page_of_the_first_or_says_where_it_is(start: Callable[..., Process], tmp_path: Path) -> None:
-    port, (command, opened) = free_port(), browser(tmp_path)
-    data, url = str(tmp_path / "data"), f"http://127.0.0.1:{port}"
-    first = start("serve", "--port", str(port), "--data", data, "--no-browser", before=SMALL)
+def test_a_second_server_opens_the_page_of_the_first_or_says_where_it_is(
+        start: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    port, data, opened = free_port(), tmp_path / "data", []
+    url = f"http://127.0.0.1:{port}"
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setenv("BROWSER", "any")
+    first = start("serve", "--port", str(port), "--data", str(data), "--no-browser", before=SMALL)
     assert url in first.said("Sextant is at")
-    for more in (("--port", str(port)), ()):                                # at the same address, or wherever it is
-        again = start("serve", *more, "--data", data, before=SMALL, BROWSER=command, http_proxy="http://127.0.0.1:1")
-        _, error = again.communicate(timeout=120)
-        assert again.returncode == 0 and f"{url} already" in error and error.count("\n") == 1
-    until(lambda: opened.exists() and opened.read_text() == 2 * f"{url}\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("http_proxy", "http://127.0.0.1:1")
+        for more in (("--port", str(port)), ()):                            # at the same address, or wherever it is
+            assert main(["serve", *more, "--data", str(data)]) == 0
+            error = capsys.readouterr().err
+            assert f"{url} already" in error and error.count("\n") == 1
     for more in (("--port", str(free_port())), ("--host", "0.0.0.0", "--password", "secret")):
-        other = start("serve", *more, "--data", data, before=SMALL, BROWSER=command)
-        _, error = other.communicate(timeout=120)
-        assert other.returncode == 1 and url in error and "one server at a time" in error and error.count("\n") == 1
-    assert opened.read_text() == 2 * f"{url}\n"
-    listed = start("gallery", "--json", "--data", data)                     # command lines go on beside it
-    assert listed.communicate(timeout=120)[0].startswith('{"total": 0') and listed.returncode == 0
-    elsewhere = start("serve", "--port", str(port), "--data", str(tmp_path / "other"), "--no-browser", before=SMALL)
-    assert str(port) in elsewhere.said("is taken") and url not in elsewhere.said("Sextant is at")
+        assert main(["serve", *more, "--data", str(data)]) == 1
+        error = capsys.readouterr().err
+        assert url in error and "one server at a time" in error and error.count("\n") == 1
+    assert opened == [url, url]
+    assert main(["gallery", "--json", "--data", str(data)]) == 0            # command lines go on beside it
+    assert capsys.readouterr().out.startswith('{"total": 0')
+    other = Seat(tmp_path)                                                  # another folder's server goes to the next port
+    assert other.take()
+    other.leave()
+    with listen("127.0.0.1", port) as listener:
+        assert listener.getsockname()[1] != port and f"Port {port} is taken" in capsys.readouterr().err
     assert first.asked_to_end()[:2] == (0, "closed\n")
-    after = start("serve", "--port", str(port), "--data", data, "--no-browser", before=SMALL)
-    assert url in after.said("Sextant is at")
+    assert Seat(data).take()
+    with listen("127.0.0.1", port) as listener:
+        assert listener.getsockname()[1] == port
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the browser is a script")
@@ -186,11 +194,3 @@ def _answers(port: int) -> bool:
             return b"the page" in connection.recv(4096) + connection.recv(4096)
     except OSError:
         return False
-
-
-def test_the_page_is_served_whatever_proxies_are_set(start: Callable[..., Process]) -> None:
-    """Only what made it fail: gradio, as it is imported for the page."""
-    code = "import os, app.ui, gradio.workflow\n"
-    asked = start(before=code + "print(os.environ['all_proxy'], 'no_proxy' in os.environ)\nraise SystemExit", all_proxy="socks5://h",
-                  http_proxy="magic://h", HTTPS_PROXY="http://[::1")
-    assert asked.communicate(timeout=120) == ("socks5://h False\n", "")
