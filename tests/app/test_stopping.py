@@ -5,12 +5,14 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from app.cli import main
 from app.stopping import stoppable
 from storage.database import NAME
 from tests.app.processes import Process, processes
@@ -18,26 +20,13 @@ from tests.app.test_seat import SMALL, free_port
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
-LOUD = "import app.terminal, sys\napp.terminal.bar = lambda done, *_: print('step', done, file=sys.stderr, flush=True)\n"
-TINY = """
-import app.cli
-from pipelines.diffusion import family
-from tests.tiny import tiny_diffusion
-import pipelines.nets.captions
-family.FAMILY = family.Family(
-    build=family.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
-    start=family.start, plane=family.PLANE)
-pipelines.nets.captions.pretrain = lambda text: iter(())
-app.cli.bar = lambda done, *_: print('trained', file=sys.stderr, flush=True)
-"""
 BUSY = SMALL.replace("import app.server, time", "import app.service, sys, threading, app.server, time") + """
 def build(paths, *_):
     service = app.service.Service(paths)
     def work():
         from app.views import Ask
-        job = service.generate(Ask('gan', 'a red star', count=1))
-        service.wait(job)
-        job = service.generate(Ask('diffusion', 'a red star', options={'steps': 1000}, count=64))
+        service.wait(service.generate(Ask('diffusion', 'a red star', options={'steps': 1}, count=1)))
+        job = service.generate(Ask('diffusion', 'a red star', options={'steps': 1000}, count=8))
         while service.job(job).step < 1:
             time.sleep(0.05)
         print('drawing', file=sys.stderr, flush=True)
@@ -58,13 +47,24 @@ def jobs(data: Path) -> list[str]:
         return [status for status, in database.execute("SELECT status FROM jobs ORDER BY created")]
 
 
-def test_training_saves(start: Callable[..., Process], tmp_path: Path) -> None:
+def asks(number: int) -> Callable[..., None]:
+    """A progress bar at whose first step somebody asks to end, as from outside: in the middle of whatever runs then."""
+    asked: list[int] = []
+
+    def bar(done: int, *_: object) -> None:
+        if done and not asked:
+            asked.append(done)
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    return bar
+
+
+def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from app.trainer import standing
-    run = start("train", "diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60", "--json",
-                "--data", str(tmp_path), before=TINY)
-    run.said("trained")
-    code, out, error = run.asked_to_end(signal.SIGTERM)
-    assert code == 1 and out == "" and "Stopped." in error and "Traceback" not in error
+    from tests.app.training import runner
+    monkeypatch.setattr("app.cli.bar", asks(signal.SIGTERM))
+    run = runner(tmp_path, capsys, monkeypatch, "diffusion")
+    code, out, error = run("diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60")
+    assert (code, out) == (1, {}) and "Stopped." in error and "Traceback" not in error
     assert standing(tmp_path / "runs" / "one")["step"] >= 20
 
 
@@ -75,12 +75,11 @@ def test_a_servers_jobs_become_interrupted(start: Callable[..., Process], tmp_pa
     assert jobs(tmp_path) == ["done", "interrupted"]
 
 
-def test_drawing_ends(start: Callable[..., Process], tmp_path: Path) -> None:
-    run = start("sample", "diffusion", "--prompt", "a red star", "--steps", "1000", "--count", "64", "--data", str(tmp_path), "--json",
-                before=LOUD)
-    run.said("step 1")
-    code, out, error = run.asked_to_end(signal.SIGHUP)
-    assert code == 1 and {"images": [], "complete": False}.items() <= json.loads(out).items()
+def test_drawing_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.terminal.bar", asks(signal.SIGHUP))
+    assert main(["sample", "diffusion", "--prompt", "a red star", "--steps", "999", "--count", "8", "--data", str(tmp_path), "--json"]) == 1
+    out, error = capsys.readouterr()
+    assert {"images": [], "complete": False}.items() <= json.loads(out).items()
     assert "Stopped." in error and "Traceback" not in error
     assert jobs(tmp_path) == ["stopped"]
 
