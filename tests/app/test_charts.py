@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_rel
 
-from app.charts import Point, chart_of, interval, mean_intervals, measured_order, order_text, pareto, ratio_interval, share_interval
+from app.charts import Point, chart_of, interval, measured_order, order_text, pareto, share_interval
 from app.distances import ROUNDING, distances, geometric_mean, measured
 from app.verdict import chance, separated, verdict
 
@@ -68,17 +68,18 @@ def test_intervals_of_orders_cover_the_order(points: int) -> None:
     assert len(orders) > 1600 and 0.93 <= np.mean(np.abs(orders[:, 0] - 1.5) <= orders[:, 1]) <= 0.97
 
 
-DRAWS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {         # of standard normal numbers, and their mean
-    "normal": (lambda z: 3 + 2 * z, 3.0), "log-normal": (np.exp, np.exp(0.5)),
-    "log-normal to the left": (lambda z: -np.exp(z), -np.exp(0.5))}
+DRAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
+    "log-normal(0.5)": lambda rng, size: rng.lognormal(-3, 0.5, size), "log-normal(1)": lambda rng, size: rng.lognormal(-3, 1, size),
+    "gamma(2)": lambda rng, size: 0.02 * rng.gamma(2, 1, size), "normal": lambda rng, size: np.abs(rng.normal(0.05, 0.015, size))}
 
 
-@pytest.mark.parametrize("seeds", [6, 8, 12, 16, 24, 40, 64])
+@pytest.mark.parametrize("seeds", [6, 8, 16, 64])
 @pytest.mark.parametrize("kind", DRAWS)
-def test_intervals_cover_the_truth(kind: str, seeds: int) -> None:
-    draw, truth = DRAWS[kind]
-    low, high = mean_intervals(draw(np.random.default_rng(1).normal(size=(20_000, seeds))))          # known to 0.2 %
-    assert 0.93 <= np.mean((low <= truth) & (truth <= high)) <= 0.97
+def test_intervals_of_distances_cover_their_geometric_mean(kind: str, seeds: int) -> None:
+    truth = geometric_mean(DRAWS[kind](np.random.default_rng(2), (400_000,)))
+    ends = np.array([interval(own) for own in DRAWS[kind](np.random.default_rng(1), (4000, seeds)).tolist()], float)
+    covered = np.mean((ends[:, 0] <= truth) & (ends[:, 1] >= truth))               # known to 0.35 %
+    assert 0.925 <= covered <= 0.96
 
 
 @pytest.mark.parametrize("seeds", [6, 7, 10, 16, 32, 64])
@@ -96,7 +97,7 @@ def test_intervals_of_few_and_of_equal_pictures() -> None:
     low, high = interval([0.1, 0.3]) or (0, 0)
     assert low < 0.1 and high > 0.3                                                       # two values say little
     low, high = interval([0.1] * 9 + [0.9]) or (0, 0)
-    assert low < 0.18 < high and high - 0.18 > 2 * (0.18 - low)                           # the tail may be longer than it was seen
+    assert low < geometric_mean([0.1] * 9 + [0.9]) < high < 0.3
     assert share_interval([1, 1, 1, 1]) == pytest.approx((0.51, 1), abs=1e-2)            # four of four is no certainty
     assert share_interval([0] * 4) == pytest.approx((0, 0.49), abs=1e-2)
     low, high = share_interval([1, 1, 0, 1] * 10)
@@ -109,18 +110,11 @@ def test_the_mean_of_distances_is_the_geometric_one_also_where_some_are_zero() -
     assert geometric_mean([0.0, 0.0]) == 0 and 0 < geometric_mean([0.0, 0.1]) < 0.1
     same = np.full((2, 4, 4, 3), 7, np.uint8)
     assert measured(same, same) == {"distance": 0, "errors": [0, 0]}                     # its own limit
-    assert ratio_interval([0.0] * 3) == (0, 0) and ratio_interval([0.1]) is None
+    assert interval([0.0] * 3) == (0, 0)
     rng = np.random.default_rng(1)                                                       # what 8 bits leave out of two like pictures
     plain = rng.uniform(0, 255, (2, 32, 32, 3))
     shaken = distances((plain + rng.uniform(-0.01, 0.01, plain.shape)).round(), plain.round())
     assert all(shaken > 0) and all(shaken < 2 * ROUNDING)
-
-
-@pytest.mark.parametrize("seeds", [6, 8, 24, 64])
-def test_intervals_of_distances_cover_their_geometric_mean(seeds: int) -> None:
-    found = [ratio_interval(own) for own in np.random.default_rng(1).lognormal(np.log(0.05), 1, (2000, seeds))]     # known to 0.5 %
-    ends = np.array([own for own in found if own is not None])
-    assert 0.93 <= np.mean((ends[:, 0] <= 0.05) & (ends[:, 1] >= 0.05)) <= 0.975
 
 
 def test_pairs_separate_where_seeds_differ_more_than_samplers() -> None:
