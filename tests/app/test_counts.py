@@ -24,7 +24,11 @@ SAMPLERS = [(family, name) for family in registry.NAMES for name in registry.fac
 BEGUN = {"strength": 0.5, "t_start": 0.5, "keep_rows": 1}          # ways to begin with a picture
 BUILDERS: dict[str, dict[str, Any]] = {
     "sd": {}, "sdxl": {}, "ddpm": {}, "ldm": {}, "dit": {}, "ncsnpp": {}, "sd3": {"t5": True}, "flux": {"guidance_embeds": True}}
-HUB = [(adapter, name) for adapter in BUILDERS for name in ADAPTERS[adapter].samplers]
+# Each sampler with the first kind of model that has it, and with all others the usual one and Heun's, which asks twice in a step.
+FIRST = {name: adapter for adapter in reversed(BUILDERS) for name in ADAPTERS[adapter].samplers}
+HUB = [pytest.param(adapter, name, marks=() if FIRST[name] == adapter or name in (info.samplers[0], "heun") else pytest.mark.long)
+       for adapter, info in ADAPTERS.items() if adapter in BUILDERS for name in info.samplers]
+STEPS = 3                                                          # with strength 0.5 between one and two of them
 
 
 @cache
@@ -53,23 +57,23 @@ def counted(engine: Engine, request: Request, sampler: Any) -> None:
         assert set(found) == {nfe_of(request)}
 
 
-def ways(kind: type, source: bool) -> list[dict[str, Any]]:
-    """From noise, and from a picture where a sampler can."""
+def ways(kind: type, source: bool, guided: bool) -> list[tuple[dict[str, Any], float]]:
+    """How to begin and the guidance scale: from noise without guidance; with it from a picture, where a sampler can."""
     names = {o.name for o in options_of(kind)}
     share = next((name for name in BEGUN if name in names), None)
-    return [{}, *([{"source": "a picture's checksum", share: BEGUN[share]}] if source and share else [])]
+    picture = {"source": "a picture's checksum", share: BEGUN[share]} if source and share else {}
+    return [({}, 1.0), *([(picture, 3.0 if guided else 1.0)] if picture or guided else [])]
 
 
 @pytest.mark.parametrize(("family", "name"), SAMPLERS)
 def test_own_models(engine: Engine, family: str, name: str) -> None:
     net, spec = net_of(family), registry.face(family).samplers[name]
     engine.nets.update(nets_of(family, net, family))
-    steps = {"steps": 5} if "steps" in {o.name for o in options_of(spec.options)} else {}
-    for more in ways(spec.options, True):
-        for guidance in (1.0, 3.0) if registry.face(family).guided else (1.0,):
-            request = Request(family, "tiny", name, spec.options(**steps, **more), "a red star", guidance_scale=guidance, count=2)
-            source = {"source": torch.zeros(3, 32, 32)} if more else {}
-            counted(engine, request, registry.family(family).start(request, family, net, CPU, **source))
+    steps = {"steps": STEPS} if "steps" in {o.name for o in options_of(spec.options)} else {}
+    for more, guidance in ways(spec.options, True, registry.face(family).guided):
+        request = Request(family, "tiny", name, spec.options(**steps, **more), "a red star", guidance_scale=guidance, count=2)
+        source = {"source": torch.zeros(3, 32, 32)} if more else {}
+        counted(engine, request, registry.family(family).start(request, family, net, CPU, **source))
 
 
 @pytest.mark.parametrize(("adapter", "name"), HUB)
@@ -78,8 +82,7 @@ def test_models_of_the_hub(engine: Engine, adapter: str, name: str) -> None:
     engine.nets.update(hub_nets_of(net, adapter))
     size = (32, 32) if adapter == "flux" else (0, 0)
     height, width = net.checked(size)
-    for more in ways(registry.face(info.family).every[name].options, "source" not in info.fixed):
-        for guidance in (1.0, 3.0) if info.guided else (1.0,):
-            request = ask(adapter, name, 5, prompt="7", guidance=guidance, size=size, count=2, **more)
-            source = {"source": torch.zeros(3, height, width)} if more else {}
-            counted(engine, request, net.drawing.start(request, adapter, net, CPU, **source))
+    for more, guidance in ways(registry.face(info.family).every[name].options, "source" not in info.fixed, info.guided):
+        request = ask(adapter, name, STEPS, prompt="7", guidance=guidance, size=size, count=2, **more)
+        source = {"source": torch.zeros(3, height, width)} if more else {}
+        counted(engine, request, net.drawing.start(request, adapter, net, CPU, **source))
