@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from app import residents
-from app.jobs import RUNNING
 from app.paths import Paths
 from app.service import Service
 from app.views import Ask, GridAsk, UserError
@@ -33,14 +32,13 @@ def sd(tmp_path: Path) -> Path:
 
 
 def drawn(service: Service, ask: Ask):
-    view = service.wait(service.generate(ask), 240)                                          # a guard against hanging, as below
+    view = service.wait(service.generate(ask), 240)                                          # a guard against hanging
     assert view.status == "done", view.error
     return view
 
 
 def ended(service: Service, grid: str) -> dict[str, Any]:
-    while service.grids.view(grid)["status"] in RUNNING:
-        time.sleep(0.01)
+    assert service.grids.find(grid).job.finished.wait(240)                                   # a guard against hanging, as above
     return service.grids.view(grid)
 
 
