@@ -19,6 +19,7 @@ from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
 from app.views import ENDINGS, Ask, BadInput, DiskFull, UserError
+from pipelines.diffusion import about
 from pipelines.sde.about import ODE, SDE
 from tests.app.comparing import asked, drawn, ended, full_disk
 
@@ -36,7 +37,8 @@ def test_calls_are_said_before_as_they_are_counted_after(service: Service) -> No
     assert (alone.nfe, alone.calls) == (14, 42)
 
 
-def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> None:
+def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(about.ODE.options, "steps", 20)                       # type: ignore[arg-type]
     grid, view = drawn(service, asked("steps=2,4", "sampler=ddim,heun", distance=True, snapshots=True))
     assert view["status"] == "done" and (view["done"], view["total"]) == (4, 4)
     for cell, nfe in zip(view["cells"], (2, 4, 3, 7), strict=True):
