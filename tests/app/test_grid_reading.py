@@ -19,9 +19,16 @@ from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
 from app.views import ENDINGS, Ask, BadInput, DiskFull, UserError
-from pipelines.diffusion import about
-from pipelines.sde.about import ODE, SDE
+from pipelines.diffusion import about as diffusion
+from pipelines.sde import about as sde
 from tests.app.comparing import asked, drawn, ended, full_disk
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances are to runs of fewer steps, of which small models need no more."""
+    for limit, steps in ((diffusion.ODE, 20), (sde.ODE, 20), (sde.SDE, 60)):
+        monkeypatch.setitem(limit.options, "steps", steps)                    # type: ignore[arg-type]
 
 
 def test_calls_are_said_before_as_they_are_counted_after(service: Service) -> None:
@@ -37,8 +44,7 @@ def test_calls_are_said_before_as_they_are_counted_after(service: Service) -> No
     assert (alone.nfe, alone.calls) == (14, 42)
 
 
-def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(about.ODE.options, "steps", 20)                       # type: ignore[arg-type]
+def test_every_cell_is_measured_and_kept(service: Service, tmp_path: Path) -> None:
     grid, view = drawn(service, asked("steps=2,4", "sampler=ddim,heun", distance=True, snapshots=True))
     assert view["status"] == "done" and (view["done"], view["total"]) == (4, 4)
     for cell, nfe in zip(view["cells"], (2, 4, 3, 7), strict=True):
@@ -216,16 +222,14 @@ def test_charts_follow_the_axes(service: Service) -> None:
         service.reading.chart(grid, "weather")
 
 
-def test_each_sampler_is_measured_from_its_own_limit(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ODE.options, "steps", 20)                             # type: ignore[arg-type]
-    monkeypatch.setitem(SDE.options, "steps", 60)                             # type: ignore[arg-type]
+def test_each_sampler_is_measured_from_its_own_limit(service: Service) -> None:
     made = asked("steps=3,12", "sampler=ode_heun,ancestral,predictor_corrector", family="sde", distance=True)
     check = service.grids.check(made)
     assert check.references == 2                                               # one of each equation, none for fresh noise
     grid, _ = drawn(service, made)
     table = service.reading.table(grid)
-    ode, sde = "ODE (ODE · Heun, 20 steps)", "SDE (Ancestral, 60 steps)"
-    assert [cell["distance_to"] for cell in table] == [ode, ode, sde, sde, None, None]
+    end, path = "ODE (ODE · Heun, 20 steps)", "SDE (Ancestral, 60 steps)"
+    assert [cell["distance_to"] for cell in table] == [end, end, path, path, None, None]
     found = [cell["distance"] for cell in table]
     assert found[0] > found[1] and found[2] > found[3] and found[4:] == [None, None]
     live = service.grids.find(grid)
