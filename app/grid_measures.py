@@ -54,7 +54,8 @@ def of_judge(live: LiveGrid) -> list[str]:
     accepts, rules = false_accepts(live), _rules(live)
     told = [f"The judge takes {100 * accepts:.0f} % of near misses (other shapes, halves, other colours) for what they are not."] \
         if accepts is not None else []
-    return told + ["An earlier, looser judge read some of the captions; draw those cells again."] * (len(rules) > (accepts is not None))
+    unknown = len(rules) > (accepts is not None)
+    return told + ["Some captions may have been read by an earlier, looser judge; draw those cells again."] * unknown
 
 
 def false_accepts(live: LiveGrid) -> float | None:
