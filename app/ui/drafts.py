@@ -11,10 +11,8 @@ from app.ui.components import QUICK, fits, put
 from app.ui.family import FamilyTab
 
 
-def wire_drafts(page: gr.Blocks, families: list[FamilyTab], compare: CompareTab, plain: list[Any]) -> tuple[list[Any], Any]:
-    """Keep the values of all controls, and put them back; `plain` ones depend on no other. Returns the controls, and the event after which
-    they are as they were.
-    """
+def wire_drafts(page: gr.Blocks, head: gr.HTML, families: list[FamilyTab], compare: CompareTab, plain: list[Any]) -> None:
+    """Keep the values of all controls, and put them back; `plain` ones depend on no other."""
     kept = [*(control for tab in families for control in tab.kept()), *compare.kept(), *plain]
     outputs = [*(control for tab in families for control in (*tab.restored(), *tab.panels)), *compare.restored(), *plain]
 
@@ -22,14 +20,16 @@ def wire_drafts(page: gr.Blocks, families: list[FamilyTab], compare: CompareTab,
         found = read(text, kept)
         return [*(update for tab in families for update in tab.put_back(found)), *compare.put_back(found), *put(plain, found)]
 
-    carrier = gr.Textbox(visible=False)
-    gr.on([control.change for control in kept], None, kept, None, js=KEEP, **QUICK)
-    back = page.load(put_back, carrier, outputs, js="() => [sx.drafts.read()]", **QUICK).then(
-        None, kept, None, js=f"(...values) => {{ sx.drafts.begin({json.dumps([control.elem_id for control in kept])}, values); }}", **QUICK)
-    return kept, back
+    carrier = gr.Textbox(visible=False)          # changes only if there is something to put back
+    # Gradio goes through the tree of the page for each value, so that they are read once for all changes that come together.
+    gr.on([control.change for control in kept], None, None, None, js=CHANGED, **QUICK)
+    head.apply(None, kept, None, js="(...values) => { sx.drafts.all(values); }", **QUICK)
+    ids = json.dumps([control.elem_id for control in kept])
+    page.load(None, kept, carrier, js=f"(...values) => sx.drafts.read({ids}, values)", **QUICK)
+    carrier.change(put_back, carrier, outputs, **QUICK).then(None, kept, None, js="(...values) => { sx.drafts.begin(values); }", **QUICK)
 
 
-KEEP = "(...values) => { sx.drafts.all(values); }"
+CHANGED = "() => { sx.drafts.soon(); }"
 
 
 def read(text: str, controls: list[Any]) -> dict[str, Any]:

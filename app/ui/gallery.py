@@ -10,7 +10,7 @@ import gradio as gr
 from app.service import Service
 from app.ui.compare import CompareTab
 from app.ui.components import QUICK, drawn, told
-from app.ui.drafts import KEEP
+from app.ui.drafts import CHANGED
 from app.ui.family import FamilyTab
 
 
@@ -21,11 +21,8 @@ def gallery_tab() -> gr.HTML:
 
 
 def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab,
-                 head: gr.HTML, gallery: gr.HTML, cards: gr.HTML, kept: list[Any]) -> None:
-    """Let canvas, gallery and cards of all families send a picture's settings to a family's tab or to Compare, or open it.
-
-    kept: controls whose values the page keeps, which it has to be told of when they change where nobody sees it.
-    """
+                 head: gr.HTML, gallery: gr.HTML, cards: gr.HTML) -> None:
+    """Let canvas, gallery and cards of all families send a picture's settings to a family's tab or to Compare, or open it."""
     outputs = [tabs, *compare.received(), gallery, *(c for tab in families for c in tab.restored())]
 
     def updates(selected: str | None, to_compare: dict[str, Any] | None, opened: str | None,
@@ -51,4 +48,5 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
 
     listeners: list[Callable[..., Any]] = [head.select, gallery.select, cards.select, *(tab.canvas.select for tab in families)]
     for listen in listeners:
-        listen(send, None, outputs, **QUICK).then(None, kept, None, js=KEEP, **QUICK)
+        # The page keeps them, and has to be told that they changed where nobody sees it.
+        listen(send, None, outputs, **QUICK).then(None, None, None, js=CHANGED, **QUICK)

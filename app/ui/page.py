@@ -35,24 +35,23 @@ def build_page(service: Service) -> gr.Blocks:
             compare = compare_tab(service)
             gallery = gallery_tab()
             models = models_tab(service)
-        kept, back = wire_drafts(page, families, compare, beside)
-        wire_sending(service, tabs, families, compare, head, gallery, cards, kept)
+        wire_drafts(page, head, families, compare, beside)
+        wire_sending(service, tabs, families, compare, head, gallery, cards)
         wire_models(service, page, tabs, families, compare, models)
-        wire_places(back, head, tabs)
+        wire_places(page, head, tabs)
     in_words(page)
     return page
 
 
-def wire_places(back: Any, head: gr.HTML, tabs: gr.Tabs) -> None:
-    """Let the address name the tab that is open (assets/place.js).
-
-    back: the event after which controls are as they were; Gradio loses what it is told of a tab that is just closing.
+def wire_places(page: gr.Blocks, head: gr.HTML, tabs: gr.Tabs) -> None:
+    """Let the address name the tab that is open (assets/place.js), once controls are as they were: Gradio loses what it is told of a tab
+    that is just closing.
     """
     places = {str(tab.id): tab for tab in tabs.children if isinstance(tab, gr.Tab)}
     head.input(None, None, tabs, js="() => ({selected: sx.place.wanted, __type__: 'update'})", **QUICK)
     for name, tab in places.items():
         tab.select(None, None, None, js=f"() => {{ sx.place.went('{name}'); }}", **QUICK)
-    back.then(None, None, None, js=f"() => {{ sx.place.first({json.dumps(list(places))}); }}", **QUICK)
+    page.load(None, None, None, js=f"() => {{ sx.drafts.back.then(() => sx.place.first({json.dumps(list(places))})); }}", **QUICK)
 
 
 def look() -> dict[str, Any]:

@@ -4,17 +4,30 @@ sx.drafts = {
   ready: false,                                              // before what was kept is back, nothing may take its place
   ids: [],                                                   // of all such controls, in the order in which Gradio gives their values
 
-  // What was kept, as Gradio hands it to the server; nobody writes into what is about to change.
-  read() {
+  back: null,                                                // kept when controls are as they were
+
+  // What is to be put back, as Gradio hands it to the server; nobody writes into what is about to change. values: of a page that was
+  // just loaded.
+  read(ids, values) {
     const text = sx.recall("drafts") || "";
+    sx.drafts.ids = ids;
     try { sx.drafts.kept = JSON.parse(text || "{}"); } catch { /* not ours */ }
-    document.getElementById("tabs").inert = Boolean(text);
+    const differs = (id, k) => id in sx.drafts.kept && JSON.stringify(sx.drafts.kept[id]) !== JSON.stringify(values[k]);
+    if (!ids.some(differs)) { sx.drafts.begin(values); return ""; }
+    document.getElementById("tabs").inert = true;
     return text;
   },
-  begin(ids, values) {
-    Object.assign(sx.drafts, {ids, ready: true});
+  begin(values) {
+    sx.drafts.ready = true;
     if (!sx.recall("drafts")) sx.drafts.all(values);         // somebody may have written already
     document.getElementById("tabs").inert = false;
+    sx.drafts.done();
+  },
+  // Values have changed: all are read when they have come to rest, by what `gather` asks of Gradio.
+  gather() {},
+  soon() {
+    clearTimeout(sx.drafts.due);
+    sx.drafts.due = setTimeout(() => { sx.drafts.due = 0; sx.drafts.gather(); }, 150);
   },
   all(values) { sx.drafts.take(Object.fromEntries(sx.drafts.ids.map((id, k) => [id, values[k]]))); },
   take(values) {
@@ -40,6 +53,10 @@ sx.drafts = {
     }
   },
 };
+
+sx.drafts.back = new Promise((done) => { sx.drafts.done = done; });
+
+addEventListener("pagehide", () => { if (sx.drafts.due) sx.drafts.gather(); });
 
 // Gradio hears of no change any more once it has noticed that the connection is lost; what is written then is read from the fields.
 document.addEventListener("input", ({target}) => {

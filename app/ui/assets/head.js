@@ -59,4 +59,5 @@ sx.kinds.head = (root, props, trigger) => {
   const watch = async () => { await poll(); setTimeout(watch, sx.link.pause(1500)); };
   watch();
   sx.place.begin(() => trigger("input"));
+  sx.drafts.gather = () => trigger("apply");
 };
