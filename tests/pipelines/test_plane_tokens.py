@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ DATA = sample_density("moons", 4000, np.random.default_rng(5))
 @pytest.fixture(scope="module")
 def transformer() -> DALLE:
     net = fresh("dalle")
-    for _ in Training(net, DALLE_PLANE, "moons").run(120):
+    for _ in Training(net, replace(DALLE_PLANE, batch=192), "moons").run(120):
         pass
     assert isinstance(net, DALLE)
     return net
@@ -90,7 +91,7 @@ def test_the_shade_is_the_share_of_the_tokens(transformer: DALLE) -> None:
 def test_codes_are_used_points_come_back_and_the_prior_knows_how_often(codebook: str) -> None:
     net = fresh("vqvae", codebook=codebook)
     before = VQ_PLANE.figures(net, DATA)
-    for _ in Training(net, VQ_PLANE, "moons").run(350):
+    for _ in Training(net, VQ_PLANE, "moons").run(250):
         pass
     after = VQ_PLANE.figures(net, DATA)
     assert after["codes used"] >= 12 and 6 < after["perplexity"] <= CODES and before["perplexity"] < 3
