@@ -1,4 +1,4 @@
-"""How gradio is imported: without proxies that it could not speak to, and without writing what nobody reads."""
+"""How gradio is imported and its page begun: without proxies that it could not speak to, and without what is made and never used."""
 from __future__ import annotations
 
 import inspect
@@ -36,3 +36,15 @@ def without_stubs() -> Iterator[None]:
         yield
     finally:
         inspect.getfile = getfile
+
+
+@contextmanager
+def without_servers(app: Any) -> Iterator[None]:
+    """No servers for a while: gradio makes one, with all its routes, when a page is begun and another when it is complete; `queue`
+    replaces both. app: gradio's class of them."""
+    create = app.create_app
+    app.create_app = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        app.create_app = create

@@ -103,20 +103,23 @@ def test_files_are_safe() -> None:
 
 
 def test_the_page_is_built_without_what_only_drawing_and_charts_need_whatever_proxies_are_set() -> None:
-    """Nor writes stubs, for which the sources of the library's components would be parsed at each start; proxies that nobody could speak
-    to, which made it fail, stay as they were set."""
+    """Nor writes stubs, for which the sources of the library's components would be parsed at each start, nor makes a server that another
+    replaces: `queue` and mounting make one each; proxies that nobody could speak to, which made it fail, stay as they were set."""
     import os
     import subprocess
     code = ("import ast, sys, tempfile; from pathlib import Path; from app.paths import Paths; from app.server import build_app\n"
             "parse, parsed = ast.parse, []\n"
             "ast.parse = lambda source, *more, **options: parsed.append(source) or parse(source, *more, **options)\n"
+            "from app.ui import gradio\n"
+            "create, made = gradio.routes.App.create_app, []\n"
+            "gradio.routes.App.create_app = lambda *given, **named: made.append(given) or create(*given, **named)\n"
             "app, service = build_app(Paths(Path(tempfile.mkdtemp())), warm=False)\n"
             "late = {'torch', 'diffusers', 'transformers', 'scipy', 'skimage'}\n"
-            "print(len(late & set(sys.modules)), sum('(Component' in str(source) for source in parsed))\n"
+            "print(len(late & set(sys.modules)), sum('(Component' in str(source) for source in parsed), len(made))\n"
             "import os, gradio.workflow\nprint(os.environ['all_proxy'], 'no_proxy' in os.environ)")
     proxies = {"all_proxy": "socks5://h", "http_proxy": "magic://h", "HTTPS_PROXY": "http://[::1"}
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | proxies)
-    assert found.stdout.split()[-4:] == ["0", "0", "socks5://h", "False"], found.stdout
+    assert found.stdout.split()[-5:] == ["0", "0", "2", "socks5://h", "False"], found.stdout
 
 
 def test_flags_are_read_without_what_a_command_runs_with() -> None:

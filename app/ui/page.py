@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.importing import without_servers
 from app.service import Service
 from app.ui import theme
 from app.ui.compare import compare_tab
@@ -23,7 +24,8 @@ from pipelines import registry
 def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
     judge_controls()
-    with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with without_servers(gr.routes.App), \
+            gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         infos = service.families()
         inside = {info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
                               "tangent": info.tangent} for info in infos}
