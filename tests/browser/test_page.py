@@ -170,7 +170,7 @@ def test_a_reload_attaches_to_the_running_job(page: Page) -> None:
 
 def test_two_browsers_share_the_engine_and_the_queue(page: Page, open_page: Opener) -> None:
     other = open_page()
-    for one, prompt in ((page, "a green star on black"), (other, "a red star")):
+    for one, prompt in ((page, "a purple ring on white"), (other, "a red star")):
         choose(one, "diffusion-sampler", "DDIM")
         prepare(one, 25, 1, prompt)
     page.click("#diffusion-generate")
@@ -181,11 +181,11 @@ def test_two_browsers_share_the_engine_and_the_queue(page: Page, open_page: Open
     assert source[0] != source[1]
 
     other.locator("#queue-chip").click()                                   # and opens the run of the first, with its settings
-    other.locator(".sx-job", has_text="a green star on black").get_by_role("button", name="Open").click()
+    other.locator(".sx-job", has_text="a purple ring on white").get_by_role("button", name="Open").click()
     seed, made = page.locator("#diffusion-seed input").input_value(), other.locator("#diffusion-canvas .sx-made")
-    for control, value in (("prompt textarea", "a green star on black"), ("steps input", "25"), ("seed input", seed)):
+    for control, value in (("prompt textarea", "a purple ring on white"), ("steps input", "25"), ("seed input", seed)):
         expect(other.locator(f"#diffusion-{control}")).to_have_value(value)
-    expect(made).to_contain_text(f"“a green star on black”shapes-diffusion · guidance 3 · seed {seed}")
+    expect(made).to_contain_text(f"“a purple ring on white”shapes-diffusion · guidance 3 · seed {seed}")
 
 
 def test_narrow_windows_and_the_dark_theme(page: Page) -> None:
