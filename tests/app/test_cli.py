@@ -79,7 +79,7 @@ def test_image_k_has_the_picture_of_seed_i_plus_k(run: Run) -> None:
     assert np.abs(together[2] - alone[0]).mean() < np.abs(together[1] - alone[0]).mean() / 20
 
 
-def test_compare(run: Run, tmp_path: Path) -> None:
+def test_compare(small: Path, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "grid.png"
     code, result, _ = run("compare", "diffusion", "--prompt", "a red star", "--sampler", "ddim,heun", "--steps", "2-4(+2)",
                           "--count", "2", "--seed", "3", "--out", str(out))
@@ -93,7 +93,7 @@ def test_compare(run: Run, tmp_path: Path) -> None:
     assert code == 0 and listed["total"] == 4
 
 
-def test_a_grid_of_any_axes_goes_on_and_is_exported(run: Run, tmp_path: Path) -> None:
+def test_a_grid_of_any_axes_goes_on_and_is_exported(small: Path, run: Run, tmp_path: Path) -> None:
     files = [tmp_path / f"grid.{ending}" for ending in ("csv", "json", "html")]
     code, result, _ = run("compare", "flow", "--prompt", "a red star", "--x", "nfe=4,8", "--y", "family=flow,gan", "--z", "seed=1-2(+1)",
                           "--no-distance", "--name", "mine", *(part for file in files for part in ("--export", str(file))))
@@ -170,7 +170,7 @@ def test_bad_tolerances_are_one_sentence(run: Run, family: str) -> None:
             assert code == 2 and "tolerance must be" in error and f"you asked for {value}" in error and error.count("\n") == 1
 
 
-def test_a_picture_of_ones_own(run: Run, tmp_path: Path) -> None:
+def test_a_picture_of_ones_own(small: Path, run: Run, tmp_path: Path) -> None:
     from PIL import Image
     own, text = tmp_path / "own.png", tmp_path / "text.png"
     Image.new("RGB", (40, 30), (220, 38, 38)).save(own)
@@ -289,7 +289,7 @@ def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: py
     assert run("models", "look")[::2] == (2, "Say which one: models look NAME.\n")
 
 
-def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(small: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     common = ("compare", "gan", "--prompt", "a red star", "--x", "truncation=1,2", "--no-distance")
     said = "truncation=1,2 is read as 1 and 2; a decimal is written with a point, as in 1.2."
     assert said not in run(*common)[2]
@@ -298,7 +298,7 @@ def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(run: Run, monk
     assert said in run(*common)[2].splitlines() and locale.setlocale(locale.LC_NUMERIC) == before
 
 
-def test_cells_have_one_form_however_their_axes_were_written(run: Run) -> None:
+def test_cells_have_one_form_however_their_axes_were_written(small: Path, run: Run) -> None:
     """Also cells that stay empty, and those of samplers that take no steps."""
     common = ("compare", "diffusion", "--prompt", "a red star", "--no-distance", "--guidance-scale", "1")
     _, flags, _ = run(*common, "--sampler", "euler,heun", "--steps", "2,3")
