@@ -131,19 +131,15 @@ def test_bodies_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     kept.close()
 
 
-def test_uploads_have_a_limit_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_have_a_limit_in_all_and_leave_with_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = png() + os.urandom(20_000)                    # far more than what a form has around it
     monkeypatch.setattr(uploads.Uploads.__init__, "__defaults__", (3 * len(picture) + 5000,))
     with served(tmp_path) as client:
         sent = [client.post("/gradio_api/upload", files={"files": (f"{k}.png", picture + bytes([k]))}) for k in range(5)]
         assert [answer.status_code for answer in sent] == [200, 200, 200, 413, 413] and "together" in sent[-1].json()["error"]
         assert sum(path.is_file() for path in folder().rglob("*.png")) == 3
-
-
-def test_uploads_leave_with_the_server(tmp_path: Path) -> None:
-    with served(tmp_path) as client:
-        path = Path(client.post("/gradio_api/upload", files={"files": ("a.png", png())}).json()[0])
-        assert path.is_file() and os.name == "nt" or (path.parents[2].stat().st_mode & 0o777) == 0o700
+        path = Path(sent[0].json()[0])
+        assert path.is_file() and (os.name == "nt" or (path.parents[2].stat().st_mode & 0o777) == 0o700)
     assert not path.parents[2].exists()
 
 
