@@ -78,17 +78,17 @@ def environment(use_venv: bool, kinds: list[str], asked: bool = False) -> str:
     if asked:
         say("A command's own help comes from the program, which has to be installed first; launch.py --help lists the commands at once.")
     if not os.access(str(ROOT), os.W_OK) and not use_venv:
-        for kind in wanted:                          # which pip does quickly where nothing is missing
-            install(python, kind, "before every start, since %s is not writable" % ROOT)
+        install(python, kinds, "before every start, since %s is not writable" % ROOT)     # quick where nothing is missing
         return str(python)
     with lock(ROOT / ".setup.lock"):
         if use_venv and not works(python):
             make_venv(venv)
-        for kind, print_ in wanted.items():
-            if not installed(stamps, {kind: print_}):
-                install(python, kind)
-                stamps.mkdir(exist_ok=True)
-                (stamps / ("installed-" + kind)).write_text(print_)
+        lacking = [kind for kind in kinds if not installed(stamps, {kind: wanted[kind]})]
+        if lacking:
+            install(python, lacking)
+            stamps.mkdir(exist_ok=True)
+        for kind in lacking:
+            (stamps / ("installed-" + kind)).write_text(wanted[kind])
     return str(python)
 
 
@@ -121,18 +121,20 @@ def make_venv(venv: Path) -> None:
                          "environment and use --no-venv." % venv)
 
 
-def install(python: Path, kind: str, when: str = "once; later starts skip this") -> None:
-    """Install a requirements file. Without an NVIDIA GPU torch's CPU build is asked for first: it saves gigabytes."""
-    say("Installing %s (%s) ..." % (kind, when))
+def install(python: Path, kinds: list[str], when: str = "once; later starts skip this") -> None:
+    """Install requirements files, all at once: each pip looks through everything again. Without an NVIDIA GPU torch's CPU build is asked
+    for first: it saves gigabytes."""
+    say("Installing %s (%s) ..." % (" and ".join(kinds), when))
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    torch = [line for line in (ROOT / kind).read_text(encoding="utf-8").split() if line.startswith("torch==")]
+    torch = [line for kind in kinds for line in (ROOT / kind).read_text(encoding="utf-8").split() if line.startswith("torch==")]
     if torch and sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
         say("  no NVIDIA GPU found: torch for the CPU")
         call([*pip, "--quiet", "--no-deps", "--retries", "0", "--timeout", "15", "--index-url", CPU_TORCH,
               *torch], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if call([*pip, "-r", str(ROOT / kind), "--progress-bar", "off", "--quiet"], stdout=sys.stderr) != 0:
+    files = [word for kind in kinds for word in ("-r", str(ROOT / kind))]
+    if call([*pip, *files, "--progress-bar", "off", "--quiet"], stdout=sys.stderr) != 0:
         raise SetupError("The packages of %s could not be installed (see pip's message above); check the network and the "
-                         "disk, then start again: it goes on where it stopped." % kind)
+                         "disk, then start again: it goes on where it stopped." % " and ".join(kinds))
 
 
 @contextlib.contextmanager

@@ -44,6 +44,19 @@ def test_set_up_once_and_pass_everything_on(project: Path, capfd: pytest.Capture
     assert "Installing" in capfd.readouterr().err
 
 
+def test_all_that_a_command_lacks_is_installed_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "requirements-dev.txt").write_text("")
+    commands: list[list[str]] = []
+    monkeypatch.setattr(launch, "call", lambda command, **more: commands.append(command) or 0)
+    for lacking in (["requirements.txt", "requirements-dev.txt"], [], ["requirements-dev.txt"]):
+        assert launch.main(["--no-venv", "bench"]) == 0
+        assert [Path(word).name for command in commands for word in command if word.endswith(".txt")] == lacking
+        assert len(commands) == bool(lacking)
+        commands.clear()
+        if not lacking:
+            (project / "requirements-dev.txt").write_text("# changed\n")
+
+
 def test_an_interrupted_set_up_is_taken_up_again(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     half = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     half.mkdir(parents=True)
@@ -56,7 +69,7 @@ def test_an_interrupted_set_up_is_taken_up_again(project: Path, capfd: pytest.Ca
 def test_an_environment_whose_python_is_gone_is_made_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     monkeypatch.setattr(launch, "make_venv", lambda venv: made.append("venv"))
-    monkeypatch.setattr(launch, "install", lambda python, kind: made.append(kind))
+    monkeypatch.setattr(launch, "install", lambda python, kinds: made.append(*kinds))
     monkeypatch.setattr(launch, "become", lambda command: 0)
     half = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     half.mkdir(parents=True)
