@@ -38,7 +38,7 @@ def wait_for_step(service: Service, job: str) -> None:
         time.sleep(0.01)
 
 
-def test_closing_interrupts_and_stopping_stops(tmp_path: Path) -> None:
+def test_closing_interrupts_and_stopping_stops(small: Path, tmp_path: Path) -> None:
     service = Service(Paths(tmp_path))
     stopped = service.generate(Ask("diffusion", "a red star", options={"steps": 900}, count=1))
     wait_for_step(service, stopped)
@@ -70,7 +70,7 @@ def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     service.close()
 
 
-def test_a_long_prompt_is_cut_aloud(tmp_path: Path) -> None:
+def test_a_long_prompt_is_cut_aloud(small: Path, tmp_path: Path) -> None:
     service = Service(Paths(tmp_path))
     view = service.wait(service.generate(Ask("diffusion", "a red star " * 20, options={"steps": 1}, count=1)))
     assert "longer than the model reads" in view.note
@@ -91,8 +91,8 @@ def test_a_picture_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     from app import own_picture
     from pipelines.data.shapes import Scene, Thing, render
     monkeypatch.setattr(own_picture, "TOLERANCE", 1e-3)                      # of the six solutions, which would take long
-    monkeypatch.setattr(own_picture, "LIKELIHOOD_TOLERANCE", 1e-3)
-    monkeypatch.setattr(own_picture, "DRAWS", 3)
+    monkeypatch.setattr(own_picture, "LIKELIHOOD_TOLERANCE", 1e-2)
+    monkeypatch.setattr(own_picture, "DRAWS", 2)
     service = Service(Paths(tmp_path))
     likely = Image.fromarray(render(Scene((Thing("circle", "red", "large", 128, 128),), "white"), 64))
     noise = Image.effect_noise((64, 64), 90).convert("RGB")
@@ -144,7 +144,7 @@ def test_drawing_from_a_picture_keeps_it_and_can_be_repeated(tmp_path: Path, fam
     service.close()
 
 
-def test_old_recordings_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_recordings_make_room(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(Paths(tmp_path))
     ask = Ask("diffusion", "a red star", options={"steps": 3}, count=1)
     first = service.wait(service.generate(ask))
@@ -156,7 +156,7 @@ def test_old_recordings_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     service.close()
 
 
-def test_a_process_is_kept_with_its_pictures(tmp_path: Path) -> None:
+def test_a_process_is_kept_with_its_pictures(small: Path, tmp_path: Path) -> None:
     service = Service(Paths(tmp_path))
     view = service.wait(service.generate(Ask("sde", "a red star", options={"steps": 100}, sampler="euler_maruyama", count=2)))
     live = service.recordings.find(view.id)
@@ -183,7 +183,7 @@ def test_a_process_is_kept_with_its_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", registry.NAMES)
-def test_formulas_carry_the_numbers_of_their_step(tmp_path: Path, family: str) -> None:
+def test_formulas_carry_the_numbers_of_their_step(small: Path, tmp_path: Path, family: str) -> None:
     service = Service(Paths(tmp_path))
     for spec in registry.face(family).samplers.values():
         few = {"steps": 3} if registry.face(family).axis == "steps" else {}
@@ -197,7 +197,7 @@ def test_formulas_carry_the_numbers_of_their_step(tmp_path: Path, family: str) -
     service.close()
 
 
-def test_a_model_brings_its_usual_settings(tmp_path: Path) -> None:
+def test_a_model_brings_its_usual_settings(small: Path, tmp_path: Path) -> None:
     """A rectified model draws with few steps and without guidance unless asked otherwise."""
     net = tiny("flow")
     config = net.config.to_dict() | {"training": net.config.training | {"coupling": "reflow"}}

@@ -229,7 +229,7 @@ def test_a_recipe_that_goes_wrong_is_reported_while_others_go_on(run: Run, tmp_p
     listed = {row["recipe"]: row for row in run("--list")[1]["recipes"]}
     assert (listed["broken"]["status"], listed["bent"]["status"]) == ("damaged", "not begun")
     assert "begin with a header" in listed["broken"]["why"] and f"broken: {listed['broken']['why']}" in recipes.table(run("--list")[1])
-    code, result, error = run("--all", "--minutes", "0.3")
+    code, result, error = run("--all", "--minutes", "0.1")
     rows = {row["recipe"]: row for row in result["recipes"]}
     assert code == 1 and {name: row["status"] for name, row in rows.items()} == {"bent": "failed", "game": "trained", "broken": "failed"}
     assert "stopped at step 2 because the loss is nan" in rows["bent"]["why"] and "Traceback" not in error
