@@ -122,6 +122,6 @@ def test_temperatures_and_truncations_are_compared(page: Page) -> None:
         choose(page, "compare-y", "nothing")                               # of the samplers, one is enough to be drawn
         expect(page.locator("#compare-message")).to_contain_text("2 cells")
         page.click("#compare-run")
-        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
         for k in range(2):
             expect(page.locator("#compare-grid .sx-column").nth(k)).to_contain_text(columns.split(", ")[k])
+        expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
