@@ -125,7 +125,8 @@ def install(python: Path, kinds: list[str], when: str = "once; later starts skip
     """Install requirements files, all at once: each pip looks through everything again. Without an NVIDIA GPU torch's CPU build is asked
     for first: it saves gigabytes."""
     say("Installing %s (%s) ..." % (" and ".join(kinds), when))
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    own = ROOT / ".venv" in python.parents
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *(["--no-compile"] if own else [])]
     torch = [line for kind in kinds for line in (ROOT / kind).read_text(encoding="utf-8").split() if line.startswith("torch==")]
     if torch and sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
         say("  no NVIDIA GPU found: torch for the CPU")
@@ -135,6 +136,8 @@ def install(python: Path, kinds: list[str], when: str = "once; later starts skip
     if call([*pip, *files, "--progress-bar", "off", "--quiet"], stdout=sys.stderr) != 0:
         raise SetupError("The packages of %s could not be installed (see pip's message above); check the network and the "
                          "disk, then start again: it goes on where it stopped." % " and ".join(kinds))
+    if own:                                                      # on all cores; pip compiles one file after the other
+        call([str(python), "-m", "compileall", "-qq", "-j", "0", str(ROOT / ".venv" / "lib")])
 
 
 @contextlib.contextmanager

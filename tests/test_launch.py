@@ -40,8 +40,11 @@ def test_set_up_once_and_pass_everything_on(project: Path, capfd: pytest.Capture
     second = capfd.readouterr()
     assert second.out.startswith("got ['serve']") and second.err == ""
     (project / "requirements.txt").write_text("# changed\n")
+    (package,) = (path.parent for path in (project / ".venv").glob("[Ll]ib/**/pip"))
+    (package / "new.py").write_text("")
     launch.main(["--data", "x"])
     assert "Installing" in capfd.readouterr().err
+    assert list((package / "__pycache__").glob("new.*.pyc"))                            # what was installed is compiled
 
 
 def test_all_that_a_command_lacks_is_installed_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
