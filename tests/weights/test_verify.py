@@ -138,6 +138,6 @@ def test_networks_load_while_a_library_has_changed_where_numbers_are_made(monkey
 def test_the_bundle_is_whole_and_small() -> None:
     bundle = entries()[0].path.parent
     sizes = [path.stat().st_size for path in bundle.glob("*.safetensors")]
-    assert len(sizes) == len(entries()) + 1 and sum(sizes) < 40 * 2**20 and max(sizes) < 12 * 2**20
+    assert len(sizes) == len(entries()) + 2 and sum(sizes) < 48 * 2**20 and max(sizes) < 12 * 2**20     # two: the judge's features
     for found in entries():
         assert found.expected == sha256(found.path) and found.card.startswith("#")
