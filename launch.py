@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 10)
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
+SELDOM = r"[/\\](tests|transformers[/\\]models)[/\\]"          # a third of all that is installed, compiled when it is first asked for
 HELP = """usage: launch.py [--no-venv] [COMMAND] [...]
 
 Sextant, a playground for generative image models. Without a command it opens in the browser.
@@ -137,7 +138,7 @@ def install(python: Path, kinds: list[str], when: str = "once; later starts skip
         raise SetupError("The packages of %s could not be installed (see pip's message above); check the network and the "
                          "disk, then start again: it goes on where it stopped." % " and ".join(kinds))
     if own:                                                      # on all cores; pip compiles one file after the other
-        call([str(python), "-m", "compileall", "-qq", "-j", "0", str(ROOT / ".venv" / "lib")])
+        call([str(python), "-m", "compileall", "-qq", "-j", "0", "-x", SELDOM, str(ROOT / ".venv" / "lib")])
 
 
 @contextlib.contextmanager

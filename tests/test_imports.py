@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,15 @@ OURS = ("app", "pipelines", "weights", "storage", "tests")
 FAMILIES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
 
 
+@cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """All of a source text's syntax tree."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports(source: str) -> Iterator[str]:
     """Every module that a source text imports, at any depth; `from a import b` counts as a.b too."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -89,7 +96,7 @@ def test_imports_inside_functions_are_seen() -> None:
 
 def test_functions_stay_small() -> None:
     long = [f"{path.relative_to(ROOT)}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
-            for path in files() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for path in files() for node in nodes(path.read_text(encoding="utf-8"))
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (node.end_lineno or 0) - node.lineno >= 80]
     assert not long
 
