@@ -107,7 +107,7 @@ sx.kinds.measured = (root) => {
       : [sx.el("td", {class: "sx-left"}, line.how), ...line.cells.map((cell) =>
           sx.el("td", cell.best ? {class: "sx-best", title: "The best of this column: its 95 % interval lies apart from those of all others"} : cell.text === "not defined" ? {class: "sx-quiet"} : {}, cell.text))]));
   const draw = () => {
-    note.textContent = table ? table.note
+    note.textContent = table ? table.note.replaceAll("`", "")
       : "Nothing has been measured yet. “launch.py evaluate --table” measures all families, and goes on where it was stopped.";
     whole.hidden = !table;
     if (!table) return;
@@ -197,5 +197,5 @@ sx.plotFamilies = (chart, points) => {
     label.setAttribute("y", box[1] + 13);
   }
   chart.replaceChildren(sx.el("div", {class: "sx-quiet"}, "Captions whose picture is right"), sx.el("div", {class: "sx-chart-plot"}, svg, tip),
-    sx.el("div", {class: "sx-quiet"}, "Large: a family's default. Small: its other samplers, each at the cheapest budget within 2 points of its most accurate one, as measured; point at one to see all its budgets."));
+    sx.el("div", {class: "sx-quiet"}, main.length === points.length ? "Each family with its defaults." : "Large: a family's default. Small: its other samplers, each at the cheapest budget within 2 points of its most accurate one, as measured; point at one to see all its budgets."));
 };
