@@ -70,15 +70,16 @@ def test_table_and_chart_say_what_was_measured(page: Page) -> None:
     expect(said).to_contain_text("one call, 0.004 s a picture, 125× faster than Flow")
     expect(page.locator("#families-measured .sx-main")).to_have_count(len(registry.NAMES))
     expect(page.locator("#families-measured .sx-point")).to_have_count(len(registry.NAMES) + 1)            # one sampler more of a family
-    labels = page.locator("#families-measured .sx-point-label")
-    boxes = [labels.nth(k).bounding_box() or {} for k in range(labels.count())]
-    assert len(boxes) == len(registry.NAMES) and not any(
-        a["x"] < b["x"] + b["width"] and b["x"] < a["x"] + a["width"] and a["y"] < b["y"] + b["height"] and b["y"] < a["y"] + a["height"]
-        for k, a in enumerate(boxes) for b in boxes[:k])
+    # At one moment, since the chart is drawn anew when the width has changed.
+    page.wait_for_function("""count => {
+        const boxes = [...document.querySelectorAll("#families-measured .sx-point-label")].map(label => label.getBoundingClientRect());
+        return boxes.length === count && !boxes.some((a, k) => boxes.slice(0, k).some(b =>
+            a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom));
+    }""", arg=len(registry.NAMES))
     page.locator("#families-measured .sx-point[tabindex='0']").focus()
     tip = page.locator("#families-measured .sx-tip")
     expect(tip).to_contain_text("GAN · Generator")                           # the fastest
     page.keyboard.press("ArrowRight")
     expect(tip).to_contain_text("Flow · Euler")
     expect(page.locator("#families-measured .sx-curve")).to_have_attribute("points", re.compile(r"^\S+ \S+$"))
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
