@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 10)
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
-SELDOM = r"[/\\](tests|transformers[/\\]models)[/\\]"          # a third of all that is installed, compiled when it is first asked for
+SELDOM = r"[/\\](tests|transformers[/\\]models)[/\\]"          # nearly a third of what is installed, compiled when it is first asked for
 HELP = """usage: launch.py [--no-venv] [COMMAND] [...]
 
 Sextant, a playground for generative image models. Without a command it opens in the browser.

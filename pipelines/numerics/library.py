@@ -98,7 +98,7 @@ def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dic
     if name not in ("dpmpp_sde", "dpmpp_2m_sde"):
         return lambda i: {}
     sigmas = [float(s) for s in scheduler.sigmas]
-    paths = noise.brownian(-7.0, 12.0)                   # log sigma of every schedule that is offered lies within
+    paths = noise.brownian_in_log_sigma()
 
     def increment(sigma: Any, sigma_next: Any) -> Tensor:
         return paths.increment(math.log(float(sigma)), math.log(float(sigma_next)))

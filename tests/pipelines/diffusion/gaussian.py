@@ -1,6 +1,7 @@
 """Gaussian data N(mu, s^2 I): everything that a diffusion sampler should do is known in closed form."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,9 @@ from pipelines.protocol import NetKey, run_alone
 from pipelines.registry import face
 
 KEY = NetKey("gaussian", "predict")
+# Every pixel has a width of its own, from far below the lowest noise level of a few steps to that of pictures: with one width alone
+# errors of the last step and of those before it can cancel.
+WIDTHS = torch.logspace(math.log10(0.05), 0, 16).repeat(4).view(8, 8)
 
 
 @dataclass(frozen=True)

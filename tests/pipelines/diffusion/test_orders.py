@@ -17,12 +17,9 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import run_alone
 from pipelines.registry import face
-from tests.pipelines.diffusion.gaussian import KEY, Gaussian, draw
+from tests.pipelines.diffusion.gaussian import KEY, WIDTHS, Gaussian, draw
 
 SAMPLERS = face("diffusion").samplers
-# Every pixel has a width of its own, from far below the lowest noise level of a few steps to that of pictures: with one width alone
-# errors of the last step and of those before it can cancel.
-WIDTHS = torch.logspace(math.log10(0.05), 0, 16).repeat(4).view(8, 8)
 DATA = Gaussian(0.3, WIDTHS, NoiseSchedule("linear"))                        # type: ignore[arg-type]
 
 

@@ -1,7 +1,6 @@
 """When each sampler asks the network: as often as was ordered, at the times of the spacing chosen, and about the level it works at."""
 from __future__ import annotations
 
-import math
 from itertools import pairwise, product
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import SCHEDULES, NoiseSchedule
 from pipelines.protocol import Preview, Steps, run_alone
 from pipelines.registry import face
-from tests.pipelines.diffusion.gaussian import KEY, Gaussian
+from tests.pipelines.diffusion.gaussian import KEY, WIDTHS, Gaussian
 from tests.pipelines.diffusion.library import reference
 
 SAMPLERS = face("diffusion").samplers
@@ -25,7 +24,6 @@ KINDS = {kind: NoiseSchedule(kind) for kind in SCHEDULES}
 COUNTS = range(1, 201)
 PLANS: list[tuple[str, dict[str, Any]]] = [(kind, more) for kind, more in product(KINDS, [
     *({"spacing": spacing} for spacing in SPACINGS), {"karras": True}])]
-WIDTHS = torch.logspace(math.log10(0.05), 0, 16).repeat(4).view(8, 8)
 DATA = Gaussian(0.3, WIDTHS, KINDS["linear"])                                # type: ignore[arg-type]
 TWICE = ("heun", "dpmpp_sde")      # they ask twice in all steps but the last
 
