@@ -21,7 +21,7 @@ FILE = {"_type": "gradio.FileData"}
 LONGEST = 255                      # characters of a part of a path
 WRONG = ("That is no call of this page; reload it and try again.",
          "Something in the program went wrong with that; its log has the details.")
-
+FULL = refusal("The program has as much to do for its pages as it takes at once; wait a moment and press again.", 429, {"Retry-After": "1"})
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 
@@ -116,9 +116,10 @@ def sentences(send: Send) -> Send:
         if not isinstance(found.get("error"), str):
             detail = found.get("detail")
             found["error"] = detail if isinstance(detail, str) and status != 500 else WRONG[status == 500]
-        answer = Said(found, status)
+        full = status == 503 and found["error"].startswith("Queue is full")           # not what a proxy says when nothing answers
+        answer = FULL if full else Said(found, status)
         held.clear()
-        await send({"type": "http.response.start", "status": status, "headers": answer.raw_headers})
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
         await send({"type": "http.response.body", "body": answer.body})
     return outgoing
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipelines.diffusion.options import DiffusionOptions
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.rng import LOG_SIGMA, RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
 from pipelines.protocol import Predict, Preview, Sampler
 
@@ -146,7 +146,7 @@ def dpmpp_2m(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSche
 def dpmpp_2m_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
                  source: Tensor | None = None) -> Sampler:
     """The same for the SDE (Lu et al. 2022b, SDE-DPM-Solver++(2M)), its noise from a Brownian path in log sigma: e^{-h} = after / sigma."""
-    walk, paths = Walk(eps_theta, schedule, options), noise.brownian_in_log_sigma()
+    walk, paths = Walk(eps_theta, schedule, options), noise.brownian(*LOG_SIGMA)
     x, before = walk.begun(x, source), None
     for sigma, after in walk.steps():
         x0 = yield from walk.denoised(x, sigma)
@@ -162,7 +162,7 @@ def dpmpp_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSch
               source: Tensor | None = None) -> Sampler:
     """DPM-Solver++ for the SDE with a midpoint (k-diffusion): an ancestral step half-way in log sigma, whose estimate of x_0 makes the
     whole one; both follow one Brownian path."""
-    walk, paths = Walk(eps_theta, schedule, options, calls_a_step=2), noise.brownian_in_log_sigma()
+    walk, paths = Walk(eps_theta, schedule, options, calls_a_step=2), noise.brownian(*LOG_SIGMA)
     x = walk.begun(x, source)
 
     def ancestral_step(x0: Tensor, sigma: float, after: float) -> Tensor:

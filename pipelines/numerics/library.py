@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.rng import LOG_SIGMA, RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Predict, Preview, Sampler
 
@@ -98,7 +98,7 @@ def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dic
     if name not in ("dpmpp_sde", "dpmpp_2m_sde"):
         return lambda i: {}
     sigmas = [float(s) for s in scheduler.sigmas]
-    paths = noise.brownian_in_log_sigma()
+    paths = noise.brownian(*LOG_SIGMA)
 
     def increment(sigma: Any, sigma_next: Any) -> Tensor:
         return paths.increment(math.log(float(sigma)), math.log(float(sigma_next)))

@@ -26,13 +26,12 @@ class RowNoise:
         """The next numbers of every row, (B, count) float32 in [0, 1)."""
         return torch.stack([torch.rand(count, generator=generator) for generator in self.generators]).to(self.device)
 
-    def brownian_in_log_sigma(self) -> BrownianPaths:
-        """Paths over [-7, 12], where log sigma lies on every noise schedule that is offered."""
-        return self.brownian(-7.0, 12.0)
-
     def brownian(self, start: float, end: float, finest: float | None = None) -> BrownianPaths:
         """A Brownian path per row over [start, end], fixed by the row's seed; finest: the shortest step that will be asked for."""
         return BrownianPaths(self.seeds, self.shape, start, end, self.device, finest)
+
+
+LOG_SIGMA = (-7.0, 12.0)          # where log sigma lies on every noise schedule that is offered: Brownian paths over it fit them all
 
 
 def import_paths() -> None:

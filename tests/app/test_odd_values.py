@@ -70,8 +70,6 @@ def test_every_endpoint_of_the_page_takes_odd_values_in_every_input(client: Test
     service, page = client.service, client.app.routes[-1].app.app.get_blocks()             # type: ignore[attr-defined]
     monkeypatch.setattr(service, "launch", lambda job, request, run: job.id)               # what is valid after all is not drawn
     monkeypatch.setattr(page, "api_open", True)                                            # also what waits in the queue otherwise
-    config = client.get("/config").json()
-    parts = {part["id"]: part["props"].get("value") for part in config["components"]}
     values = [*WORDS, *NUMBERS, *OTHERS]
     config = client.get("/config").json()
     parts = {part["id"]: part["props"].get("value") for part in config["components"]}
@@ -109,6 +107,16 @@ def test_what_is_no_call_of_the_page_is_a_sentence(client: TestClient) -> None:
         for value in ("x", *WORDS[1:]):
             wrong += judged(client.get(path + quote(value)), path, value)
     assert not wrong, "\n".join(wrong[:40]) + f"\n{len(wrong)} in all"
+
+
+def test_a_full_queue_is_a_sentence_and_no_error_of_the_program(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = client.app.routes[-1].app.app.get_blocks()                                      # type: ignore[attr-defined]
+    monkeypatch.setattr(page._queue, "max_size", 0)
+    number = next(endpoint["id"] for endpoint in client.get("/config").json()["dependencies"] if endpoint["backend_fn"])
+    call = {"fn_index": number, "session_hash": "s", "event_data": None, "trigger_id": None, "data": []}
+    answer = client.post("/gradio_api/queue/join", content=json.dumps(call), headers=JSON)
+    assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
+    assert answer.json() == {"error": "The program has as much to do for its pages as it takes at once; wait a moment and press again."}
 
 
 def routes(client: TestClient) -> list[tuple[str, str, list[tuple[str, str]]]]:
