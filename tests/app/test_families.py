@@ -155,6 +155,7 @@ def test_a_killed_table_goes_on_where_it_stopped(data: Path, monkeypatch: pytest
     assert not asked                                                                       # all of it is known
 
 
+@pytest.mark.long
 def test_the_table_is_measured_end_to_end(service: Service, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "TOLERANCE", 1e-2)               # how near a likelihood comes is tested elsewhere
     (data / "runs" / "tiny-sde" / "model.safetensors").unlink()

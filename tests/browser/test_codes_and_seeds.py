@@ -110,6 +110,7 @@ def test_a_seed_walk_plays_and_seeds_mix(page: Page) -> None:
     expect(panel.locator(".sx-mixture img")).to_have_count(25)
 
 
+@pytest.mark.long
 def test_temperatures_and_truncations_are_compared(page: Page) -> None:
     tab(page, "Compare")
     for family, columns, cells in (("VQ-VAE", "0.5, 1", 6), ("GAN", "1, 4", 2)):

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pipelines import registry
 from pipelines.data.shapes import Scene, Thing, render
@@ -57,12 +57,18 @@ def test_a_tolerance_that_is_not_met_marks_the_picture(page: Page) -> None:
     expect(page.locator("#flow-canvas .sx-status")).to_contain_text("short of the tolerance")
 
 
-def test_the_laboratory_trains_compares_two_samplers_shows_the_likelihood_and_learns_a_drawing(page: Page) -> None:
+def laboratory(page: Page) -> Locator:
+    """The flow's laboratory when it has learnt the two moons."""
     tab(page, "Flow")
     inside(page, "flow", "2-D")
     lab = page.locator("#flow-lab")
     lab.locator("[data-density=moons]").click()
-    expect(lab.get_by_role("status")).to_contain_text("Training: step")
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"calls"))
+    return lab
+
+
+def test_the_laboratory_trains_and_compares_two_samplers(page: Page) -> None:
+    lab = laboratory(page)
     expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 calls"))
     time = lab.get_by_label("Time of the laboratory")
     shown = []
@@ -76,6 +82,11 @@ def test_the_laboratory_trains_compares_two_samplers_shows_the_likelihood_and_le
     lab.get_by_label("Sampler of the laboratory").select_option("euler")
     expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
     expect(lab.get_by_role("status")).to_contain_text("dark: Midpoint")
+
+
+@pytest.mark.long
+def test_the_laboratory_shows_the_likelihood_and_learns_a_drawing(page: Page) -> None:
+    lab = laboratory(page)
     with page.expect_response(lambda answer: answer.url.endswith("/contours")) as found:
         lab.get_by_text("likelihood").click()
     assert found.value.ok
@@ -92,7 +103,8 @@ def test_the_laboratory_trains_compares_two_samplers_shows_the_likelihood_and_le
         page.mouse.move(box["x"] + 60 + 10 * k, box["y"] + 200 - 4 * k)
     page.mouse.up()
     lab.get_by_role("button", name="Train").click()
-    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
+    expect(lab.get_by_role("status")).to_contain_text("Training: step")
+    expect(lab.get_by_role("status")).to_contain_text("Midpoint · 60 calls")
 
 
 def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(page: Page) -> None:

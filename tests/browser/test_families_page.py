@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from pipelines import registry
@@ -41,6 +42,7 @@ def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(page: Page)
     expect(page.locator("#gan-seed input")).to_have_value("7")
 
 
+@pytest.mark.long
 def test_one_family_refuses_and_the_others_draw_several_by_the_keyboard(page: Page) -> None:
     tab(page, "Families")
     fill(page, "families-count", 2)

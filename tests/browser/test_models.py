@@ -149,6 +149,7 @@ def test_search_and_look_before_anything_is_downloaded(page: Page, hub: HubServe
     expect(shown.get_by_role("button", name="Download")).to_be_enabled()
 
 
+@pytest.mark.long
 def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(page: Page, hub: HubServer) -> None:
     tab(page, "Models")
     hub.pace = SLOW

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opener
@@ -168,6 +169,7 @@ def test_a_reload_attaches_to_the_running_job(page: Page) -> None:
     expect(status(page)).to_contain_text("Stopped")
 
 
+@pytest.mark.long
 def test_two_browsers_share_the_engine_and_the_queue(page: Page, open_page: Opener) -> None:
     other = open_page()
     for one, prompt in ((page, "a purple ring on white"), (other, "a red star")):

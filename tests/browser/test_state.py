@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pipelines import registry
@@ -155,6 +156,7 @@ def test_a_lost_connection_is_said_and_costs_nothing_that_was_written(browser: B
     context.close()
 
 
+@pytest.mark.long
 def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_and_pictures_are_told(browser: Browser, tmp_path: Path) -> None:
     """Between the two somebody takes most pictures out of its folder."""
     ids, _ = filled(tmp_path, 25)

@@ -112,6 +112,7 @@ with HubServer() as hub:
 """
 
 
+@pytest.mark.long
 def test_diffusers_and_transformers_load_from_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", LOADS, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]

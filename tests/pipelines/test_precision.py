@@ -8,7 +8,7 @@ from pipelines import precision, registry
 from pipelines.precision import keyed
 from pipelines.protocol import NetKey, Preview
 from pipelines.request import Request
-from tests.rounding import TIMES, apart, shaken
+from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.tiny import tiny
 
 CPU = torch.device("cpu")
@@ -25,6 +25,7 @@ def test_solvers_with_a_tolerance_ask_for_precise_answers(family: str, name: str
     assert not isinstance(wish, Preview) and all(call.net.precise == spec.adaptive for call in wish)
 
 
+@bfloat16_in_attention
 def test_fast_answers_are_fp32_numbers_near_the_precise_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
     net = tiny("sde")
@@ -38,6 +39,7 @@ def test_fast_answers_are_fp32_numbers_near_the_precise_ones(monkeypatch: pytest
     assert fast.dtype == torch.float32 and 0 < apart(fast, precise) < TIMES * apart(rough, precise)
 
 
+@bfloat16_in_attention
 def test_a_fast_answer_is_its_own_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the order of sums, which batches of other sizes may have otherwise, and what is rounded after them."""
     monkeypatch.setattr(precision, "fast_bf16", lambda device: True)

@@ -18,7 +18,7 @@ from pipelines.options import OptionError
 from pipelines.protocol import Preview, run_alone
 from pipelines.registry import converged
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
-from tests.rounding import TIMES, apart, shaken
+from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
@@ -187,6 +187,7 @@ def test_a_bare_unet_with_its_files_in_the_root(tmp_path: Path) -> None:
         assert torch.equal(drawn(request, load("ddpm", tmp_path, CPU, torch.float32)), expected)
 
 
+@bfloat16_in_attention
 def test_half_precision_files(tmp_path: Path) -> None:
     """They are read where there are no others: to the bit, and pictures move by what rounding makes of them."""
     pipe: Any = tiny_models.ddpm(tmp_path)

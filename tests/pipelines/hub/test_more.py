@@ -15,7 +15,7 @@ from pipelines.options import OptionError
 from pipelines.protocol import Outcome
 from tests.pipelines.hub import tiny_more
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
-from tests.rounding import TIMES, apart, shaken
+from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
@@ -124,6 +124,7 @@ def test_every_sampler(folders: dict[str, Path], adapter: str) -> None:
             assert drawn(ask(adapter, sampler, steps, guidance=2.0, size=SIZES.get(adapter, (0, 0))), net).isfinite().all()
 
 
+@bfloat16_in_attention
 @pytest.mark.parametrize("adapter", KINDS)
 def test_in_half_precision(folders: dict[str, Path], adapter: str) -> None:
     """As near to what it draws in fp32 as rounding allows: nothing overflows and no time is rounded where it must not be."""

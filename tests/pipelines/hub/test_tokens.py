@@ -20,6 +20,7 @@ from pipelines.request import Request
 from pipelines.vqvae.options import MaskedOptions
 from tests.pipelines.hub import tiny_more
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ask, drawn, loaded, nets_of
+from tests.rounding import bfloat16_in_attention
 
 DRAWS = ("ancestral", "top_k", "top_p", "greedy")
 
@@ -205,6 +206,7 @@ def test_what_can_not_be_drawn(models: Any, adapter: str, wrong: dict[str, Any])
         outcome(request, net)
 
 
+@bfloat16_in_attention
 @pytest.mark.parametrize("adapter", ["amused", "imagegpt", "janus", "emu3"])
 def test_in_half_precision(tmp_path: Path, adapter: str) -> None:
     getattr(tiny_more, adapter)(tmp_path)
