@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from app.views import BadInput, UserError
+from app.errors import BadInput, UserError
 
 
 @dataclass(frozen=True)

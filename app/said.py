@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.views import DiskFull, UserError
+from app.errors import DiskFull, UserError
 from storage import DiskFull as NoSpace
 from storage import StorageError
 

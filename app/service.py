@@ -13,35 +13,39 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import own_picture, runners, views
-from app.codes import Codes
-from app.effects import notes_of, notes_with
-from app.evaluation import evaluate
-from app.families import SideBySide
-from app.gallery import Gallery
-from app.grid_reading import GridReading
-from app.grids import Grids
-from app.jobs import RUNNING, JobState, JobTable
-from app.lab import Lab
-from app.machine import Machine
-from app.models import Models
+from app.device.machine import Machine
+from app.device.model_cache import Loaded
+from app.drawing import runner as runners
+from app.drawing.ask import Ask, Check, FamilyInfo, face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
+from app.drawing.effects import notes_of, notes_with
+from app.drawing.jobs import RUNNING, JobState, JobTable
+from app.drawing.recording import Recordings
+from app.drawing.views import JobView, Shot
+from app.errors import BadInput, UserError
+from app.evaluation.evaluate import evaluate
+from app.evaluation.families import SideBySide
+from app.gallery.gallery import Gallery
+from app.gallery.reproduce import Reproduction
+from app.grids.grids import Grids
+from app.grids.plan import evaluations
+from app.grids.reader import GridReading
+from app.inspect import picture as own_picture
+from app.inspect.codes import Codes
+from app.inspect.seeds import Seeds
+from app.inspect.views import Examined
+from app.lab.lab import Lab
+from app.models.library import Shelf
+from app.models.models import Models
+from app.models.views import ModelView
 from app.paths import Paths
-from app.plan import evaluations
-from app.recording import Recordings
-from app.reproduce import Reproduction
-from app.requests import face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
-from app.residents import Loaded
 from app.said import said
-from app.seeds import Seeds
-from app.shelf import Shelf
-from app.views import Ask, BadInput, Check, FamilyInfo, JobView, ModelView, Shot, UserError
 from pipelines import registry
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
-from weights.verify import WeightsError
+from weights.check.verify import WeightsError
 
 if TYPE_CHECKING:
-    from app.picture_files import Picture
+    from app.drawing.picture_files import Picture
     from pipelines.engine import Job
 
 log = logging.getLogger(__name__)
@@ -62,7 +66,7 @@ class Service:
         self.lab = Lab()
         self._models = Models(paths.runs, paths.models)
         self._jobs = JobTable()
-        self.machine = Machine(self._models, self._needed, self._remember)
+        self.machine = Machine(self._models.find, self._needed, self._remember)
         self.recordings = Recordings(self._jobs, self._storage)
         self.codes, self.seeds = Codes(self.bench, self._jobs), Seeds(self.bench)
         self.side_by_side = SideBySide(self, self.bench, self._models, paths.tables)
@@ -95,7 +99,7 @@ class Service:
 
     def publish_model(self, run: str, repo: str, private: bool = True) -> str:
         """Upload the weights of a run to the Hub with samples; the address of the commit."""
-        from app.publishing import publish
+        from app.models.publishing import publish
         return publish(self, self._models, run, repo, private)
 
     def surprise(self, family: str) -> str:
@@ -211,7 +215,7 @@ class Service:
         return evaluate(self, ask, split, progress) | loaded.drawing.figures(loaded.net) | {
             "model_sha256": loaded.sha256, "environment": self.environment()}
 
-    def examine(self, ask: Ask, picture: Picture | None) -> views.Examined:
+    def examine(self, ask: Ask, picture: Picture | None) -> Examined:
         """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
         return own_picture.examine(self.bench(ask), picture)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import Field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from app.views import BadInput
+from app.errors import BadInput
 from pipelines import options
 
 T = TypeVar("T")

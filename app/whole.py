@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.views import DiskFull, UserError
+from app.errors import DiskFull, UserError
 from pipelines import files
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

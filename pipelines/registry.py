@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from pipelines.plane import Plane
+    from pipelines.numerics.transport import Transport
     from pipelines.protocol import MemoryShape, Sampler
     from pipelines.request import Request
-    from pipelines.transport import Transport
+    from pipelines.toy2d.toy2d import Plane
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = ("app", "pipelines", "weights", "storage", "tests")
+# The folders of app/, each of which may know those before it; "" are the files that stand beside them.
+IN_APP = ("", "device", "drawing", "models", "inspect", "grids", "evaluation", "gallery", "training", "lab", "service", "ui", "web", "cli")
+KNOWN_TO = {"pipelines.engine": ("device", "service"), "weights": ("device", "models", "training", "service"),
+            "storage": ("", "drawing", "inspect", "grids", "gallery", "service")}
 FAMILIES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
 
 
@@ -28,6 +32,12 @@ def imports(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield node.module or "."
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def folder_of(parts: list[str]) -> str:
+    """Which of `IN_APP` a file or module is in, by the parts of its path below the project's root."""
+    name = parts[1].removesuffix(".py")
+    return name if name in IN_APP else ""
 
 
 def allowed(path: str, module: str) -> bool:
@@ -49,22 +59,15 @@ def allowed(path: str, module: str) -> bool:
     if parts[0] == "storage":
         return not ours or target[0] == "storage"
     if parts[0] == "app":
-        joins = {"engine": module.startswith("pipelines.engine"), "weights": target[0] == "weights",
-                 "storage": target[0] == "storage"}
+        folder = folder_of(parts)
         if target[0] == "tests":
-            return path == "app/cli.py" and module.startswith("tests.bench")
-        if parts[1] == "ui":
-            return not ours or target[0] == "app" or module.startswith(("pipelines.options", "pipelines.registry", "pipelines.hub.about")) \
-                or module in ("pipelines", "pipelines.hub")
-        if path == "app/service.py":
-            return True
-        with_weights = ("models", "trainer", "residents", "shelf", "publishing")
-        with_storage = ("gallery", "recording", "own_picture", "grids", "grid_keeper", "grid_records", "grid_export", "grid_reading",
-                        "reproduce", "said")
-        one_of_them = {"app/machine.py": "engine"} | {f"app/{name}.py": "weights" for name in with_weights} | {
-            f"app/{name}.py": "storage" for name in with_storage}
-        one = one_of_them.get(path)
-        return not any(found for name, found in joins.items() if name != one)
+            return path == "app/cli/commands.py" and module.startswith("tests.bench")
+        if target[0] == "app" and len(target) > 1:
+            return IN_APP.index(folder_of(target)) <= IN_APP.index(folder)
+        if folder == "ui" and ours and target[0] != "app":
+            return module in ("pipelines", "pipelines.hub") or module.startswith(
+                ("pipelines.options", "pipelines.registry", "pipelines.hub.about"))
+        return all(folder in folders for part, folders in KNOWN_TO.items() if module == part or module.startswith(part + "."))
     return True
 
 
@@ -82,10 +85,11 @@ def test_every_import_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(("path", "module"), [
-    ("pipelines/protocol.py", "app.views"), ("pipelines/engine/batch.py", "pipelines.nets.unet"),
+    ("pipelines/protocol.py", "app.errors"), ("pipelines/engine/batch.py", "pipelines.nets.unet"),
     ("pipelines/gan/sampler.py", "pipelines.diffusion.sampler"), ("storage/store.py", "pipelines.protocol"),
-    ("weights/load.py", "storage"), ("app/cli.py", "storage"), ("app/ui/family.py", "pipelines.engine"),
-    ("launch.py", "torch"), ("pipelines/training.py", "gradio")])
+    ("weights/load.py", "storage"), ("app/cli/commands.py", "storage"), ("app/ui/family.py", "pipelines.engine"),
+    ("launch.py", "torch"), ("app/drawing/jobs.py", "app.grids.plan"), ("app/errors.py", "app.device.device"),
+    ("app/evaluation/table.py", "weights.catalog"), ("pipelines/training/loop.py", "gradio")])
 def test_the_walker_finds_violations(path: str, module: str) -> None:
     assert not allowed(path, module)
 
@@ -114,7 +118,7 @@ def test_the_page_is_built_without_what_only_drawing_and_charts_need_whatever_pr
     replaces: `queue` and mounting make one each; proxies that nobody could speak to, which made it fail, stay as they were set."""
     import os
     import subprocess
-    code = ("import ast, sys, tempfile; from pathlib import Path; from app.paths import Paths; from app.server import build_app\n"
+    code = ("import ast, sys, tempfile; from pathlib import Path; from app.paths import Paths; from app.web.server import build_app\n"
             "parse, parsed = ast.parse, []\n"
             "ast.parse = lambda source, *more, **options: parsed.append(source) or parse(source, *more, **options)\n"
             "from app.ui import gradio\n"
@@ -133,7 +137,8 @@ def test_flags_are_read_without_what_a_command_runs_with() -> None:
     """Help, a flag that is wrong and a second start of the server, which opens the page of the first, need none of these."""
     import subprocess
     late = {"torch", "gradio", "sqlalchemy", "alembic", "huggingface_hub", "scipy", "PIL"}
-    code = f"import sys, app.server, app.cli\napp.cli.parser().parse_args(['serve'])\nprint(sorted({late!r} & set(sys.modules)))"
+    code = ("import sys, app.web.server; from app.cli.commands import parser\nparser().parse_args(['serve'])\n"
+            f"print(sorted({late!r} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

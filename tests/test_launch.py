@@ -259,7 +259,7 @@ def test_launch_is_readable_by_old_pythons() -> None:
 
 
 def test_every_command_of_the_help_exists() -> None:
-    from app.cli import parser
+    from app.cli.commands import parser
     commands = parser()._subparsers._group_actions[0].choices                          # type: ignore[union-attr]
     for name in ("serve", "sample", "compare", "evaluate", "train", "models", "gallery", "bench"):
         assert name in commands and f"  {name} " in launch.HELP

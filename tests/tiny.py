@@ -11,6 +11,7 @@ from pipelines.dalle.network import DALLEConfig
 from pipelines.dalle.scorer import ScorerConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
+from pipelines.engine.precision import keyed
 from pipelines.gan.network import GANConfig
 from pipelines.nets.codes import CodesConfig
 from pipelines.nets.denoiser import DenoiserConfig
@@ -18,7 +19,6 @@ from pipelines.nets.text import TextConfig
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule
-from pipelines.precision import keyed
 from pipelines.protocol import Net, NetKey
 from pipelines.vqvae.network import VQVAEConfig
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import registry
-from weights.reading import inside, short, shown, small_file, why_not
-from weights.verify import WeightsError, check_numbers, read_header, sha256
+from weights.check.reading import inside, short, shown, small_file, why_not
+from weights.check.verify import WeightsError, check_numbers, read_header, sha256
 
 BUNDLED = Path(__file__).parent / "bundled"
 FILE, STEPS = "model.safetensors", "steps"         # in a run's folder: its weights, and the folder of those that it kept on its way

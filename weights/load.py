@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from pipelines import registry
 from pipelines.files import MISREAD, write_whole
 from weights.catalog import Entry
+from weights.check.reading import shown
+from weights.check.verify import WeightsError, check_numbers, read_header, sha256
 from weights.pretrained import Pretrained, WithLora, companion
-from weights.reading import shown
-from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 
 def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: False, waiting: bool = False) -> tuple[str, nn.Module]:

@@ -14,10 +14,10 @@ from typing import Any
 from pipelines import registry
 from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
-from weights.installed import LIST, write_json
-from weights.preflight import Plan, inspected
-from weights.reading import short, shown, small_file, why_not
-from weights.verify import WeightsError, read_header
+from weights.check.preflight import Plan, inspected
+from weights.check.reading import short, shown, small_file, why_not
+from weights.check.verify import WeightsError, read_header
+from weights.hub.installed import LIST, write_json
 
 
 @dataclass(frozen=True)

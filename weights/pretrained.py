@@ -14,13 +14,13 @@ from typing import Any
 from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
 from weights.catalog import FILE, MAX_SIZE, Entry, said_in, size_of
-from weights.configs import MAX_JSON
-from weights.installed import LIST, ORIGIN, Installed, damaged, installed
+from weights.check.configs import MAX_JSON
+from weights.check.preflight import Plan, inspected, numbers_in
+from weights.check.reading import short, small_file, why_not
+from weights.check.single_file import example, fits, told_guidance
+from weights.check.verify import WeightsError, check_numbers, read_header, sha256
+from weights.hub.installed import LIST, ORIGIN, Installed, damaged, installed
 from weights.local import usable
-from weights.preflight import Plan, inspected, numbers_in
-from weights.reading import short, small_file, why_not
-from weights.single_file import example, fits, told_guidance
-from weights.verify import WeightsError, check_numbers, read_header, sha256
 
 OWN_TABLE = '"sextant"'             # in the configuration of a model of this project that somebody published
 DEV_STEPS = 28                     # of FLUX.1 dev, which is not distilled to few steps as schnell is

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
+from app.drawing.ask import Ask, FamilyInfo
+from app.errors import UserError
 from app.service import Service
 from app.ui.components import drawn, upload
-from app.views import Ask, FamilyInfo, UserError
 
 HINT = "The codes of the latest picture appear here; or drop a picture of your own and reconstruct it."
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.axes import ALL, WRITTEN, choices, fixed_options, offered
-from app.effects import SIDES
-from app.grids import GridCheck
-from app.requests import face_of
+from app.drawing.ask import Ask, FamilyInfo, face_of
+from app.drawing.effects import SIDES
+from app.errors import BadInput, UserError
+from app.grids.ask import GridAsk
+from app.grids.axes import ALL, WRITTEN, choices, fixed_options, offered
+from app.grids.grids import GridCheck
+from app.models.views import ModelView
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, still, told
-from app.views import Ask, BadInput, FamilyInfo, GridAsk, ModelView, UserError
 from pipelines.options import Option, OptionError, quoted
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}

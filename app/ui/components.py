@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 
-from app.views import ModelView
+from app.models.views import ModelView
 from pipelines.options import Option
 
 # Of an event whose progress is shown nowhere. Where no such place is named, Gradio takes the outputs, and tells every output that any event

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.views import UserError
+from app.errors import UserError
 
 MISFIT = "What was sent does not fit the controls of this page; reload it and try again."
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from app.requests import NEW, seed_of
+from app.drawing.ask import NEW, seed_of
+from app.errors import UserError
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, told
 from app.ui.family import PROMPTS
-from app.views import UserError
 
 
 def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:

@@ -8,14 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.lab import bench
-from app.requests import NEW, seed_of
+from app.drawing.ask import NEW, Ask, FamilyInfo, SamplerInfo, seed_of
+from app.errors import UserError
+from app.lab.lab import bench
+from app.models.views import ModelView
 from app.service import Service
 from app.ui.codes import CodesPanel, codes_panel
 from app.ui.components import HIDDEN, QUICK, control, drawn, labelled, put, sentence, told
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
-from app.views import Ask, FamilyInfo, ModelView, SamplerInfo, UserError
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]

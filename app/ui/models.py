@@ -5,11 +5,11 @@ from typing import Any
 
 import gradio as gr
 
+from app.models.views import SORTED, ModelView
 from app.service import Service
 from app.ui.compare import CompareTab
 from app.ui.components import QUICK, drawn, still, told
 from app.ui.family import FamilyTab
-from app.views import SORTED, ModelView
 from pipelines.hub.about import ADAPTERS
 
 LICENCES = ("apache-2.0", "mit", "openrail", "openrail++", "creativeml-openrail-m", "cc-by-4.0", "cc-by-nc-4.0")

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.importing import without_servers
 from app.service import Service
 from app.ui import theme
 from app.ui.compare import compare_tab
@@ -16,6 +15,7 @@ from app.ui.edges import in_words
 from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
+from app.ui.importing import without_servers
 from app.ui.models import models_tab, wire_models
 from app.ui.sent import judge_controls
 from pipelines import registry

@@ -8,9 +8,11 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
+from app.drawing.ask import Ask, FamilyInfo
+from app.errors import UserError
+from app.inspect.views import Film
 from app.service import Service
 from app.ui.components import drawn
-from app.views import Ask, FamilyInfo, Film, UserError
 
 
 @dataclass

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pipelines.dalle.options import AncestralOptions, GreedyOptions, NetworkOptions, TopKOptions, TopPOptions
 from pipelines.registry import About, Face, Term
-from pipelines.tokens import specs
+from pipelines.tokens.options import specs
 
 ABOUT = About(
     network=Term(
@@ -25,7 +25,7 @@ ABOUT = About(
         "The caption is read in one call, then every token of the picture is drawn in raster order, 64 calls, and the codes are "
         "decoded. With guidance the network is also asked without the caption, and the logits are pulled apart.",
         r"\ell = \log p_{null} + w\,(\log p_{c} - \log p_{null}), \quad z_i \sim \mathrm{softmax}(\ell / \tau)",
-        "pipelines/autoregressive.py"),
+        "pipelines/tokens/sampling.py"),
     more=(
         Term("Completion",
              "What a model draws token after token it can also continue: the codes of a picture's upper rows are read as if they had "

@@ -7,20 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.captioned import training_pair
-from pipelines.codemap import CodeMap, figures_of
 from pipelines.dalle import objective, scorer
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import NetworkOptions
-from pipelines.dalle.plane import PLANE
 from pipelines.dalle.sampler import best, completed, seeds_of
+from pipelines.dalle.toy2d import PLANE
 from pipelines.data.dataset import Batch
 from pipelines.data.tokenizer import tokenizer
 from pipelines.nets import codes, dvae
+from pipelines.nets.conditioning import training_pair
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Sampler
 from pipelines.registry import Family, Stage
 from pipelines.request import Request
+from pipelines.tokens.codemap import CodeMap, figures_of
 
 
 def build(config: dict[str, Any]) -> DALLE:

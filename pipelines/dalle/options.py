@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.options import OptionError, option
-from pipelines.tokens import SIDE, TOKENS, Ancestral, Greedy, TopK, TopP
+from pipelines.tokens.options import SIDE, TOKENS, Ancestral, Greedy, TopK, TopP
 
 TOKENIZERS = ("vqvae", "dvae")
 

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.autoregressive import continued
-from pipelines.codemap import CodeMap, raster
 from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Outcome, Steps
 from pipelines.request import MAX_SEED
+from pipelines.tokens.codemap import CodeMap, raster
+from pipelines.tokens.sampling import continued
 
 STRIDE = 1_000_003                 # between the seeds of a picture's candidates; the first candidate has the picture's own
 

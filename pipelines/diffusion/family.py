@@ -6,17 +6,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch, batches
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
 from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
-from pipelines.diffusion.plane import PLANE
 from pipelines.diffusion.samplers import RUN
+from pipelines.diffusion.toy2d import PLANE
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
+from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.text import TextConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped

@@ -4,22 +4,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
 from pipelines.flow import objective
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS, TWO_WAY
-from pipelines.flow.plane import PLANE
 from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.sampler import SAMPLERS
+from pipelines.flow.toy2d import PLANE
+from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.transport import Transport
 from pipelines.protocol import Sampler
 from pipelines.registry import Family, OwnData
 from pipelines.request import Request
-from pipelines.transport import Transport
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:

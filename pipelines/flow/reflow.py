@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pipelines.data.dataset import Shapes, to_pixels, to_tensor
 from pipelines.data.tokenizer import tokenizer
 from pipelines.engine import Engine
+from pipelines.engine.precision import keyed
 from pipelines.files import write_whole
 from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import PATHS
@@ -24,7 +25,6 @@ from pipelines.nets.denoiser import Denoiser
 from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
-from pipelines.precision import keyed
 from pipelines.protocol import Call, NetKey, Sampler
 
 CHUNK = 128                        # couples in a file

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.captioned import read_captions
 from pipelines.data.dataset import Batch
 from pipelines.data.shapes import COLORS
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
 from pipelines.gan.options import NetworkOptions
-from pipelines.gan.plane import PLANE
 from pipelines.gan.sampler import generated, noise
+from pipelines.gan.toy2d import PLANE
+from pipelines.nets.conditioning import read_captions
 from pipelines.protocol import Sampler
 from pipelines.registry import Family
 from pipelines.request import Request

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pipelines.codemap import colours
 from pipelines.hub.model import HubModel
 from pipelines.hub.sampler import conditions
 from pipelines.nets.codes import UNKNOWN
@@ -17,6 +16,7 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Preview, Sampler, asked
 from pipelines.registry import Drawing
 from pipelines.request import Request
+from pipelines.tokens.codemap import colours
 from pipelines.vqvae.options import MaskedOptions
 
 # Share of the codes that stay hidden; in fp32 as in the library, since it is rounded down and cos(pi/3) is a case.

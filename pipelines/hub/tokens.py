@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.autoregressive import Drawn, continued
-from pipelines.codemap import CodeMap, raster
 from pipelines.hub.model import HubModel, Size
 from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
@@ -18,6 +16,8 @@ from pipelines.options import OptionError
 from pipelines.protocol import Call, Cond, MemoryShape, NetKey, Outcome, Sampler, Steps
 from pipelines.registry import Drawing
 from pipelines.request import Request
+from pipelines.tokens.codemap import CodeMap, raster
+from pipelines.tokens.sampling import Drawn, continued
 
 
 class TokenModel(HubModel):

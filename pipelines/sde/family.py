@@ -4,21 +4,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipelines.captioned import predictor, training_pair
 from pipelines.data.dataset import Batch
+from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise, import_paths
+from pipelines.numerics.transport import Transport
 from pipelines.protocol import Predict, Sampler
 from pipelines.registry import Family
 from pipelines.request import Request
 from pipelines.sde import objective
 from pipelines.sde.options import T_MIN, NetworkOptions, SDEOptions
-from pipelines.sde.plane import PLANE
 from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import SAMPLERS, score_of
-from pipelines.transport import Transport
+from pipelines.sde.toy2d import PLANE
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
-from pipelines.tokens import TOKENS, Ancestral, Greedy, TopK, TopP, specs
+from pipelines.tokens.options import TOKENS, Ancestral, Greedy, TopK, TopP, specs
 from pipelines.vqvae.labels import named
 from pipelines.vqvae.options import MaskedOptions, NetworkOptions
 
@@ -26,7 +26,7 @@ ABOUT = About(
         "Code after code, 64 calls of the prior (twice that with guidance), then one of the decoder. "
         "The prior knows no captions: the first colour and shape "
         "of the prompt give the class, and the rest is left to chance.",
-        r"z_i \sim p(z_i \mid z_{<i}, l), \qquad x = D(e_z)", "pipelines/autoregressive.py"),
+        r"z_i \sim p(z_i \mid z_{<i}, l), \qquad x = D(e_z)", "pipelines/tokens/sampling.py"),
     more=(
         Term("Memory of what was read",
              "A transformer looks back at keys and values of all codes before. They are kept, so that each call reads one code only; "

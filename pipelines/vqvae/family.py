@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.autoregressive import continued
-from pipelines.codemap import CodeMap, figures_of, raster
 from pipelines.data.dataset import Batch
 from pipelines.nets import codes
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Sampler
 from pipelines.registry import Family, Stage
 from pipelines.request import Request
+from pipelines.tokens.codemap import CodeMap, figures_of, raster
+from pipelines.tokens.sampling import continued
 from pipelines.vqvae import objective
 from pipelines.vqvae.labels import label_of, name_of
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 from pipelines.vqvae.options import NetworkOptions
-from pipelines.vqvae.plane import PLANE
+from pipelines.vqvae.toy2d import PLANE
 
 
 def build(config: dict[str, Any]) -> VQVAE:

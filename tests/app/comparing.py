@@ -4,8 +4,9 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from app.drawing.ask import Ask
+from app.grids.ask import GridAsk
 from app.service import Service
-from app.views import Ask, GridAsk
 
 
 def asked(x: str, y: str = "", z: str = "", family: str = "diffusion", distance: bool = False, **more: Any) -> GridAsk:

@@ -17,10 +17,11 @@ from pathlib import Path
 import psutil
 import torch
 
-from app.jobs import JobState
+from app.drawing.ask import Ask
+from app.drawing.jobs import JobState
+from app.errors import UserError
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, UserError
 from pipelines.engine import Job
 
 COUNTED = (JobState, Job, torch.Tensor)

@@ -13,7 +13,7 @@ import PIL.Image
 from fastapi.testclient import TestClient
 
 from app.paths import Paths
-from app.server import build_app
+from app.web.server import build_app
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api_grids import ranges
-from app.axes import MAX_VALUES, choices, comma_note, fixed_options, numbers, parse_axis
-from app.models import Models
-from app.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
-from app.requests import face_of, nfe_of
+from app.drawing.ask import Ask, face_of, nfe_of
+from app.errors import BadInput
+from app.grids.ask import GridAsk
+from app.grids.axes import MAX_VALUES, choices, comma_note, fixed_options, numbers, parse_axis
+from app.grids.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
+from app.models.models import Models
 from app.ui.compare import DEFAULTS
-from app.views import Ask, BadInput, GridAsk
+from app.web.api_grids import ranges
 from pipelines import registry
 from pipelines.options import build, options_of
 from pipelines.request import Request
@@ -183,7 +184,7 @@ def test_settings_that_stay_and_cells_that_are_seen_are_read_from_any_text(text:
 def test_what_holds_nothing_or_far_too_much_is_refused_before_it_is_spelt_out(text: str) -> None:
     counted = []
     with pytest.MonkeyPatch.context() as patch, pytest.raises(BadInput):
-        patch.setattr("app.axes._number", lambda value, whole: counted.append(value))
+        patch.setattr("app.grids.axes._number", lambda value, whole: counted.append(value))
         plan(text)
     assert len(counted) <= MAX_VALUES
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.cards import without_pictures
+from app.models.cards import without_pictures
 
 URL = "https://other.example/x.png"
 PICTURES = [

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, ttest_rel
 
-from app.charts import Point, chart_of, interval, measured_order, order_text, pareto, share_interval
-from app.distances import ROUNDING, distances, geometric_mean, measured
-from app.verdict import chance, separated, verdict
+from app.grids.distances import ROUNDING, distances, geometric_mean, measured
+from app.grids.statistics import Point, chart_of, interval, measured_order, order_text, pareto, share_interval
+from app.grids.verdict import chance, separated, verdict
 
 STEPS = (4, 8, 16, 32, 64, 128)
 SPREAD = 0.55          # standard deviation of the logarithms of a diffusion sampler's distances with 40 calls over seeds: ratios of two

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from app import trainer
-from app.cli import main, parser
-from app.refusals import Said
+from app.cli.commands import main, parser
+from app.training import trainer
+from app.web.refusals import Said
 from pipelines import registry
 from pipelines.options import options_of
 from storage import NewImage, Storage, read_settings
@@ -260,7 +260,7 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
 
 
 def test_train_flags_are_the_training_options() -> None:
-    from pipelines.training import TrainOptions
+    from pipelines.training.loop import TrainOptions
     defaults = {f.name: f.default for f in fields(TrainOptions)}
     assert set(trainer.DEFAULTS) == set(defaults) - {"warmup", "save_every"}
     assert {k: v for k, v in trainer.DEFAULTS.items() if k in defaults} == {k: defaults[k] for k in trainer.DEFAULTS}
@@ -270,7 +270,7 @@ def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: py
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.hub import HubServer
     from tests.weights import tiny_models
-    from weights import hub
+    from weights.hub import client as hub
     tiny_models.ddpm(tmp_path / "net")
     files = {path.relative_to(tmp_path / "net").as_posix(): path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
     with HubServer() as server:
@@ -318,13 +318,13 @@ def test_cells_have_one_form_however_their_axes_were_written(small: Path, run: R
 
 def test_what_is_no_number_is_null(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"a": math.nan, "b": [math.inf, {"c": -math.inf}], "d": 1.5, "e": "NaN", "f": (math.nan,)}
-    monkeypatch.setattr("app.cli._bench", lambda args: found)
+    monkeypatch.setattr("app.cli.commands._bench", lambda args: found)
     assert run("bench")[1] == {"a": None, "b": [None, {"c": None}], "d": 1.5, "e": "NaN", "f": [None]}
     assert json.loads(Said(found).body) == run("bench")[1]
 
 
 def test_a_long_gallery_is_read_page_by_page(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.gallery.MOST", 2)
+    monkeypatch.setattr("app.gallery.gallery.MOST", 2)
     storage = Storage(tmp_path / "data")
     for seed in range(6):
         storage.save_image(NewImage(pixels=np.zeros((32, 32, 3), np.uint8), family="gone", model_sha256="ab" * 32, model_name="m",
@@ -372,7 +372,7 @@ def test_a_seed_is_none_of_what_an_evaluation_takes(run: Run) -> None:
 def test_an_update_gets_the_newer_commit_unless_one_only_looks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.hub import HubServer
     from tests.weights import tiny_models
-    from weights import hub
+    from weights.hub import client as hub
     tiny_models.ddpm(tmp_path / "net")
     files = {path.relative_to(tmp_path / "net").as_posix(): path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
     with HubServer() as server:

@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from app.drawing.ask import Ask
+from app.errors import BadInput, UserError
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, BadInput, UserError
 from pipelines.data.captions import item
 from pipelines.data.shapes import render
 from tests.tiny import tiny
@@ -32,7 +33,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
              {"family": family, "title": "tiny", "config": net.config.to_dict()})
     with pytest.MonkeyPatch.context() as patch:
         # In fp32 on every processor: a token that is drawn beside others is rounded as it is alone.
-        patch.setattr("pipelines.precision.fast_bf16", lambda device: False)
+        patch.setattr("pipelines.engine.precision.fast_bf16", lambda device: False)
         service = Service(Paths(folder))
         yield service
         service.close()

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.drawing.ask import Ask
+from app.errors import UserError
+from app.grids.ask import GridAsk
 from app.service import Service
-from app.views import Ask, GridAsk, UserError
 from pipelines import registry
 from pipelines.options import options_of
 from tests.app.served import served

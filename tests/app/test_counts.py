@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from app.requests import face_of, guidance_calls, nfe_of
-from app.runners import drawn_of
+from app.drawing.ask import face_of, guidance_calls, nfe_of
+from app.drawing.runner import drawn_of
 from pipelines import registry
 from pipelines.engine import Engine
 from pipelines.hub.about import ADAPTERS

@@ -18,11 +18,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.api import ROOT, routes
 from app.cli import main
+from app.drawing.ask import Ask
+from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, GridAsk
+from app.web.api import ROOT, routes
 from storage import DiskFull as NoSpace
 from storage import Filters, NewImage, Storage
 from storage.database import NAME

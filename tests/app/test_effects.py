@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from app.effects import idle, never
-from app.requests import face_of
+from app.drawing.ask import face_of
+from app.drawing.effects import idle, never
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import OptionError, options_of
 from pipelines.request import Request

@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
-from app import evaluation, families, family_table, quality
 from app.cli import main
-from app.families import SideBySide
-from app.models import Models
+from app.drawing.ask import Ask
+from app.errors import UserError
+from app.evaluation import evaluate as evaluation
+from app.evaluation import families
+from app.evaluation import samplers as quality
+from app.evaluation import table as family_table
+from app.evaluation.families import SideBySide
+from app.models.models import Models
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, UserError
 from pipelines import registry
 from tests.tiny import tiny
 from weights import catalog

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, features
 
-from app import grid_picture, lettering
-from app.grid_picture import Sheet
-from app.jobs import JobState
-from app.lettering import spelt, wrapped
-from app.live import CellState, LiveGrid
+from app.drawing.jobs import JobState
+from app.grids import lettering
+from app.grids import picture as grid_picture
+from app.grids.lettering import spelt, wrapped
+from app.grids.picture import Sheet
+from app.grids.state import CellState, LiveGrid
 
 Box = tuple[int, int, int, int]
 LABELS = {

@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import grid_picture, own_picture, reproduce
-from app.distances import geometric_mean
-from app.grid_records import cells_of
+from app.drawing.ask import Ask
+from app.errors import BadInput, DiskFull, UserError
+from app.gallery import reproduce
+from app.grids import picture as grid_picture
+from app.grids.ask import ENDINGS
+from app.grids.distances import geometric_mean
+from app.grids.records import cells_of
+from app.inspect import picture as own_picture
 from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
-from app.views import ENDINGS, Ask, BadInput, DiskFull, UserError
 from pipelines.diffusion import about as diffusion
 from pipelines.sde import about as sde
 from tests.app.comparing import asked, drawn, ended, full_disk

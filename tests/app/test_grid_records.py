@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.grid_records import made_from
-from app.views import Ask, GridAsk
+from app.drawing.ask import Ask
+from app.grids.ask import GridAsk
+from app.grids.records import made_from
 
 ASK = Ask("flow", "a red star", model="shapes-flow", sampler="euler", options={"steps": 9}, guidance_scale=3, seed=7)
 

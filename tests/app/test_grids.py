@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from app import jobs
 from app.cli import main
-from app.jobs import RUNNING
+from app.drawing import jobs
+from app.drawing.jobs import RUNNING
+from app.errors import BadInput, UserError
 from app.paths import Paths
 from app.service import Service
-from app.views import BadInput, UserError
 from storage import StorageError
 from storage.database import NAME
 from tests.app.comparing import asked, drawn, ended, full_disk
@@ -56,7 +56,7 @@ def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Servic
 
 
 def test_after_this_cell_lets_the_running_ones_end(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    monkeypatch.setattr("app.grids.run.WINDOW_ROWS", 1)
     grid = service.grids.start(asked("seed=1-5(+1)", "steps=100"))
     until(lambda: any(cell["status"] == "running" for cell in service.grids.view(grid)["cells"]))
     service.grids.stop(grid, after=True)
@@ -141,13 +141,13 @@ ENDS = {
     "pictures cannot be saved": (("app.service.Service.save", odd), "done", ["done", "failed", "failed"]),
     "disk full": (("storage.files.write", full_disk), "stopped", ["done", "stopped", "stopped"]),
     "cells cannot be saved": (("storage.store.Storage.save_cell", refused), "stopped", ["done", "stopped", "stopped"]),
-    "a crash": (("app.grid_runner.GridRun._done", crash), "failed", ["done", "stopped", "stopped"]),
+    "a crash": (("app.grids.run.GridRun._done", crash), "failed", ["done", "stopped", "stopped"]),
 }
 
 
 @pytest.mark.parametrize("way", ENDS)
 def test_a_grid_ends_as_its_cells_did_and_goes_on(service: Service, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)                     # one cell after the other
+    monkeypatch.setattr("app.grids.run.WINDOW_ROWS", 1)                     # one cell after the other
     broken, status, cells = ENDS[way]
     with monkeypatch.context() as fault:
         if broken is not None:
@@ -170,7 +170,7 @@ def test_a_grid_ends_as_its_cells_did_and_goes_on(service: Service, monkeypatch:
 
 def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(
         service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    monkeypatch.setattr("app.grids.run.WINDOW_ROWS", 1)
     with monkeypatch.context() as fault:
         save = service.save
 
@@ -250,7 +250,8 @@ import os, signal, sys, threading
 from pathlib import Path
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, GridAsk
+from app.drawing.ask import Ask
+from app.grids.ask import GridAsk
 from storage import Storage
 from weights import catalog
 catalog.BUNDLED = Path(sys.argv[2])
@@ -311,7 +312,7 @@ GRID = ("diffusion", "--prompt", "a red star", "--x", "steps=1,2,3", "--guidance
 def test_a_command_fails_as_soon_as_a_cell_did_and_goes_on_with_resume(
         small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, fault: Any,
         says: str, hint: str, cells: list[str]) -> None:
-    monkeypatch.setattr("app.grid_runner.WINDOW_ROWS", 1)
+    monkeypatch.setattr("app.grids.run.WINDOW_ROWS", 1)
     data, out = ("--data", str(tmp_path / "data")), tmp_path / "grid.csv"
     with monkeypatch.context() as broken:
         module, _, name = place.rpartition(".")

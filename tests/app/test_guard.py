@@ -10,12 +10,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.api import ROOT, explained, routes
-from app.guard import ADDRESSES, PAUSE, TRIES, Access, Guard
+from app.errors import BadInput
 from app.paths import Paths
-from app.server import listen, serve
 from app.service import Service
-from app.views import BadInput
+from app.web.api import ROOT, explained, routes
+from app.web.guard import ADDRESSES, PAUSE, TRIES, Access, Guard
+from app.web.server import listen, serve
 
 
 @pytest.fixture

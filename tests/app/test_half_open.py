@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app import bodies, patience, uploads
-from app.bodies import Bodies
-from app.policy import CLOSED
-from app.uploads import OWNER, PREFIX, YOUNG, Uploads
+from app.web import bodies, patience, uploads
+from app.web.bodies import Bodies
+from app.web.policy import CLOSED
+from app.web.uploads import OWNER, PREFIX, YOUNG, Uploads
 from tests.app.processes import processes
 from tests.app.served import png, served
 from tests.app.served import uploads as folder
@@ -145,7 +145,7 @@ def test_uploads_have_a_limit_in_all_and_leave_with_the_server(tmp_path: Path, m
 
 def test_what_a_killed_server_left_is_removed_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    code = "import os, tempfile, time; from app.uploads import Uploads; kept = Uploads(); (kept.folder / 'x').touch()\n"
+    code = "import os, tempfile, time; from app.web.uploads import Uploads; kept = Uploads(); (kept.folder / 'x').touch()\n"
     environment = os.environ | {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path), "TMP": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code + "os._exit(9)"], env=environment, check=False, cwd=Path(__file__).parents[2])
     (killed,) = tmp_path.iterdir()
@@ -168,14 +168,14 @@ def test_what_a_killed_server_left_is_removed_and_nothing_else(tmp_path: Path, m
 
 # A server without the page, which takes seconds to build.
 SMALL = """
-import app.server
+import app.web.server
 from fastapi import FastAPI
 from functools import partial
 from types import SimpleNamespace
 def small(*_):
-    return FastAPI(lifespan=partial(app.server.leaving, app.server.Uploads())), SimpleNamespace(
+    return FastAPI(lifespan=partial(app.web.server.leaving, app.web.server.Uploads())), SimpleNamespace(
         close=lambda: None, gallery=SimpleNamespace(notices=list))
-app.server.build_app = small
+app.web.server.build_app = small
 """
 
 

@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from app import lab as module
-from app.lab import Lab
-from app.views import BadInput, UserError
+from app.errors import BadInput, UserError
+from app.lab import lab as module
+from app.lab.lab import Lab
 from pipelines import registry
 from pipelines.options import options_of
 
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipelines.plane.STEPS", 150)
+    monkeypatch.setattr("pipelines.toy2d.toy2d.STEPS", 150)
     found = Lab()
     yield found
     found.close()
@@ -63,7 +63,7 @@ def test_a_game_is_trained_step_by_step(lab: Lab, monkeypatch: pytest.MonkeyPatc
     for parts, count in ((["D"], 0), (["D"], 101), (["X"], 1), ([], 1)):
         with pytest.raises(BadInput):
             lab.step(model, parts, count)
-    monkeypatch.setattr("pipelines.plane.STEPS", 10**9)                      # it does not end by itself
+    monkeypatch.setattr("pipelines.toy2d.toy2d.STEPS", 10**9)                      # it does not end by itself
     live = lab.train("gan", "moons")
     while lab.state(live)["step"] == 0:
         time.sleep(0.01)
@@ -146,5 +146,5 @@ def test_only_the_latest_models_are_kept(lab: Lab, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_densities_are_those_of_the_plane() -> None:
-    from pipelines.plane import DENSITIES
+    from pipelines.toy2d.toy2d import DENSITIES
     assert module.DENSITIES == DENSITIES

@@ -19,14 +19,16 @@ import numpy as np
 import psutil
 import pytest
 
-from app import jobs
 from app import service as services
-from app.grid_runner import GridRun
-from app.jobs import KEPT, RUNNING, JobState, JobTable
+from app.drawing import jobs
+from app.drawing.ask import Ask
+from app.drawing.jobs import KEPT, RUNNING, JobState, JobTable
+from app.drawing.recording import Recorded
+from app.errors import UserError
+from app.grids.ask import GridAsk
+from app.grids.run import GridRun
 from app.paths import Paths
-from app.recording import Recorded
 from app.service import Service
-from app.views import Ask, GridAsk, UserError
 from pipelines.engine.workers import Batch
 from tests.tiny import tiny_diffusion
 from weights.load import save
@@ -97,7 +99,7 @@ class Watch:
 def test_a_picture_beside_a_grid_waits_for_two_of_its_batches_at_most(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of its calls; and eight comparisons that run are no queue in which it stands (here one fills it)."""
     monkeypatch.setattr(services, "AT_ONCE", 1)
-    monkeypatch.setattr("app.device.threads", lambda: 2)
+    monkeypatch.setattr("app.device.device.threads", lambda: 2)
     service = Service(Paths(data))
     ask = Ask("diffusion", "a blue ring", model="run3", options={"steps": 20}, count=2)
     assert service.wait(service.generate(ask)).status == "done"              # all is loaded

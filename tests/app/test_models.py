@@ -13,20 +13,21 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from safetensors.torch import load_file, save_file
 
-from app.api import routes
 from app.cli import main
-from app.models import Models
+from app.drawing.ask import Ask
+from app.errors import UserError
+from app.models.models import Models
 from app.paths import Paths
 from app.service import Service
 from app.ui.page import build_page
-from app.views import Ask, UserError
+from app.web.api import routes
 from pipelines import registry
 from tests.tiny import tiny
 from tests.weights import tiny_models
 from tests.weights.hostile import benign, write
 from weights import catalog
 from weights.catalog import entries
-from weights.installed import ORIGIN
+from weights.hub.installed import ORIGIN
 
 BUNDLED = len(entries())
 GOOD = {"family": "gan", "title": "Good", "config": {"size": 32}}

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from app.effects import notes_of, notes_with
-from app.plan import make_plan
-from app.requests import make_request
-from app.views import Ask, BadInput, GridAsk
+from app.drawing.ask import Ask, make_request
+from app.drawing.effects import notes_of, notes_with
+from app.errors import BadInput
+from app.grids.ask import GridAsk
+from app.grids.plan import make_plan
 from pipelines.hub.words import Reader
 from pipelines.request import MAX_PROMPT, Request
 from tests.app.test_offered import WithHub

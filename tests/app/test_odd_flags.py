@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 import app
-from app.cli import _ask, main, parser
-from app.models import Models
-from app.requests import make_request, nfe_of, settings_of, title_of
-from app.server import listen
-from app.views import AXES, BadInput
+from app.cli.commands import _ask, main, parser
+from app.drawing.ask import make_request, nfe_of, settings_of, title_of
+from app.errors import BadInput
+from app.grids.ask import AXES
+from app.models.models import Models
+from app.web.server import listen
 from pipelines import registry
 from pipelines.options import options_of
 from pipelines.request import Request
-from pipelines.training import TrainOptions
+from pipelines.training.loop import TrainOptions
 
 ODD = ("", "-1", "0", "1e999", "nan", "1e-400", "0x10", "9" * 5000, "1.5", "1,2", "٣", "true", "[]", "18446744073709551616", "\x1b[31m")
 
@@ -64,7 +65,7 @@ VALUES = {"--sort": ("likes",), "--family": ("gan",), "--look": (), "--public": 
 @pytest.mark.parametrize("command", ["models", "gallery"])
 def test_a_flag_of_another_action_is_refused_also_with_its_default(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli._service", lambda args: pytest.fail("nothing is opened before the flags are judged"))
+    monkeypatch.setattr("app.cli.commands._service", lambda args: pytest.fail("nothing is opened before the flags are judged"))
     commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     sub = commands.choices[command]
     actions = {*next(action.choices or () for action in sub._actions if action.dest == "action")}

@@ -10,8 +10,9 @@ import pytest
 from fastapi.openapi.utils import get_openapi
 from fastapi.testclient import TestClient
 
-from app.shelf import HUB
-from app.views import Ask, GridAsk
+from app.drawing.ask import Ask
+from app.grids.ask import GridAsk
+from app.models.library import HUB
 from tests.app.served import served
 
 WORDS = ["", " ", "\0", "\n", "a\0b", "-", "-1", "0", "1e999", "NaN", "inf", "true", "null", "undefined", "[]", "{}", "../",

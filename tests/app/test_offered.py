@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from app.axes import OF_PICTURE, choices, offered
-from app.effects import never
-from app.models import Models
-from app.plan import Plan, make_plan
-from app.requests import face_of, family_info, samplers_of
+from app.drawing.ask import Ask, face_of, family_info, samplers_of
+from app.drawing.effects import never
+from app.errors import BadInput
+from app.grids.ask import GridAsk
+from app.grids.axes import OF_PICTURE, choices, offered
+from app.grids.plan import Plan, make_plan
+from app.models.models import Models
+from app.models.views import ModelView
 from app.ui.compare import Offers
-from app.views import Ask, BadInput, GridAsk, ModelView
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
 

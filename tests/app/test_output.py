@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main, parser
+from app.cli.commands import main, parser
 from tests.app.processes import MAIN, ROOT, Process, processes
 
 PROMPT = "a ☃ star, été"

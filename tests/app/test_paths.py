@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import BadInput, UserError
 from app.paths import Paths, open_paths
-from app.views import BadInput, UserError
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_commands_that_start_at_once_do_not_disturb_each_other(tmp_path: Path) -
 
 
 def test_no_folder_for_temporary_files_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.server import build_app
+    from app.web.server import build_app
 
     def none(**_: object) -> str:
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")

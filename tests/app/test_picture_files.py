@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import picture_files
 from app.cli import main
-from app.picture_files import MAX_PIXELS, prepare
-from app.views import BadInput
+from app.drawing import picture_files
+from app.drawing.picture_files import MAX_PIXELS, prepare
+from app.errors import BadInput
 from tests.app.served import in_line, served
 from tests.app.test_paths_that_come_in import META, with_files
 
@@ -169,8 +169,8 @@ PEAK = """
 import json, sys, threading
 from pathlib import Path
 import psutil
-from app.picture_files import prepare
-from app.views import BadInput
+from app.drawing.picture_files import prepare
+from app.errors import BadInput
 
 def read(name):
     try:

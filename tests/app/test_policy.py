@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 
-from app.guard import Access
-from app.policy import Policy
 from app.ui.page import look
 from app.ui.theme import ASSETS
+from app.web.guard import Access
+from app.web.policy import Policy
 from tests.app.served import png, served
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app import quality
 from app.cli import main
+from app.drawing.ask import Ask
+from app.evaluation import samplers as quality
 from app.service import Service
-from app.views import Ask
 from pipelines import registry
 from pipelines.options import build, options_of
 

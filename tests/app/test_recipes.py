@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app import recipes, trainer
 from app.paths import Paths
-from app.recipes import RECIPES, Recipe, Standing, divide, figures
+from app.training import recipes, trainer
+from app.training.recipes import RECIPES, Recipe, Standing, divide, figures
 from pipelines import registry
 from pipelines.options import build
-from pipelines.training import TrainOptions, _learning_rate
+from pipelines.training.loop import TrainOptions, _learning_rate
 from tests.app.training import Clock, Run, runner
 from weights import catalog
 
@@ -102,7 +102,7 @@ def test_who_waits_gives_its_time_and_is_told_why(run: Run, monkeypatch: pytest.
 
 def test_an_interrupted_call_is_saved_and_any_error_is_a_row(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "RECIPES", (BENT, replace(WHOLE, origins=()), replace(PART, name="last")))
-    bar = "app.cli.bar"
+    bar = "app.cli.commands.bar"
 
     def stop(done: int, total: int, text: str) -> None:
         raise KeyboardInterrupt

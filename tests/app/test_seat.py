@@ -13,22 +13,22 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.cli import main
-from app.guard import Access
-from app.seat import ROUTE, Seat, identified
-from app.server import listen, serve
-from app.views import UserError
+from app.errors import UserError
+from app.web.guard import Access
+from app.web.seat import ROUTE, Seat, identified
+from app.web.server import listen, serve
 from tests.app.processes import Process, processes
 from tests.waiting import until
 
 # A server without the page, which takes seconds to build.
 SMALL = """
-import app.server, time, types
+import app.web.server, time, types
 from starlette.responses import PlainTextResponse
 class Service:
     gallery = types.SimpleNamespace(notices=list)
     def close(self):
         print('closed', flush=True)
-app.server.build_app = lambda *_: (PlainTextResponse('the page'), Service())
+app.web.server.build_app = lambda *_: (PlainTextResponse('the page'), Service())
 """
 
 
@@ -120,7 +120,7 @@ def test_a_server_that_ends_before_it_answers_is_followed(tmp_path: Path) -> Non
 
 
 def test_a_server_that_never_answers_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.seat.PATIENCE", 0.3)
+    monkeypatch.setattr("app.web.seat.PATIENCE", 0.3)
     from app.paths import Paths
     seat = Seat(tmp_path)
     assert seat.take()
@@ -181,7 +181,7 @@ def test_ctrl_c_again_ends_at_once_and_without_a_traceback(start: Callable[..., 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_server_that_still_starts_can_be_ended(start: Callable[..., Process], tmp_path: Path) -> None:
-    never = "import app.server, time\napp.server.build_app = lambda *_: (print('starting', flush=True), time.sleep(600))"
+    never = "import app.web.server, time\napp.web.server.build_app = lambda *_: (print('starting', flush=True), time.sleep(600))"
     server = start("serve", "--port", str(free_port()), "--data", str(tmp_path), "--no-browser", before=never)
     assert server.stdout.readline() == "starting\n"
     assert server.asked_to_end() == (0, "", "Stopped.\n")

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from app import jobs, residents
-from app.models import Models
+from app.device import model_cache as residents
+from app.drawing import jobs
+from app.drawing.ask import Ask
+from app.drawing.recording import MAX_FRAMES
+from app.errors import UserError
+from app.models.models import Models
 from app.paths import Paths
-from app.recording import MAX_FRAMES
 from app.service import Service
 from app.uncertain import with_error
-from app.views import Ask, UserError
 from pipelines import registry
 from pipelines.data.tokenizer import tokenizer
 from tests.tiny import tiny, tiny_diffusion
@@ -88,7 +90,7 @@ def test_answers_are_fp32_whatever_the_precision_inside() -> None:
 def test_a_picture_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
-    from app import own_picture
+    from app.inspect import picture as own_picture
     from pipelines.data.shapes import Scene, Thing, render
     monkeypatch.setattr(own_picture, "TOLERANCE", 1e-3)                      # of the six solutions, which would take long
     monkeypatch.setattr(own_picture, "LIKELIHOOD_TOLERANCE", 1e-2)

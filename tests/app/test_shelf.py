@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from app import residents
+from app.device import model_cache as residents
+from app.drawing.ask import Ask
+from app.errors import UserError
+from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, GridAsk, UserError
 from tests.hub.server import HubServer
 from tests.weights import tiny_models
-from weights.download import ACTIVE
+from weights.hub.download import ACTIVE
 
 
 @pytest.fixture
@@ -190,7 +192,7 @@ def tensors(folder: Path):
 
 
 def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from weights import hub as weights_hub
+    from weights.hub import client as weights_hub
     files = {path.relative_to(sd).as_posix(): path.read_bytes() for path in sd.rglob("*") if path.is_file()}
     with HubServer() as server:
         server.add("someone/tiny-sd", files)
@@ -225,7 +227,7 @@ def test_a_second_commit_leaves_the_first_its_name(service: Service, sd: Path, t
     """And what was made with it goes on meaning it: a LoRA, a picture. A branch's newer commit is fetched from there."""
     from safetensors.torch import load_file, save_file
 
-    from weights import hub as weights_hub
+    from weights.hub import client as weights_hub
     files = {path.relative_to(sd).as_posix(): path.read_bytes() for path in sd.rglob("*") if path.is_file()}
     down, up = torch.randn(2, 32), torch.randn(32, 2)
     query = next(name for name in load_file(sd / "unet" / "diffusion_pytorch_model.safetensors") if name.endswith("attn2.to_q.weight"))
@@ -305,7 +307,7 @@ def _tensors() -> int:
 
 def test_a_run_is_published_and_draws_again_by_its_id(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tiny import tiny_diffusion
-    from weights import hub as weights_hub
+    from weights.hub import client as weights_hub
     from weights.load import save
     net = tiny_diffusion()
     file = service.paths.runs / "mine" / "model.safetensors"

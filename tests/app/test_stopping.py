@@ -20,11 +20,11 @@ from tests.app.test_seat import SMALL, free_port
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
-BUSY = SMALL.replace("import app.server, time", "import app.service, sys, threading, app.server, time") + """
+BUSY = SMALL.replace("import app.web.server, time", "import app.service, sys, threading, app.web.server, time") + """
 def build(paths, *_):
     service = app.service.Service(paths)
     def work():
-        from app.views import Ask
+        from app.drawing.ask import Ask
         service.wait(service.generate(Ask('diffusion', 'a red star', options={'steps': 1}, count=1)))
         job = service.generate(Ask('diffusion', 'a red star', options={'steps': 1000}, count=8))
         while service.job(job).step < 1:
@@ -32,7 +32,7 @@ def build(paths, *_):
         print('drawing', file=sys.stderr, flush=True)
     threading.Thread(target=work, daemon=True).start()
     return PlainTextResponse('the page'), service
-app.server.build_app = build
+app.web.server.build_app = build
 """
 
 
@@ -59,9 +59,9 @@ def asks(number: int) -> Callable[..., None]:
 
 
 def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.trainer import standing
+    from app.training.trainer import standing
     from tests.app.training import runner
-    monkeypatch.setattr("app.cli.bar", asks(signal.SIGTERM))
+    monkeypatch.setattr("app.cli.commands.bar", asks(signal.SIGTERM))
     run = runner(tmp_path, capsys, monkeypatch, "diffusion")
     code, out, error = run("diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60")
     assert (code, out) == (1, {}) and "Stopped." in error and "Traceback" not in error
@@ -76,7 +76,7 @@ def test_a_servers_jobs_become_interrupted(start: Callable[..., Process], tmp_pa
 
 
 def test_drawing_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.terminal.bar", asks(signal.SIGHUP))
+    monkeypatch.setattr("app.cli.terminal.bar", asks(signal.SIGHUP))
     assert main(["sample", "diffusion", "--prompt", "a red star", "--steps", "999", "--count", "8", "--data", str(tmp_path), "--json"]) == 1
     out, error = capsys.readouterr()
     assert {"images": [], "complete": False}.items() <= json.loads(out).items()

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from app.cli import main
+from app.drawing.ask import Ask
+from app.errors import BadInput, UserError
+from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
 from app.text import readable
-from app.views import Ask, BadInput, GridAsk, UserError
 
 BYTES, HALF, NUL = "\udcff\udcfe red star", "a red star \ud83d", "a red\0 star"
 COMPOSED, APART = "un étoile à Hà Nội", unicodedata.normalize("NFD", "un étoile à Hà Nội")
@@ -118,7 +120,7 @@ def test_the_command_line_lists_as_many_as_it_is_asked_for(service: Service, cap
     for _ in range(2):
         service.wait(service.generate(Ask("gan", "a red star", count=2)))
     whole = service.gallery.page
-    monkeypatch.setattr("app.gallery.Gallery.page", lambda self, limit, **rest: whole(limit=min(limit, 3), **rest))
+    monkeypatch.setattr("app.gallery.gallery.Gallery.page", lambda self, limit, **rest: whole(limit=min(limit, 3), **rest))
     for limit, count in ((1, 1), (3, 3), (4, 4), (1000, 4)):
         assert main(["gallery", "--limit", str(limit), "--data", str(service.paths.data), "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
@@ -140,7 +142,7 @@ def test_old_rows_are_found(service: Service) -> None:
 
 
 def test_runs_are_found_however_the_file_system_writes_them(tmp_path: Path) -> None:
-    from app.models import Models
+    from app.models.models import Models
     run = tmp_path / "runs" / unicodedata.normalize("NFD", "étoile")
     run.mkdir(parents=True)
     (run / "model.safetensors").write_bytes(b"")

@@ -15,13 +15,13 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from app import recipes, trainer
-from app.models import Models
-from app.recipes import Recipe
-from pipelines.training import CHECKPOINT
+from app.models.models import Models
+from app.training import recipes, trainer
+from app.training.recipes import Recipe
+from pipelines.training.loop import CHECKPOINT
 from tests.app.training import Clock, Run, runner
 from weights.catalog import run_folder
-from weights.verify import WeightsError
+from weights.check.verify import WeightsError
 
 QUICK = ("--batch", "2", "--workers", "0", "--minutes", "5")
 
@@ -189,10 +189,10 @@ def test_a_full_disk_is_a_sentence_wherever_it_happens(run: Run, tmp_path: Path,
 def test_signals_end_a_run_after_a_step(run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(signal, name):
         pytest.skip("a signal of other systems")
-    monkeypatch.setattr("app.cli.bar", lambda *_: signal.raise_signal(getattr(signal, name)))             # called at the twentieth step
+    monkeypatch.setattr("app.cli.commands.bar", lambda *_: signal.raise_signal(getattr(signal, name)))      # at the twentieth step
     code, _, error = run("flow", "--name", "a", "--steps", "40", *QUICK)
     assert code == 1 and error == "Stopped.\n" and trainer.standing(tmp_path / "runs" / "a")["step"] == 20
-    monkeypatch.setattr("app.cli.bar", lambda *_: None)
+    monkeypatch.setattr("app.cli.commands.bar", lambda *_: None)
     assert run("flow", "--name", "a", "--steps", "21", *QUICK)[1]["steps"] == 21
 
 

@@ -6,7 +6,7 @@ from statistics import stdev
 
 import pytest
 
-from app.terminal import show
+from app.cli.terminal import show
 from app.uncertain import mean_and_error, with_error
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app import quality
-from app.views import DiskFull, UserError
+from app.errors import DiskFull, UserError
+from app.evaluation import samplers as quality
 from app.whole import copy, plain, replacing, write_table, write_text
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app import recipes, trainer
 from app.cli import main
-from pipelines import training
+from app.training import recipes, trainer
+from pipelines.training import loop as training
 from tests.tiny import untrained
 
 Run = Callable[..., tuple[int, dict, str]]

@@ -26,5 +26,5 @@ def machine() -> str:
     """Device, threads and versions."""
     import torch
 
-    from app.device import choose_device, describe
+    from app.device.device import choose_device, describe
     return f"{describe(choose_device())}, {platform.processor() or platform.machine()}, torch {torch.__version__}"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.device import choose_device, threads
+from app.device.device import choose_device, threads
 from pipelines.data.tokenizer import tokenizer
 from pipelines.engine import Engine
 from pipelines.protocol import Call, Cond, NetKey, Sampler

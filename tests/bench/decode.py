@@ -82,16 +82,16 @@ def prompts(words: range, length: int) -> torch.Tensor:
 
 def ours() -> dict[str, Any]:
     """A job for each sequence, submitted when it arrives."""
-    from app.device import choose_device, threads
-    from pipelines.autoregressive import Drawn, Look, continued
+    from app.device.device import choose_device, threads
     from pipelines.dalle.network import DALLE, DALLEConfig
     from pipelines.engine import Engine, Event, Job
     from pipelines.engine.job import Listener
+    from pipelines.engine.precision import keyed
     from pipelines.nets.codes import UNKNOWN
     from pipelines.numerics.rng import RowNoise
-    from pipelines.precision import keyed
     from pipelines.protocol import NetKey
-    from pipelines.tokens import Ancestral
+    from pipelines.tokens.options import Ancestral
+    from pipelines.tokens.sampling import Drawn, Look, continued
     torch.manual_seed(0)
     device = choose_device()
     net = DALLE(DALLEConfig()).eval().to(device)
@@ -146,7 +146,7 @@ def peer(together: bool = True) -> dict[str, Any]:
     without_compiled_operators()
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from app.device import choose_device
+    from app.device.device import choose_device
     from pipelines.dalle.network import DALLEConfig
     config, device = DALLEConfig(), choose_device()
     vocabulary = config.codes.codes + config.vocabulary + config.text

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.device import choose_device, threads
+from app.device.device import choose_device, threads
 from pipelines.data.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
 from pipelines.engine import Engine
-from pipelines.graphs import graphed
+from pipelines.engine.graphs import graphed
+from pipelines.engine.precision import keyed
 from pipelines.numerics.rng import RowNoise
-from pipelines.precision import keyed
 from pipelines.protocol import Net, NetKey
 from pipelines.registry import face
 from pipelines.request import Request

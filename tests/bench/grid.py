@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from app.jobs import RUNNING
+from app.drawing.ask import Ask
+from app.drawing.jobs import RUNNING
+from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, GridAsk
 from pipelines.engine.workers import Batch
 
 ASK = Ask("diffusion", "a large red star above a small blue ring", seed=7, count=1)

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.device import choose_device, threads
+from app.device.device import choose_device, threads
 from pipelines.engine import Engine
-from pipelines.graphs import graphed
+from pipelines.engine.graphs import graphed
+from pipelines.engine.precision import keyed
 from pipelines.hub.load import load
 from pipelines.hub.model import HubModel
 from pipelines.hub.schedulers import scheduler_for
-from pipelines.precision import keyed
 from pipelines.registry import face
 from pipelines.request import Request
 from tests.bench.engine import timed

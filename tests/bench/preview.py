@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.drawing.ask import Ask
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask
 
 ROUNDS = 5
 

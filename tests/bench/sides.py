@@ -46,8 +46,8 @@ def rate(times: list[float]) -> float:
 
 
 def trained(net: nn.Module, loss: Callable[..., Tensor], folder: Path, fp32: bool) -> float:
-    """`pipelines.training.train` with a family's objective, as `launch.py train` runs it."""
-    from pipelines import training
+    """`pipelines.training.loop.train` with a family's objective, as `launch.py train` runs it."""
+    from pipelines.training import loop as training
     if fp32:
         training.fast_bf16 = lambda device: False
     times: list[float] = []

@@ -14,10 +14,11 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.jobs import RUNNING
+from app.drawing.ask import Ask
+from app.drawing.jobs import RUNNING
+from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
-from app.views import Ask, GridAsk
 from tests.browser.conftest import serving
 from tests.browser.test_page import choose, fill, tab
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pipelines import registry
-from pipelines.plane import CloudNoise
 from pipelines.protocol import Outcome, run_alone
+from pipelines.toy2d.toy2d import CloudNoise
 
 
 def fresh(family: str, **options: Any) -> nn.Module:

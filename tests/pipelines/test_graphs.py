@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pipelines import registry
 from pipelines.engine import Engine
-from pipelines.graphs import GRAPHS, MOST, Graphed, GraphError, graphed, recorder
-from pipelines.precision import keyed
+from pipelines.engine.graphs import GRAPHS, MOST, Graphed, GraphError, graphed, recorder
+from pipelines.engine.precision import keyed
 from pipelines.protocol import Answer, NetKey
 from pipelines.request import Request
 from tests.tiny import nets_of, tiny

@@ -14,13 +14,13 @@ from pipelines.flow.sampler import SAMPLERS as FLOW_SAMPLERS
 from pipelines.numerics.gaussian import velocity as field_of
 from pipelines.numerics.likelihood import bits_per_dim, exact, log_likelihood
 from pipelines.numerics.ode import Control
-from pipelines.plane import CloudNoise
 from pipelines.protocol import Outcome, run_alone
 from pipelines.registry import face
 from pipelines.sde.network import score
 from pipelines.sde.processes import PROCESSES
 from pipelines.sde.sampler import SAMPLERS as SDE_SAMPLERS
 from pipelines.sde.sampler import score_of
+from pipelines.toy2d.toy2d import CloudNoise
 from tests.pipelines.gaussian import KEY_VJP
 from tests.pipelines.gaussian import exact as predictor
 from tests.pipelines.mixture import Mixture, log_marginal

@@ -12,8 +12,8 @@ from torch import nn
 from pipelines import registry
 from pipelines.numerics.likelihood import bits_per_dim
 from pipelines.options import options_of
-from pipelines.plane import DENSITIES, KEY_VJP, Training, sample_density
 from pipelines.protocol import run_alone
+from pipelines.toy2d.toy2d import DENSITIES, KEY_VJP, Training, sample_density
 from tests.pipelines.gaussian import Gaussian
 from tests.pipelines.plane import draw, fresh, off
 

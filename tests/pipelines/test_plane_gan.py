@@ -6,8 +6,8 @@ import torch
 
 from pipelines.gan.network import GAN
 from pipelines.gan.options import GAMES, GeneratorOptions
-from pipelines.gan.plane import PLANE, forged
-from pipelines.plane import Training, sample_density
+from pipelines.gan.toy2d import PLANE, forged
+from pipelines.toy2d.toy2d import Training, sample_density
 from tests.pipelines.plane import draw, fresh, off
 
 

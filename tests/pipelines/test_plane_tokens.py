@@ -11,12 +11,12 @@ from scipy.stats import chisquare
 
 from pipelines import registry
 from pipelines.dalle.network import DALLE
-from pipelines.dalle.plane import BINS, SPAN, WIDTH
-from pipelines.dalle.plane import PLANE as DALLE_PLANE
-from pipelines.plane import CloudNoise, Training, sample_density
+from pipelines.dalle.toy2d import BINS, SPAN, WIDTH
+from pipelines.dalle.toy2d import PLANE as DALLE_PLANE
 from pipelines.protocol import Preview, run_alone
-from pipelines.vqvae.plane import CODES, LENGTH
-from pipelines.vqvae.plane import PLANE as VQ_PLANE
+from pipelines.toy2d.toy2d import CloudNoise, Training, sample_density
+from pipelines.vqvae.toy2d import CODES, LENGTH
+from pipelines.vqvae.toy2d import PLANE as VQ_PLANE
 from tests.pipelines.plane import draw, fresh
 
 DATA = sample_density("moons", 4000, np.random.default_rng(5))

@@ -4,8 +4,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines import precision, registry
-from pipelines.precision import keyed
+from pipelines import registry
+from pipelines.engine import precision
+from pipelines.engine.precision import keyed
 from pipelines.protocol import NetKey, Preview
 from pipelines.request import Request
 from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken

@@ -18,10 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines import files, registry
-from pipelines.counters import counters
 from pipelines.data.dataset import Batch, Shapes
 from pipelines.gan import objective
-from pipelines.training import BEST, CHECKPOINT, TrainingError, TrainOptions, averaged, train
+from pipelines.training.counters import counters
+from pipelines.training.loop import BEST, CHECKPOINT, TrainingError, TrainOptions, averaged, train
 from tests.tiny import untrained
 
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]

@@ -17,11 +17,11 @@ from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exa
 from pipelines.numerics.ode import Control
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.transport import Transport, between, decode, encode, likelihood
 from pipelines.options import options_of
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
 from pipelines.sde.options import T_MIN
-from pipelines.transport import Transport, between, decode, encode, likelihood
 from tests.pipelines.gaussian import KEY_VJP, Gaussian
 from tests.tiny import nets_of, tiny
 from weights.catalog import entries

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from app.errors import DiskFull as NoRoomOnDisk
+from app.errors import UserError
 from app.said import said
-from app.views import DiskFull as NoRoomOnDisk
-from app.views import UserError
 from storage import DiskFull, NewImage, Storage, StorageError
 from storage.errors import Damaged, NotWritable, failure
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.hub import HubServer
 from tests.weights.downloading import LIMIT, Begin
-from weights.download import Downloads
-from weights.fetch import Patience
-from weights.hub import Hub
+from weights.hub.client import Hub
+from weights.hub.download import Downloads
+from weights.hub.fetch import Patience
 
 
 @pytest.fixture

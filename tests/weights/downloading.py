@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from weights.download import Downloads, DownloadView, installed
+from weights.hub.download import Downloads, DownloadView, installed
 
 ROOT = Path(__file__).parents[2]
 SIZE = 400_000

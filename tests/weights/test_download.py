@@ -17,9 +17,9 @@ import pytest
 
 from tests.hub import HubServer
 from tests.weights.downloading import FILES, KEPT, LIMIT, ROOT, SIZE, Begin, ended, view, whole
-from weights.download import installed
-from weights.preflight import inspected
-from weights.verify import WeightsError
+from weights.check.preflight import inspected
+from weights.check.verify import WeightsError
+from weights.hub.download import installed
 
 
 def test_a_download_holds_what_was_planned(hub: HubServer, begin: Begin) -> None:
@@ -39,8 +39,8 @@ def test_a_download_holds_what_was_planned(hub: HubServer, begin: Begin) -> None
 CHILD = """
 import sys, time
 from pathlib import Path
-from weights.download import Downloads
-from weights.hub import Hub
+from weights.hub.download import Downloads
+from weights.hub.client import Hub
 downloads = Downloads(Path(sys.argv[1]), Hub(sys.argv[2]))
 downloads.start("me/gan")
 time.sleep(60)

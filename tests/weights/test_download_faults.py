@@ -8,7 +8,7 @@ import pytest
 
 from tests.hub import HubServer
 from tests.weights.downloading import FILES, LIMIT, SHORT, SIZE, Begin, ended, whole
-from weights.download import installed
+from weights.hub.download import installed
 
 # what goes wrong, and what comes of it when it stays so
 FAULTS = {"404": "not on the Hub", "401": "gated", "429": "too many requests", "500": "error of its own", "hang": "did not answer within",

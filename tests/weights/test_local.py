@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.weights.hostile import FLUX, SD, benign, weights, write
+from weights.check.preflight import inspected
+from weights.check.verify import WeightsError
 from weights.local import Link, add, add_lora, linked, remove
-from weights.preflight import inspected
 from weights.pretrained import pretrained
-from weights.verify import WeightsError
 
 
 def test_what_is_added_is_listed_until_it_is_removed(tmp_path: Path) -> None:

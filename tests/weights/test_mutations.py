@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from app.models import Models
+from app.models.models import Models
 from tests.tiny import untrained
 from weights.catalog import Entry, entries
+from weights.check.verify import WeightsError
 from weights.load import load, save
-from weights.verify import WeightsError
 
 FAMILIES = ("gan", "flow", "vqvae")
 

@@ -15,14 +15,14 @@ from pipelines.gan.network import GAN, GANConfig
 from tests.hub import HubServer
 from tests.hub.server import SILENCE
 from weights.catalog import entries, find
-from weights.download import Downloads, installed
-from weights.fetch import Patience
-from weights.hub import Hub
+from weights.check.preflight import inspected
+from weights.check.verify import WeightsError, read_header, sha256
+from weights.hub.client import Hub
+from weights.hub.download import Downloads, installed
+from weights.hub.fetch import Patience
+from weights.hub.publish import push
+from weights.hub.remote import HubError, look, search
 from weights.load import save
-from weights.preflight import inspected
-from weights.publish import push
-from weights.remote import HubError, look, search
-from weights.verify import WeightsError, read_header, sha256
 
 LIMIT, SHORT = 20.0, 0.4           # seconds that the Hub may be silent: where it is not, and where something is wrong on purpose
 MODEL = {"family": "gan", "title": "Small GAN", "config": {"width": 8}, "training": {"steps": 10}}
@@ -121,7 +121,7 @@ def test_what_cannot_be_published(hub: HubServer, run: Path, monkeypatch: pytest
     monkeypatch.setenv("HF_TOKEN", "hf_another")
     with pytest.raises(HubError, match="does not accept your token"):
         pushed(hub, run)
-    monkeypatch.setattr("weights.publish.get_token", lambda: None)
+    monkeypatch.setattr("weights.hub.publish.get_token", lambda: None)
     with pytest.raises(HubError, match="hf auth login"):
         pushed(hub, run)
     assert not hub.repositories

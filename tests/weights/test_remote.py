@@ -9,11 +9,11 @@ import pytest
 
 from tests.hub import HubServer
 from tests.hub.server import SILENCE
-from weights.configs import MAX_JSON
-from weights.hub import Hub
-from weights.preflight import Plan
-from weights.remote import HubError, conversion, listed, look, newer, search
-from weights.verify import WeightsError
+from weights.check.configs import MAX_JSON
+from weights.check.preflight import Plan
+from weights.check.verify import WeightsError
+from weights.hub.client import Hub
+from weights.hub.remote import HubError, conversion, listed, look, newer, search
 
 OWN = json.dumps({"sextant": {"family": "gan", "title": "Small GAN", "config": {}}}).encode()
 CARD = b"---\nlicense: mit\ntags: [a]\n---\n\n# A GAN\n\nIt draws.\n"

@@ -13,10 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from weights import verify
 from weights.catalog import Entry, entries
+from weights.check import verify
+from weights.check.verify import MAX_HEADER, WeightsError, check_numbers, read_header, sha256
 from weights.load import load, save
-from weights.verify import MAX_HEADER, WeightsError, check_numbers, read_header, sha256
 
 
 def file_of(path: Path, header: Any, data: bytes = b"") -> Path:

@@ -1,4 +1,4 @@
-// A chart of a grid, as app/charts.py says it: a line for each sampler with its intervals, on log axes. The wheel zooms, a drag moves,
+// A chart of a grid, as app/grids/statistics.py says it: a line for each sampler with its intervals, on log axes. The wheel zooms, a drag moves,
 // a double click resets, the legend hides lines. Zoom and hidden lines stay when sx.chart is called again with new numbers.
 sx.chart = (node, chart) => { (node.sxChart ||= sx.chartView(node))(chart); };
 

@@ -8,20 +8,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipelines.autoregressive import Drawn, continued
 from pipelines.dalle import objective
 from pipelines.dalle.family import FAMILY
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.engine.precision import keyed
 from pipelines.nets import dvae
 from pipelines.nets.codes import UNKNOWN, CodesConfig
 from pipelines.nets.dvae import DiscreteVAE, gumbel_softmax
 from pipelines.numerics.rng import RowNoise
-from pipelines.precision import keyed
 from pipelines.protocol import NetKey, Outcome, Preview, Remembering, run_alone
 from pipelines.registry import face
 from pipelines.request import Request
-from pipelines.tokens import Greedy
+from pipelines.tokens.options import Greedy
+from pipelines.tokens.sampling import Drawn, continued
 
 CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
 KEY = NetKey("t", "read")

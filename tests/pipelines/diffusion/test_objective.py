@@ -11,7 +11,7 @@ from pipelines import registry
 from pipelines.diffusion import family, objective
 from pipelines.diffusion.network import DiffusionConfig
 from pipelines.numerics.paths import per_row
-from pipelines.training import TrainOptions, averaged, train
+from pipelines.training.loop import TrainOptions, averaged, train
 from tests.tiny import tiny, tiny_diffusion
 
 X0 = torch.linspace(-1, 1, 4 * 3 * 32 * 32).view(4, 3, 32, 32)

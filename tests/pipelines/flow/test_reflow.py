@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines import precision, registry
+from pipelines import registry
 from pipelines.data.dataset import Shapes, feed
+from pipelines.engine import precision
 from pipelines.flow import objective, reflow
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS

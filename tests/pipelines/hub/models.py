@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from pipelines import registry
+from pipelines.engine.precision import keyed
 from pipelines.hub.about import ADAPTERS
 from pipelines.hub.load import load
 from pipelines.hub.model import HubModel
 from pipelines.options import options_of
-from pipelines.precision import keyed
 from pipelines.protocol import Net, NetKey, Outcome, run_alone
 from pipelines.request import Request
 from tests.weights import tiny_models

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from pipelines.hub.load import LoadError, single_file
 from tests.pipelines.hub.makers import in_one_file
 from tests.pipelines.hub.models import CPU, ROUNDING, ask, drawn, folder_of, loaded
-from weights.single_file import fits, recognised
+from weights.check.single_file import fits, recognised
 
 LIKE: dict[str, Any] = {"sd": {"spacing": "leading", "clip": False}, "sdxl": {"spacing": "leading", "clip": False}, "flux": {}}
 # The tiny FLUX has fewer channels than the published one is recognised by.

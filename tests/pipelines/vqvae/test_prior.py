@@ -10,14 +10,14 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from pipelines.autoregressive import Drawn, continued, rule
 from pipelines.engine import Engine
 from pipelines.nets.codes import UNKNOWN, CodeAutoencoder, CodesConfig, reconstruction
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.numerics.logits import guided_logits, restricted
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Remembering, Sampler, run_alone
-from pipelines.tokens import Ancestral, Greedy, TopK, TopP
+from pipelines.tokens.options import Ancestral, Greedy, TopK, TopP
+from pipelines.tokens.sampling import Drawn, continued, rule
 from pipelines.vqvae import objective
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 

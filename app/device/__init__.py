@@ -1,0 +1,1 @@
+"""The device that networks run on, and what it has in memory."""

@@ -1,0 +1,1 @@
+"""What was made, found again, and drawn again."""

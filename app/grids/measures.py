@@ -1,0 +1,124 @@
+"""What is measured of a cell's pictures: likeness to the converged run, whether the caption holds, whether another cell is the same."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from app.drawing.ask import face_of
+from app.drawing.effects import idle
+from app.errors import UserError
+from app.grids.state import LiveGrid
+from pipelines.request import Request
+
+CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
+BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
+
+
+def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
+    """Mean structural similarity (Wang et al. 2004) of pictures (B, H, W, 3) uint8; 1 for equal ones."""
+    from skimage.metrics import structural_similarity
+    return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in zip(pixels, converged, strict=True)]))
+
+
+def rights(request: Request, pixels: np.ndarray) -> dict[str, Any]:
+    """Whether each picture shows what the caption says, as far as the judge knows its words and the size of the pictures."""
+    from pipelines.data.captions import parse
+    from pipelines.metrics.accuracy import fault, label_fault, wilson
+    from pipelines.metrics.judge import RULES, read
+    claim = parse(request.prompt)
+    if claim is None or pixels.shape[1] != 32:
+        return {}
+    problem = label_fault if face_of(request.family).label_only else fault
+    right = [problem(read(picture), claim) is None for picture in pixels]
+    low, high = wilson(sum(right), len(right))
+    return {"right": right, "accuracy": {"share": sum(right) / len(right), "low": low, "high": high, "count": len(right), "rules": RULES}}
+
+
+def terms(live: LiveGrid) -> str:
+    """What the numbers of a grid's cells mean, said once for all of them; "" where that is plain."""
+    return " ".join([*of_distances(live), *of_judge(live)])
+
+
+def of_distances(live: LiveGrid) -> list[str]:
+    """What a cell's distance is, where it stands for several pictures."""
+    return ["The distance of a cell is the geometric mean of its pictures."] \
+        if live.count > 1 and any(cell.distance is not None for cell in live.cells) else []
+
+
+def of_judge(live: LiveGrid) -> list[str]:
+    """How far the judge of a grid's captions can be trusted."""
+    accepts, rules = false_accepts(live), _rules(live)
+    told = [f"The judge takes {100 * accepts:.0f} % of near misses (other shapes, halves, other colours) for what they are not."] \
+        if accepts is not None else []
+    unknown = len(rules) > (accepts is not None)
+    return told + ["Some captions may have been read by an earlier, looser judge; draw those cells again."] * unknown
+
+
+def false_accepts(live: LiveGrid) -> float | None:
+    """The share of near misses that today's judge takes for what they are not; None where it read no caption of a grid."""
+    from pipelines.metrics.judge import RULES
+    from pipelines.metrics.near_misses import FALSE_ACCEPTS
+    return FALSE_ACCEPTS if RULES in _rules(live) else None
+
+
+def _rules(live: LiveGrid) -> set[int | None]:
+    """Of the judges that read a grid's captions; None for one of the time before they had numbers."""
+    return {cell.metrics["accuracy"].get("rules") for cell in live.cells if cell.metrics.get("accuracy")}
+
+
+class Twins:
+    """Finds cells whose pictures are the same to the eye, though memory holds only a few numbers of each.
+
+    saved: a stored picture (H, W, 3) uint8 by its id.
+    """
+
+    def __init__(self, saved: Callable[[str], np.ndarray]) -> None:
+        self._saved = saved
+        self._seen: dict[int, tuple[np.ndarray, tuple[str, ...]]] = {}
+
+    def add(self, i: int, first: np.ndarray, images: tuple[str, ...]) -> None:
+        """A finished cell: its first picture (H, W, 3) uint8, and the ids of all."""
+        self._seen[i] = _means(first), images
+
+    def find(self, pixels: np.ndarray) -> int | None:
+        """The cell whose pictures are these (B, H, W, 3) but for rounding."""
+        own = _means(pixels[0])
+        for i, (means, images) in self._seen.items():
+            near = len(images) == len(pixels) and means.shape == own.shape and np.abs(means - own).max() <= CLOSE
+            with suppress(UserError):                            # a file may be gone meanwhile
+                if near and all(_alike(self._saved(image), picture) for image, picture in zip(images, pixels, strict=True)):
+                    return i
+        return None
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and int(np.abs(a.astype(np.int16) - b).max()) <= CLOSE
+
+
+def _means(pixels: np.ndarray) -> np.ndarray:
+    """Mean colours of blocks of a picture."""
+    side = pixels.shape[0] // BLOCKS, pixels.shape[1] // BLOCKS
+    cut = pixels[:side[0] * BLOCKS, :side[1] * BLOCKS].astype(np.float32)
+    return cut.reshape(BLOCKS, side[0], BLOCKS, side[1], -1).mean((1, 3))
+
+
+def why_same(a: Request, b: Request) -> str:
+    """"": no reason is known; else " (Greedy draws one picture whatever the seed)"."""
+    differ = {name for name in ("family", "model", "sampler", "prompt", "negative_prompt", "guidance_scale", "seed")
+              if getattr(a, name) != getattr(b, name)}
+    own, other = asdict(a.options), asdict(b.options)
+    differ |= {name for name in own.keys() | other.keys() if own.get(name) != other.get(name)}
+    if not differ:
+        return " (the same settings)"
+    reasons = idle(a) | idle(b)
+    if differ <= {*reasons}:
+        return f" ({'; '.join(dict.fromkeys(reasons[name] for name in sorted(differ)))})"
+    if differ == {"sampler"} and {own.get("eta"), other.get("eta")} & {0.0}:
+        return " (without noise these samplers are one)"
+    if differ == {"prompt"} and face_of(a.family).label_only:
+        return " (this model reads nothing but the class)"
+    return f" ({', '.join(sorted(differ)).replace('_', ' ')} had no effect here)"

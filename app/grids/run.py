@@ -1,0 +1,322 @@
+"""Draws a comparison: all cells as one continuous batch, each saved when it finishes and measured against a converged run."""
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from app.drawing.ask import face_of
+from app.drawing.runner import Backend, Drawn, drawn_of, pixels_of
+from app.errors import DiskFull, NoRoom, UserError
+from app.grids.distances import measured
+from app.grids.measures import Twins, rights, similarity, why_same
+from app.grids.plan import Plan, adaptive, limit_text, target
+from app.grids.state import CellState, LiveGrid
+from pipelines.request import Request
+
+PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell,
+PREVIEW_PAUSE = 0.03               # and between those of all cells: pictures to look at must not hold up the networks
+WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
+STOP = "stop"
+ENDS = ("done", "failed", "cancelled")
+EXACT = 16                         # rows of every batch of an exactly repeatable grid
+
+
+class Keeper(Protocol):
+    """Where cells and their pictures are kept."""
+    def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None: ...
+    def pixels(self, image_id: str) -> np.ndarray: ...
+    def save_snapshot(self, cell: str, pixels: np.ndarray) -> None: ...
+    def snapshot(self, cell: str, height: int) -> np.ndarray: ...
+
+
+class GridBackend(Backend, Protocol):
+    """What the runner of a grid needs of the service beside what others do."""
+    def loaded(self) -> list[str]: ...
+    def notes(self, request: Request) -> list[str]: ...
+    def held_bytes(self) -> int: ...
+
+
+class GridRun:
+    """One run over the cells of a grid that are waiting."""
+
+    def __init__(self, live: LiveGrid, plan: Plan, backend: GridBackend, keeper: Keeper) -> None:
+        self.live, self.plan, self.backend, self.keeper, self.job = live, plan, backend, keeper, live.job
+        self.inbox: queue.SimpleQueue[tuple[Any, Any, Any]] = queue.SimpleQueue()
+        self.waiting = deque(i for i, cell in enumerate(live.cells) if cell.status == "waiting")
+        self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
+        self.crowded: set[str] = set()                            # models for which there is no room until others have ended
+        self.shown: dict[int, float] = {}                         # when a preview was last refreshed
+        self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
+        self.targets = {i: run for i in self.waiting if (run := target(self.request(i), plan)) is not None}   # converged runs by cell
+        self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
+        self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
+        self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
+        self.twins = Twins(keeper.pixels)
+        self.note = self.job.note                                 # what is said of the whole grid,
+        self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
+        self.halted: UserError | None = None                      # why nothing can be kept any more
+        self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
+
+    def request(self, i: int) -> Request:
+        request = self.plan.spots[i].request
+        assert request is not None
+        return request
+
+    def run(self) -> None:
+        """Until every cell has ended, a person stops it, or nothing can be kept any more."""
+        try:
+            self._run()
+        finally:
+            self._cancel()                                     # nothing, unless an error ended the run
+            self.live.settle()
+
+    def _run(self) -> None:
+        job, live = self.job, self.live
+        job.on_stop = lambda: self.inbox.put((STOP, None, None))
+        job.change(status="running", total=len(live.cells) - live.counted("empty"), step=live.counted("done"))
+        self._recall()
+        self._keeping(self._fill)
+        while self.active:
+            self._keeping(self._event, *self.inbox.get())
+            self._keeping(self._fill)
+        live.settle()
+        self._finish()
+
+    def _keeping(self, work: Callable[..., None], *given: Any) -> None:
+        """Do something that keeps what it comes to; where nothing can be kept, drawing on would be for nothing."""
+        try:
+            work(*given)
+        except UserError as error:
+            self.halted = self.halted or error
+            self._cancel()
+
+    def _cancel(self) -> None:
+        for running in self.active.values():
+            self.backend.cancel(running)
+
+    def _event(self, what: Any, engine_job: Any, event: Any) -> None:
+        if what == STOP:
+            self._cancel()
+            return
+        if event.kind in ENDS:
+            self._ended(what)
+        if isinstance(what, Request):
+            self._reference_event(what, event)
+        else:
+            self._cell_event(what, engine_job, event)
+
+    def _recall(self) -> None:
+        """What finished cells looked like, so that equal ones among the new are found."""
+        for i, cell in enumerate(self.live.cells):
+            if cell.status == "done" and cell.images:
+                with suppress(UserError):                      # its file may be gone
+                    self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
+
+    def _fill(self) -> None:
+        """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
+        rows = sum(self.asked(key).count for key in self.active)
+        for i in list(self.waiting) if rows < WINDOW_ROWS else ():
+            request = self.request(i)
+            if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted:
+                break
+            if request.model in self.crowded:
+                continue
+            if request.model not in self.backend.loaded():
+                self.job.change(note=f"Loading {request.model}…")
+            try:
+                if i in self.targets:
+                    rows += self._start_reference(self.targets[i])
+                self._submit(i, request)
+                rows += request.count
+                self.waiting.remove(i)
+            except NoRoom as error:
+                self.crowded.add(request.model)
+                if not self.active:
+                    self._fails(i, error)
+            except DiskFull:
+                raise
+            except UserError as error:
+                if not self.job.stopped:
+                    self._fails(i, error)
+            if self.job.note.startswith("Loading"):
+                self.job.change(note=self.note)
+
+    def _fails(self, i: int, error: UserError) -> None:
+        self.waiting.remove(i)
+        self._used(i)
+        self._keep(i, status="failed", error=str(error))
+
+    def asked(self, key: Any) -> Request:
+        """The request of a cell's number, or a converged run's own."""
+        return self.request(key) if isinstance(key, int) else key
+
+    def _submit(self, key: Any, request: Request) -> None:
+        look = isinstance(key, int)
+        exact = EXACT if self.plan.asked.exact else None
+        # What has cells under way stays in memory; what waits only may make room for others.
+        self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
+        self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
+                                               lambda: self.job.stopped)
+        if look:
+            self.noted[key] = self.backend.notes(request)
+
+    def _start_reference(self, target: Request) -> int:
+        """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
+        if target in self.converged:
+            return 0
+        self._submit(target, target)
+        self.converged[target] = None
+        return target.count
+
+    def _reference_event(self, target: Request, event: Any) -> None:
+        if event.kind not in ENDS:
+            return
+        self.converged[target] = drawn_of(target, event.result, 0).pixels if event.kind == "done" else \
+            f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}"
+        for i in [i for i in self.unmeasured if self.targets[i] == target]:
+            self._keep(i, **self._apart_from(target, i, self.unmeasured.pop(i)))
+
+    def _apart_from(self, target: Request, i: int, pixels: np.ndarray) -> dict[str, Any]:
+        """What is measured of a cell's pictures against its converged run, which is let go when nobody needs it any more."""
+        converged = self.converged[target]
+        assert converged is not None
+        self._used(i)
+        if isinstance(converged, str):
+            note = self.live.cells[i].metrics.get("note")
+            return {"metrics": {"note": f"{note}; distance {converged}" if note else f"distance {converged}"}}
+        found = measured(pixels, converged)
+        return {"distance": found["distance"], "metrics": {"ssim": similarity(pixels, converged), "errors": found["errors"]}}
+
+    def _used(self, i: int) -> None:
+        """A cell needs its converged run no more."""
+        target = self.targets.pop(i, None)
+        if target is not None:
+            self.users[target] -= 1
+            if not self.users[target]:
+                self.converged.pop(target, None)
+
+    def _cell_event(self, i: int, engine_job: Any, event: Any) -> None:
+        stats, live = engine_job.stats, self.live
+        if event.kind == "started":
+            live.change(i, status="running")
+        elif event.kind == "preview":
+            self._preview(i, event.preview)
+        elif event.kind == "done":
+            self._done(i, drawn_of(self.request(i), event.result, stats.nfe), stats)
+        elif event.kind == "failed":
+            self._used(i)
+            self._keep(i, status="failed", error=event.error)
+        elif event.kind == "cancelled":
+            self._used(i)
+            live.change(i, status="stopped")
+
+    def _ended(self, key: Any) -> None:
+        del self.active[key]
+        self.shown.pop(key, None)
+        if all(self.asked(other).model != self.asked(key).model for other in self.active):
+            self.crowded.clear()
+
+    def _preview(self, i: int, preview: Any) -> None:
+        now = time.monotonic()
+        longest = getattr(self.request(i).options, "steps", 1)
+        for step, cell in self.wanted.get(i, ()):
+            if preview.step == -(-step * preview.total // longest):      # a step may be shown by several previews
+                self._snapshot(cell, step, longest, preview)
+        if i in self.live.visible and now - self.shown.get(i, 0.0) > max(PREVIEW_SECONDS, PREVIEW_PAUSE * len(self.active)):
+            self.shown[i] = now
+            self.held[i] = max(self.backend.held_bytes(), self.held.get(i, 0))
+            self.live.show(i, pixels_of(preview.x0))
+
+    def _keep(self, i: int, **values: Any) -> None:
+        """Change a cell: first in the database, only then on the page."""
+        self.keeper.save_cell(self.live, i, self.live.changed(i, **values))
+        self.live.change(i, **values)
+
+    def _snapshot(self, i: int, step: int, longest: int, preview: Any) -> None:
+        """What a longer run of the same line looks like after as many steps as this cell takes in all."""
+        cell = self.live.cells[i]
+        assert cell.id is not None
+        self.keeper.save_snapshot(cell.id, pixels_of(preview.x_t))
+        facts = {"step": step, "of": longest}
+        self._keep(i, metrics={"snapshot": facts | (self._apart(cell) if cell.status == "done" else {})})
+
+    def _apart(self, cell: CellState) -> dict[str, Any]:
+        """How far a finished cell is from its snapshot."""
+        own = np.stack([self.keeper.pixels(image) for image in cell.images])
+        return measured(own, self.keeper.snapshot(str(cell.id), own.shape[1]))
+
+    def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
+        request, live, cell = self.request(i), self.live, self.live.cells[i].id
+        self.backend.measured(request, drawn, stats.network)
+        try:
+            images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
+        except DiskFull:
+            raise
+        except UserError as error:
+            self._used(i)
+            self._keep(i, status="failed", error=str(error))
+            return
+        metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
+        live.size = drawn.pixels.shape[1]
+        note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *self.noted.pop(i, ()), *drawn.notes] if n))
+        twin = self.twins.find(drawn.pixels)
+        metrics |= {"note": note} if note else {}
+        if twin is not None and twin < i:
+            metrics["same_as"] = self._same(i, twin)
+        elif twin is not None:                           # it was finished sooner, but stands after this one
+            self._keep(twin, metrics={"same_as": self._same(twin, i)})
+        self.twins.add(i, drawn.pixels[0], images)
+        values = {"status": "done", "images": images, "nfe": round(sum(drawn.nfe) / len(drawn.nfe)),
+                  "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
+        if snapshot := live.cells[i].metrics.get("snapshot"):
+            metrics["snapshot"] = snapshot | self._apart(live.changed(i, **values))
+        run = self.targets.get(i)
+        if run is not None:
+            metrics["distance_to"] = limit_text(request)
+        if run is not None and self.converged[run] is not None:
+            apart = self._apart_from(run, i, drawn.pixels)
+            metrics |= apart.pop("metrics")
+            values |= apart
+        elif run is not None:
+            self.unmeasured[i] = drawn.pixels
+        self._keep(i, **values, metrics=metrics)
+        self.job.change(step=live.counted("done"), calls=live.calls)
+
+    def _same(self, i: int, twin: int) -> str:
+        return f"{self.live.label(twin)}{why_same(self.request(i), self.request(twin))}"
+
+    def _finish(self) -> None:
+        job, live = self.job, self.live
+        failed, done, total = live.counted("failed"), live.counted("done"), len(live.cells) - live.counted("empty")
+        kept = f"Stopped; {done} of {total} cells are done and kept."
+        if self.halted:
+            job.change(status="stopped", note=f"{kept} Resume it when that is mended.", error=str(self.halted))
+        elif done + failed < total:
+            job.change(status="stopped", note=kept)
+        else:
+            job.change(status="failed" if failed == total else "done",
+                       error=f"{failed} of {total} cells failed; each says why." if failed else None)
+
+
+def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
+    """For the longest run of each line (all equal but the steps): (step, number of the shorter run's cell)."""
+    lines: dict[Request, list[tuple[int, int]]] = {}
+    for i, spot in enumerate(plan.spots):
+        request = spot.request
+        if request is not None and face_of(request.family).unit == "step" and not adaptive(request):
+            key = replace(request, options=replace(request.options, steps=1))
+            lines.setdefault(key, []).append((request.options.steps, i))
+    found = {}
+    for line in lines.values():
+        longest = max(line)
+        shorter = [(steps, i) for steps, i in line if steps < longest[0]]
+        if shorter:
+            found[longest[1]] = shorter
+    return found

@@ -1,0 +1,1 @@
+"""Looking inside: pictures under a model, as codes, and between seeds."""

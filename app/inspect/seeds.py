@@ -1,0 +1,36 @@
+"""What lies between two seeds of a generator, and what they make together."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.drawing.ask import Ask, face_of
+from app.drawing.png import data_urls
+from app.errors import UserError
+from app.inspect.picture import Bench, result_of
+from app.inspect.views import Film
+from pipelines import registry
+
+FRAMES, SIDE = 33, 5               # pictures of a walk; seeds a side of a mixture
+
+
+class Seeds:
+    """What the page's seed panel asks. Raises UserError with one sentence."""
+
+    def __init__(self, bench: Callable[[Ask], Bench]) -> None:
+        self._bench = bench
+
+    def walk(self, ask: Ask) -> Film:
+        """Pictures from the request's seed to its second seed."""
+        return self._film(ask, registry.family(face_of(ask.family).name).walk, FRAMES)
+
+    def mixture(self, ask: Ask) -> Film:
+        """Rows with the layout of one seed each, columns with the style of another, SIDE of both."""
+        return self._film(ask, registry.family(face_of(ask.family).name).mixture, SIDE)
+
+    def _film(self, ask: Ask, make: Callable | None, count: int) -> Film:
+        from pipelines.data.dataset import to_pixels
+        if make is None:
+            raise UserError(f"{face_of(ask.family).title} has no generator to walk through; use the GAN tab.")
+        bench = self._bench(ask)
+        found = result_of(bench, make(bench.request, bench.loaded.sha256, bench.loaded.net, bench.device, count))
+        return Film(data_urls(to_pixels(found.x)), found.captions)

@@ -1,0 +1,1 @@
+"""The models that are here or on the Hub, as people see them."""

@@ -1,0 +1,1 @@
+"""Training from the command line: one run, or all that the project ships."""

@@ -1,0 +1,446 @@
+"""`launch.py train`: a run in the data folder, resumable, ending in weights with a model card."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.drawing.ask import is_new
+from app.errors import BadInput, UserError
+from app.paths import Paths
+from app.stopping import between_steps
+from app.text import readable
+from pipelines import registry
+from pipelines.files import MISREAD, unwritten, write_whole
+from pipelines.options import Option, OptionError, build, options_of
+from pipelines.training.counters import BEGIN, counters
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
+            "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
+DATA_SETS = ("shapes",)
+COUPLES = 10_000                   # pictures that a rectified flow learns from
+# What the flags may say, those of `TrainOptions` that are numbers.
+LIMITS = (Option("minutes", float, 60.0, "--minutes", "", low=1e-3, high=100_000),
+          Option("steps", int, None, "--steps", "", low=1, high=10**9),
+          Option("batch", int, 16, "--batch", "", low=1, high=8192), Option("lr", float, 1e-3, "--lr", "", low=1e-12, high=1),
+          Option("ema", float, 0.9995, "--ema", "", low=0, high=1), Option("seed", int, 0, "--seed", "", low=0, high=2**32 - 1),
+          Option("workers", int, 1, "--workers", "", low=0, high=256), Option("pairs", float, 0.5, "--pairs", "", low=0, high=1),
+          Option("couples", int, COUPLES, "--couples", "", low=1, high=10**7), Option("keep", int, 0, "--keep", "", low=0, high=10**9))
+
+# The text encoder has read captions alone and is held from then on, as large models hold theirs (Rombach et al. 2022):
+# trained along with the pictures it forgot which thing is above the other before the pictures had asked.
+TEXT = "text."
+
+
+def add_flags(sub: argparse.ArgumentParser) -> None:
+    """Flags of `TrainOptions`, written out so that `--help` does not wait for torch; a test compares them."""
+    sub.add_argument("--data-set", "--dataset", choices=DATA_SETS, default=DATA_SETS[0], help="what is learnt from (default shapes)")
+    sub.add_argument("--minutes", type=float, default=DEFAULTS["minutes"], help="time in all, over all resumptions")
+    sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
+    sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
+    sub.add_argument("--lr", type=float, default=DEFAULTS["lr"], help="peak learning rate")
+    sub.add_argument("--lr-schedule", choices=("cosine", "restarts", "constant"), default=DEFAULTS["lr_schedule"],
+                     help="restarts: the cosine begins anew at every resumption (Loshchilov & Hutter 2017)")
+    sub.add_argument("--optimizer", choices=("adamw", "muon"), default=DEFAULTS["optimizer"],
+                     help="muon: for the matrices of a transformer's blocks, which learn sooner by it")
+    sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
+    sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
+    sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
+    sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
+    sub.add_argument("--couples", type=int, default=COUPLES, help="with --coupling reflow: pictures that the model of --from draws first")
+    sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
+    sub.add_argument("--keep", type=int, default=DEFAULTS["keep"], help="keep the weights of every so-manieth step as a model of their "
+                     "own, RUN@STEP, to compare how the pictures came about")
+    sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
+                     "of a second model with what fits into the rest")
+    stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
+    sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
+    for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
+        sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
+                         help=f"{o.help} Default {o.default}; fixed once the run has begun.")
+
+
+class OutOfTime(UserError):
+    """What comes before the first step took all the time; what there is of it is kept."""
+
+
+def standing(folder: Path) -> dict[str, Any]:
+    """Counters of a run (step, images, seconds, loss); zeros if it has not begun or cannot be read."""
+    return _standing(folder)[0]
+
+
+def damage(folder: Path) -> str:
+    """Why a run cannot go on from its checkpoint, as far as the file's beginning tells; "" if it can, or has not begun."""
+    return _standing(folder)[1]
+
+
+def _standing(folder: Path) -> tuple[dict[str, Any], str]:
+    from weights.check.verify import WeightsError, read_header
+    path = folder / "checkpoint.safetensors"
+    if not os.path.lexists(path):
+        return dict(BEGIN), ""
+    try:
+        return counters(read_header(path)[1]["state"]), ""
+    except (WeightsError, KeyError, ValueError) as error:
+        return dict(BEGIN), str(error) if isinstance(error, WeightsError) else f"{path} is damaged: its counters cannot be read."
+
+
+def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, str], None],
+        until: float | None = None) -> dict[str, Any]:
+    """Train or go on training; returns what was done. Ctrl-C saves and can be resumed.
+
+    until: when to stop, preparations included, on the clock of `time.monotonic`; None: as args.minutes says. Raises BadInput, and
+    UserError where training cannot go on; the last good checkpoint is kept.
+    """
+    _check(args)
+    name = f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}" if args.name is None else readable(args.name)
+    with _told():
+        folder = _folder(paths.runs, name)
+        done = _enough(args, folder) if until is None else None
+        if done is not None:
+            return done
+        with _alone(folder):
+            return _trained(args, paths, folder, progress, until)
+
+
+def _folder(runs: Path, name: str) -> Path:
+    """Raises BadInput for what is no plain name."""
+    from weights.catalog import run_folder
+    from weights.check.verify import WeightsError
+    try:
+        return run_folder(runs, name)
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises BadInput for a flag that says what cannot be."""
+    if is_new(args.seed):
+        raise BadInput("A training goes on with the seed that it began with, so that it cannot draw a new one; write a --seed from 0 on.")
+    try:
+        for limit in LIMITS:
+            if getattr(args, limit.name) is not None:
+                limit.parse(getattr(args, limit.name))
+        build(registry.face(args.family).network, _chosen(args))
+    except OptionError as error:
+        raise BadInput(str(error)) from error
+    if args.couples < args.batch:
+        raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
+
+
+def _chosen(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of the network that were given."""
+    return {key[8:]: value for key, value in vars(args).items() if key.startswith("network_") and value is not None}
+
+
+def _enough(args: argparse.Namespace, folder: Path) -> dict[str, Any] | None:
+    """What a run has, if that is all that is asked for and its weights are there; else None."""
+    has, path = standing(folder), folder / "model.safetensors"
+    steps = args.steps is not None and has["step"] >= args.steps
+    if not (path.is_file() and has["step"] and (steps or has["seconds"] >= 60 * args.minutes)):
+        return None
+    from weights.check.verify import sha256
+    _begun(folder, args)
+    had = f"{has['step']:,} steps, of {args.steps:,} that were asked for" if steps else \
+        f"{has['seconds'] / 60:.1f} minutes of training, of {args.minutes:g} that were asked for"
+    return {"run": folder.name, "path": str(path), "sha256": sha256(path), "steps": has["step"], "images": has["images"],
+            "minutes": round(has["seconds"] / 60, 1), "loss": has["loss"],
+            "note": f"The run has {had}; nothing was done, so give more --{'steps' if steps else 'minutes'} to go on."}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process trains the same run; the system takes the lock back from one that was killed. Raises UserError and OSError."""
+    from filelock import FileLock, Timeout
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"The run {folder.name} is being trained by another process; wait until that has ended, or give another "
+                        "--name.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with a run, as a sentence for people. Raises UserError and BadInput."""
+    from weights.check.verify import WeightsError
+    try:
+        yield
+    except WeightsError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        why, todo = unwritten(error)
+        what = f"{error.filename} could not be written" if error.filename else "Training stopped"
+        raise UserError(f"{what} because {why}; {todo}, and the same command goes on.") from error
+
+
+def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Callable[[int, int, str], None],
+             until: float | None) -> dict[str, Any]:
+    """See `run`."""
+    import torch
+
+    from app.device.device import choose_device
+    from pipelines.training.loop import TrainingError, TrainOptions, averaged, inner_matrices, train
+
+    device, chosen = choose_device(), _chosen(args)
+    family = registry.family(args.family)
+    known = {f.name for f in fields(TrainOptions)}
+    options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
+    torch.manual_seed(options.seed)
+    net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
+    if args.optimizer == "muon" and not inner_matrices(net):
+        raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
+    data = _own_data(net, args, family, folder, progress, until)
+    loss = _staged(net, family, args.stage)
+    if until is not None:
+        options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
+    try:
+        with between_steps() as asked, closing(train(net, loss, options, folder, device, net.config.size, data, family.betas,
+                                                     family.fp32)) as steps:
+            _follow(steps, options, folder, args.family, net, progress, asked)
+        weights, state = averaged(folder)
+    except TrainingError as error:
+        raise UserError(str(error)) from error
+    if not state["step"]:
+        raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
+    begun = _begun(folder, args)
+    facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
+             "device": str(device), "loss": state["loss"], "dataset": f"{args.data_set}/train", "stage": args.stage,
+             "chosen": chosen | ({} if data is None else {"couples": args.couples}),
+             "from": begun.get("from"), "options": asdict(options)}
+    return _finished(folder, args, begun["options"], net, weights, facts)
+
+
+def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: Any, progress: Callable[[int, int, str], None],
+            asked: Callable[[], bool]) -> None:
+    """Training step by step, until it ends or somebody asked it to."""
+    try:
+        for last in steps:
+            if options.keep and last.step % options.keep == 0:
+                _keep(folder, family, net, last.step)
+            if last.step % 20 == 0:
+                progress(int(last.seconds), int(60 * options.minutes),
+                         f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
+            if asked():
+                return
+    except RuntimeError as error:
+        if asked():                                                # a process that renders pictures was asked to end, too
+            return
+        if "memory" in str(error):
+            raise UserError(f"A step did not fit into memory; go on with a --batch smaller than {options.batch}.") from error
+        if options.compile:
+            why = (str(error).strip().splitlines() or [""])[0][:200]
+            raise UserError(f"torch.compile failed ({why}); install a C++ compiler, or leave out --compile.") from error
+        raise
+
+
+def _finished(folder: Path, args: argparse.Namespace, options: dict[str, Any], net: Any, weights: dict[str, Any],
+              facts: dict[str, Any]) -> dict[str, Any]:
+    """Write the weights of a run, whose network has these options, with their card; what was done."""
+    from weights.load import save
+    special = [str(options[o.name]) for o in options_of(registry.face(args.family).network) if options.get(o.name, o.default) != o.default]
+    title = " · ".join(["shapes", *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
+    path = folder / "model.safetensors"
+    digest = save(path, weights, {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
+    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest))
+    return {"run": folder.name, "path": str(path), "sha256": digest, **facts}
+
+
+def _keep(folder: Path, family: str, net: Any, step: int) -> None:
+    """The averaged weights of a run after a step, as a model of their own."""
+    from pipelines.training.loop import averaged
+    from weights.load import save
+    weights, state = averaged(folder)
+    (folder / "steps").mkdir(parents=True, exist_ok=True)
+    save(folder / "steps" / f"{step}.safetensors", weights, {
+        "family": family, "title": f"{folder.name} after {step:,} steps", "config": net.config.to_dict(),
+        "training": {"images": state["images"], "steps": step}})
+
+
+def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, Any]]:
+    """(family, network) of each model of --from. Raises BadInput."""
+    if args.origin is None:
+        if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not os.path.lexists(
+                paths.runs / str(args.name) / "checkpoint.safetensors"):
+            raise BadInput("This training learns from pictures that a trained model draws; name the model with --from MODEL.")
+        return []
+    import torch
+
+    from weights.catalog import entries as there
+    from weights.catalog import find
+    from weights.check.verify import WeightsError
+    from weights.load import load
+    try:
+        entries = [find(name, there(paths.runs)) for name in args.origin.split(",")]
+        found = [(entry.metadata["family"], load(entry, torch.device("cpu"))[1]) for entry in entries]
+    except WeightsError as error:
+        raise BadInput(str(error)) from error
+    if found[0][0] == args.family and not set(chosen) <= set(_training(found[0][1])):
+        raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
+    return found
+
+
+def _training(net: Any) -> dict[str, Any]:
+    """The options of a network that concern its training only, so that another training may change them."""
+    return getattr(net.config, "training", {})
+
+
+def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path,
+              progress: Callable[[int, int, str], None], until: float | None) -> Any:
+    """What the network learns from if it is not the data set: pictures drawn by the model that it begins as.
+
+    Raises OutOfTime; what was drawn until then is kept.
+    """
+    from safetensors import SafetensorError
+
+    from app.device.device import choose_device, threads
+    from pipelines.data.dataset import Shapes
+    config: Any = net.config
+    own = family.own_data(build(registry.face(args.family).network, _training(net))) if _training(net) else None
+    if own is None:
+        return None
+    shape = args.seed, config.size, args.pairs
+    if not os.path.lexists(folder / "checkpoint.safetensors"):
+        began = time.monotonic()
+        for drawn in own.draw(net, folder / "couples", args.couples, Shapes("train", *shape), choose_device(), threads()):
+            progress(drawn, args.couples, "pictures drawn to learn from")
+            last, began = time.monotonic() - began, time.monotonic()
+            if until is not None and drawn < args.couples and began + last > until:           # no time for as many again
+                raise OutOfTime(f"{drawn:,} of the {args.couples:,} pictures to learn from are drawn; the next call goes on.")
+    try:
+        return own.data(folder / "couples", *shape)
+    except (SafetensorError, RuntimeError, KeyError, OSError, ValueError) as error:
+        raise UserError(f"The pictures to learn from in {folder / 'couples'} cannot be read ({error}); begin anew under another "
+                        "--name.") from error
+
+
+def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
+    """The family's stages that this network has parameters for."""
+    names = [name for name, _ in net.named_parameters()]
+    return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}
+
+
+def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
+    """The objective of a stage, or of all that has no stage of its own; other parameters are held, and so is the text encoder.
+
+    Raises BadInput.
+    """
+    stages = _stages(net, family)
+    if wanted is not None and wanted not in stages:
+        there = f"; it has {', '.join(stages)}." if stages else "; leave out --stage."
+        raise BadInput(f"This network has no stage {wanted[:80]!r}{there}")
+    for name, p in net.named_parameters():
+        staged = any(name.startswith(stage.prefix) for stage in stages.values())
+        p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not staged and not name.startswith(TEXT))
+    return stages[wanted].loss if wanted else family.loss
+
+
+def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
+             origins: list[tuple[str, Any]]) -> nn.Module:
+    """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
+    if not os.path.lexists(folder / "checkpoint.safetensors"):
+        own = bool(origins) and origins[0][0] == args.family
+        if own and chosen:
+            origins[0][1].config = replace(origins[0][1].config, training=_training(origins[0][1]) | chosen)
+        options = build(registry.face(args.family).network, _training(origins[0][1]) if own else chosen)
+        net: Any = origins[0][1] if own else family.fresh(options)
+        for _, origin in origins[own:]:
+            _inherit(net, origin, args.origin)
+        if not origins:
+            from pipelines.nets.captions import pretrain
+            stages = _stages(net, family)
+            if stages and args.stage is None:
+                raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
+                               "NAME, then go on with --from NAME.")
+            for _ in pretrain(net.text) if hasattr(net, "text") else ():
+                pass
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "network.json", json.dumps({"family": args.family, "options": asdict(options), "config": net.config.to_dict(),
+                                                         "from": args.origin}, indent=1))
+        return net
+    begun = _begun(folder, args)
+    for name, value in chosen.items():
+        if begun["options"][name] != value:
+            raise BadInput(f"The run {folder.name} began with {name} {begun['options'][name]} and cannot go on with {value}; "
+                           "start another run with another --name.")
+    try:
+        return family.build(begun["config"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise UserError(f"The network that {folder / 'network.json'} describes cannot be built ({type(error).__name__}: {error}); put that "
+                        "file back as it was, or begin anew under another --name.") from error
+
+
+def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """What a run began as: options and config of its network, from.
+
+    Raises UserError for what cannot be read, BadInput for a run of another family.
+    """
+    from weights.catalog import described
+    from weights.check.reading import small_file, why_not
+    from weights.check.verify import WeightsError
+    path, own = folder / "network.json", {o.name for o in options_of(registry.face(args.family).network)}
+    try:
+        begun = json.loads(small_file(path).decode("utf-8"))
+        options, config, origin = begun["options"], begun["config"], begun.get("from")
+        if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(origin, (str, type(None)))):
+            raise TypeError("it is no description of a network")
+    except MISREAD as error:
+        raise UserError(f"What the run {folder.name} began as cannot be read ({why_not(error)}); put {path} back as it was, or begin anew "
+                        "under another --name.") from error
+    family = begun.get("family")
+    if family is None:                                             # of a run that began before this was written down
+        try:
+            family = described(folder / "model.safetensors")["family"]
+        except WeightsError:
+            family = args.family if set(options) <= own else "another family"
+    if family != args.family or not set(options) <= own:
+        raise BadInput(f"The run {folder.name} is one of {family} and cannot go on as {args.family}; give another --name.")
+    return begun
+
+
+def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
+    """Take over what another network has under the same names and shapes. Raises BadInput if that is little."""
+    own = net.state_dict()
+    fitting = {key: z for key, z in origin.state_dict().items() if key in own and z.shape == own[key].shape}
+    if sum(z.numel() for z in fitting.values()) < 0.2 * sum(z.numel() for z in own.values()):
+        raise BadInput(f"Less than a fifth of this network can begin with the weights of {name}; choose another for --from.")
+    net.load_state_dict(own | fitting)
+
+
+def card(name: str, family: str, facts: dict[str, Any], digest: str) -> str:
+    """The model card of a run."""
+    given = {name: facts[name] for name in ("from", "stage") if facts[name]} | facts["chosen"] | facts["options"]
+    command = " ".join(f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')} {v}" for k, v in given.items()
+                       if k in {*DEFAULTS, "from", "stage", *facts["chosen"]} and v is not None and v is not False)
+    return f"""# {name}
+
+Family `{family}`, trained on `{facts['dataset']}` (procedural, no licence attached), EMA weights in fp16.
+
+| fact | value |
+|---|---|
+| optimiser steps | {facts['steps']:,} |
+| images seen | {facts['images']:,} |
+| minutes | {facts['minutes']} on {facts['device']} |
+| running loss | {facts['loss']:.4f} |
+| SHA-256 | `{digest}` |
+
+Trained by `python3 launch.py train {family} --data-set {facts['dataset'].partition('/')[0]} {command}`.
+
+```json
+{json.dumps(facts['options'], indent=1)}
+```
+"""

@@ -1,0 +1,75 @@
+"""The way between pictures and noise that a family's ODE goes both ways: inversion, interpolation, likelihood, edits.
+
+All are samplers like any other. A prompt gives the condition, an empty one the null condition; there is no guidance,
+since a guided field is not the velocity of a density.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipelines.nets.conditioning import read_captions
+from pipelines.numerics.gaussian import velocity
+from pipelines.numerics.guidance import guided
+from pipelines.numerics.likelihood import dequantised, hutchinson, log_likelihood, signs
+from pipelines.numerics.ode import Control, adaptive
+from pipelines.numerics.paths import Path
+from pipelines.numerics.rng import RowNoise
+from pipelines.protocol import NetKey, Outcome, Predict, Sampler, Steps
+from pipelines.request import Request
+
+
+@dataclass(frozen=True)
+class Transport:
+    """An ODE between data and prior: the marginals' path, the two times, and the prior's standard deviation."""
+    path: Path
+    data: float
+    noise: float
+    prior_std: float
+
+
+def _field(transport: Transport, request: Request, weights: str, device: torch.device) -> Steps:
+    """The velocity along the path under the request's caption."""
+    cond, null = yield from read_captions(request, weights, device, precise=True)
+    v_theta: Predict = guided(NetKey(weights, "predict", precise=True), cond, null, 1.0 if request.prompt else 0.0)
+    return velocity(v_theta, transport.path)
+
+
+def encode(transport: Transport, request: Request, weights: str, x0: Tensor, control: Control) -> Sampler:
+    """Pictures (B, C, H, W) in [-1, 1] to the noise that the ODE makes of them, of standard deviation 1; B = request.count."""
+    field = yield from _field(transport, request, weights, x0.device)
+    outcome: Outcome = yield from adaptive(field, x0, transport.data, transport.noise, control)
+    return Outcome(outcome.x / transport.prior_std, outcome.nfe, outcome.notes)
+
+
+def decode(transport: Transport, request: Request, weights: str, noise: Tensor, control: Control) -> Sampler:
+    """The inverse of `encode`."""
+    field = yield from _field(transport, request, weights, noise.device)
+    return (yield from adaptive(field, transport.prior_std * noise, transport.noise, transport.data, control))
+
+
+def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor, probes: int, control: Control) -> Sampler:
+    """log p of pictures (B, C, H, W) of 256 levels, an `Outcome` of (B, 1), by Hutchinson's estimator with `probes` directions each.
+
+    A row's stream spreads its picture over the width of a grey level first and draws the directions then: from two streams of one seed
+    they would depend on each other, and the estimate would be biased. Rows of one picture differ by both.
+    """
+    cond, null = yield from read_captions(request, weights, x0.device, precise=True)
+    noise = RowNoise(request.seeds, tuple(x0.shape[1:]), x0.device)
+    x0, vectors = dequantised(x0, noise), signs(noise, probes)
+    divergence = hutchinson(NetKey(weights, "predict_vjp", precise=True), cond if request.prompt else null, vectors)
+    return (yield from log_likelihood(transport.path, divergence, x0, transport.data, transport.noise, transport.prior_std, control))
+
+
+def between(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Noises on the great circle from a to b (C, H, W) at shares (K,) of the way: (K, C, H, W).
+
+    A straight line would leave the shell on which noise lives (White 2016, section 2.1).
+    """
+    angle = torch.acos(torch.clamp((a * b).sum() / (a.norm() * b.norm()), -1, 1))
+    s = shares.to(a)[:, None, None, None]
+    if angle < 1e-4:
+        return torch.lerp(a.expand(len(shares), *a.shape), b.expand(len(shares), *b.shape), s)
+    return (torch.sin((1 - s) * angle) * a + torch.sin(s * angle) * b) / torch.sin(angle)

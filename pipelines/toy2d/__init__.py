@@ -1,0 +1,1 @@
+"""The models in the plane, small enough to be trained while one looks on."""

@@ -1,0 +1,1 @@
+"""One loop that trains every family, and how far a run has come."""

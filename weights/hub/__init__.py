@@ -1,0 +1,1 @@
+"""The Hub: asked, searched, downloaded from and published to."""
