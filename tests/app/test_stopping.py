@@ -16,7 +16,7 @@ from app.cli import main
 from app.stopping import stoppable
 from storage.database import NAME
 from tests.app.processes import Process, processes
-from tests.app.test_seat import SMALL, free_port
+from tests.app.web.test_seat import SMALL, free_port
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
@@ -60,7 +60,7 @@ def asks(number: int) -> Callable[..., None]:
 
 def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from app.training.trainer import standing
-    from tests.app.training import runner
+    from tests.app.training.training import runner
     monkeypatch.setattr("app.cli.commands.bar", asks(signal.SIGTERM))
     run = runner(tmp_path, capsys, monkeypatch, "diffusion")
     code, out, error = run("diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60")

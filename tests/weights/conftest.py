@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.hub import HubServer
-from tests.weights.downloading import LIMIT, Begin
+from tests.weights.hub.downloading import LIMIT, Begin
 from weights.hub.client import Hub
 from weights.hub.download import Downloads
 from weights.hub.fetch import Patience

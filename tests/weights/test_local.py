@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.weights.hostile import FLUX, SD, benign, weights, write
+from tests.weights.check.hostile import FLUX, SD, benign, weights, write
 from weights.check.preflight import inspected
 from weights.check.verify import WeightsError
 from weights.local import Link, add, add_lora, linked, remove

@@ -24,7 +24,7 @@ from app.web.api import routes
 from pipelines import registry
 from tests.tiny import tiny
 from tests.weights import tiny_models
-from tests.weights.hostile import benign, write
+from tests.weights.check.hostile import benign, write
 from weights import catalog
 from weights.catalog import entries
 from weights.hub.installed import ORIGIN

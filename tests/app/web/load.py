@@ -1,6 +1,6 @@
 """A process that draws one picture after another for many clients, and says what it holds on the way.
 
-`python -m tests.app.load DATA MODEL CLIENTS COUNT...` prints a line of JSON after each count of requests.
+`python -m tests.app.web.load DATA MODEL CLIENTS COUNT...` prints a line of JSON after each count of requests.
 """
 from __future__ import annotations
 

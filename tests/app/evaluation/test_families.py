@@ -236,7 +236,7 @@ def test_a_table_of_before_errors_and_limits_were_told_is_read() -> None:
 
 
 def test_the_bundled_table_marks_only_what_its_intervals_separate() -> None:
-    text = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    text = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
     _, _, rest = text.partition(families.BEGIN)
     published, made = rest.partition(families.END)[0], json.loads(REAL_TABLE.read_text(encoding="utf-8"))
     assert published.count("| **") == len(marked(made))

@@ -21,7 +21,7 @@ from app.web.refusals import Said
 from pipelines import registry
 from pipelines.options import options_of
 from storage import NewImage, Storage, read_settings
-from tests.app.training import no_json
+from tests.app.training.training import no_json
 from weights import catalog
 
 Run = Callable[..., tuple[int, dict, str]]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.hub import HubServer
-from tests.weights.downloading import FILES, LIMIT, SHORT, SIZE, Begin, ended, whole
+from tests.weights.hub.downloading import FILES, LIMIT, SHORT, SIZE, Begin, ended, whole
 from weights.hub.download import installed
 
 # what goes wrong, and what comes of it when it stays so

@@ -25,7 +25,7 @@ from app.service import Service
 from app.uncertain import with_error
 from pipelines.diffusion import about as diffusion
 from pipelines.sde import about as sde
-from tests.app.comparing import asked, drawn, ended, full_disk
+from tests.app.grids.comparing import asked, drawn, ended, full_disk
 
 
 @pytest.fixture(autouse=True)

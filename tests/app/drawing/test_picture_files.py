@@ -20,9 +20,9 @@ from app.drawing import picture_files
 from app.drawing.picture_files import MAX_PIXELS, prepare
 from app.errors import BadInput
 from tests.app.served import in_line, served
-from tests.app.test_paths_that_come_in import META, with_files
+from tests.app.web.test_paths_that_come_in import META, with_files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RED = Image.new("RGB", (40, 30), (255, 0, 0))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weights.hub.download import Downloads, DownloadView, installed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIZE = 400_000
 FILES = {"config.json": json.dumps({"sextant": {"family": "gan", "title": "Small GAN", "config": {}}}).encode(),
          "model.safetensors": random.Random(0).randbytes(SIZE), "README.md": b"# A GAN\n", "LICENSE": b"free",

@@ -23,10 +23,10 @@ from app.paths import Paths
 from app.service import Service
 from storage import StorageError
 from storage.database import NAME
-from tests.app.comparing import asked, drawn, ended, full_disk
+from tests.app.grids.comparing import asked, drawn, ended, full_disk
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def pixels(service: Service, grid: str) -> list[bytes]:

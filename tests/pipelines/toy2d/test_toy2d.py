@@ -15,7 +15,7 @@ from pipelines.options import options_of
 from pipelines.protocol import run_alone
 from pipelines.toy2d.toy2d import DENSITIES, KEY_VJP, Training, sample_density
 from tests.pipelines.gaussian import Gaussian
-from tests.pipelines.plane import draw, fresh, off
+from tests.pipelines.toy2d.clouds import draw, fresh, off
 
 FIELDS = tuple(name for name in registry.NAMES if registry.family(name).plane.field is not None)
 # Steps of training, and the points of each.

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.hub import HubServer
-from tests.weights.downloading import FILES, KEPT, LIMIT, ROOT, SIZE, Begin, ended, view, whole
+from tests.weights.hub.downloading import FILES, KEPT, LIMIT, ROOT, SIZE, Begin, ended, view, whole
 from weights.check.preflight import inspected
 from weights.check.verify import WeightsError
 from weights.hub.download import installed

@@ -33,7 +33,7 @@ from pipelines.engine.workers import Batch
 from tests.tiny import tiny_diffusion
 from weights.load import save
 
-ROOT, MODELS = Path(__file__).parents[2], 6
+ROOT, MODELS = Path(__file__).parents[3], 6
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_picture_beside_a_grid_waits_for_two_of_its_batches_at_most(data: Path
 
 def test_many_requests_leave_nothing_behind(data: Path, requests: int = 100) -> None:
     """In a process of its own: the same objects and open files after many as after 50, and a tenth more memory at most."""
-    done = subprocess.run([sys.executable, "-m", "tests.app.load", str(data), "run0", "40", str(KEPT), str(requests)], cwd=ROOT,
+    done = subprocess.run([sys.executable, "-m", "tests.app.web.load", str(data), "run0", "40", str(KEPT), str(requests)], cwd=ROOT,
                           stdout=subprocess.PIPE, check=True, text=True)
     before, after = map(json.loads, done.stdout.splitlines())
     assert before["JobState"] == after["JobState"] == KEPT and before["Job"] == after["Job"] == 0

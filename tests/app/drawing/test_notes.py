@@ -12,7 +12,7 @@ from app.grids.ask import GridAsk
 from app.grids.plan import make_plan
 from pipelines.hub.words import Reader
 from pipelines.request import MAX_PROMPT, Request
-from tests.app.test_offered import WithHub
+from tests.app.ui.test_offered import WithHub
 
 
 def asked(model: str = "shapes-diffusion", prompt: str = "a red star", **more: Any) -> Request:

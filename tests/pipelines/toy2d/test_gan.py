@@ -8,7 +8,7 @@ from pipelines.gan.network import GAN
 from pipelines.gan.options import GAMES, GeneratorOptions
 from pipelines.gan.toy2d import PLANE, forged
 from pipelines.toy2d.toy2d import Training, sample_density
-from tests.pipelines.plane import draw, fresh, off
+from tests.pipelines.toy2d.clouds import draw, fresh, off
 
 
 def largest(net: GAN) -> float:

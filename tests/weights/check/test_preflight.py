@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.hub.about import ADAPTERS
-from tests.weights import hostile, tiny_models
-from tests.weights.hostile import CASES, FLUX, SD, SDXL, Canary, benign, weights, write
+from tests.weights import tiny_models
+from tests.weights.check import hostile
+from tests.weights.check.hostile import CASES, FLUX, SD, SDXL, Canary, benign, weights, write
 from weights.check.preflight import Plan, inspected, planned
 from weights.check.verify import WeightsError
 from weights.local import add, linked
@@ -311,5 +312,5 @@ def test_quantised_files_are_refused_as_such(tmp_path: Path, mark: str) -> None:
 def test_it_is_told_without_torch(tmp_path: Path) -> None:
     import subprocess
     code = "import sys, weights.check.preflight; print('torch' in sys.modules)"
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout == "False\n"

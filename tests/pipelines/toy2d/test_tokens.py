@@ -17,7 +17,7 @@ from pipelines.protocol import Preview, run_alone
 from pipelines.toy2d.toy2d import CloudNoise, Training, sample_density
 from pipelines.vqvae.toy2d import CODES, LENGTH
 from pipelines.vqvae.toy2d import PLANE as VQ_PLANE
-from tests.pipelines.plane import draw, fresh
+from tests.pipelines.toy2d.clouds import draw, fresh
 
 DATA = sample_density("moons", 4000, np.random.default_rng(5))
 

@@ -19,7 +19,7 @@ from app.models.models import Models
 from app.training import recipes, trainer
 from app.training.recipes import Recipe
 from pipelines.training.loop import CHECKPOINT
-from tests.app.training import Clock, Run, runner
+from tests.app.training.training import Clock, Run, runner
 from weights.catalog import run_folder
 from weights.check.verify import WeightsError
 

@@ -147,7 +147,7 @@ def test_what_a_killed_server_left_is_removed_and_nothing_else(tmp_path: Path, m
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = "import os, tempfile, time; from app.web.uploads import Uploads; kept = Uploads(); (kept.folder / 'x').touch()\n"
     environment = os.environ | {"TMPDIR": str(tmp_path), "TEMP": str(tmp_path), "TMP": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code + "os._exit(9)"], env=environment, check=False, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code + "os._exit(9)"], env=environment, check=False, cwd=Path(__file__).parents[3])
     (killed,) = tmp_path.iterdir()
     alive = Uploads()
     stranger, young = tmp_path / f"{PREFIX}stranger", tmp_path / f"{PREFIX}young"

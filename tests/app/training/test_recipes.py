@@ -14,7 +14,7 @@ from app.training.recipes import RECIPES, Recipe, Standing, divide, figures
 from pipelines import registry
 from pipelines.options import build
 from pipelines.training.loop import TrainOptions, _learning_rate
-from tests.app.training import Clock, Run, runner
+from tests.app.training.training import Clock, Run, runner
 from weights import catalog
 
 SMALL = {"batch": 4, "gpu_batch": 4}
