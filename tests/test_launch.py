@@ -223,6 +223,7 @@ def test_any_folder_and_any_closed_stream(tmp_path: Path) -> None:
         folder = tmp_path / name
         (folder / "app").mkdir(parents=True)
         (folder / "requirements.txt").write_text("")
+        (folder / "app" / "__init__.py").write_text("")
         (folder / "app" / "cli.py").write_text("import json, sys\ndef main():\n    print('got', ascii(sys.argv[1:]))\n    return 3\n")
         (folder / "json.py").write_text("")                                             # of somebody's current folder
         (folder / "launch.py").write_text((ROOT / "launch.py").read_text(encoding="utf-8"), encoding="utf-8")
