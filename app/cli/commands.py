@@ -22,8 +22,8 @@ from app.stopping import stoppable
 from app.text import readable
 from app.whole import copy
 from pipelines import registry
+from pipelines.family import FamilySpec, SamplerSpec
 from pipelines.options import Option, options_of
-from pipelines.registry import Face, SamplerSpec
 from pipelines.request import Request
 
 FILES = ("out", "export", "picture")         # may have any name that the system lets them have
@@ -144,7 +144,7 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
                          metavar="|".join(o.choices) if o.choices else o.type.__name__)
 
 
-Use = tuple[Face, SamplerSpec, Option]
+Use = tuple[FamilySpec, SamplerSpec, Option]
 
 
 def _uses() -> dict[str, list[Use]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from app.errors import BadInput
 from pipelines import registry
+from pipelines.family import FamilySpec
 from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
 from pipelines.options import Option, OptionError, build, options_of, quoted
-from pipelines.registry import Face
 from pipelines.request import MAX_SEED, Request, check_prompt
 
 NEW = -1                           # as a seed: another one each time
@@ -62,7 +62,7 @@ class FamilyInfo:
     accent: str                              # colour
     samplers: tuple[SamplerInfo, ...]
     request: tuple[Any, ...]                 # Option: guidance_scale, seed, count
-    about: Any                               # pipelines.registry.About: network, objective, sampling, files
+    about: Any                               # pipelines.family.About: network, objective, sampling, files
     compared: tuple[str, ...] = ()           # samplers that a comparison begins with
     two_way: bool = False                    # an ODE leads from pictures to noise and back
     field: str = ""                          # names of what is looked at inside: the network's answer,
@@ -76,7 +76,7 @@ class FamilyInfo:
 
 
 
-def face_of(family: str) -> Face:
+def face_of(family: str) -> FamilySpec:
     """A family by name. Raises BadInput with the names that exist."""
     try:
         return registry.face(family)
@@ -93,12 +93,12 @@ def family_info(name: str) -> FamilyInfo:
                       face.field, face.estimate, face.tangent, face.state, face.unit, face.guided, axis_of(face), face.columns)
 
 
-def axis_of(face: Face) -> Option:
+def axis_of(face: FamilySpec) -> Option:
     """The option that a comparison varies from column to column."""
     return next(o for spec in face.samplers.values() for o in options_of(spec.options) if o.name == face.axis)
 
 
-def samplers_of(face: Face, adapter: str = "") -> tuple[str, ...]:
+def samplers_of(face: FamilySpec, adapter: str = "") -> tuple[str, ...]:
     """The samplers that work with a family's own models, or with those of an adapter; the first is the default."""
     return ADAPTERS[adapter].samplers if adapter else tuple(face.samplers)
 
@@ -142,7 +142,7 @@ def make_request(ask: Ask) -> Request:
         raise BadInput(str(error)) from None
 
 
-def _options(face: Face, sampler: str, info: AdapterInfo | None, given: dict[str, Any]) -> Any:
+def _options(face: FamilySpec, sampler: str, info: AdapterInfo | None, given: dict[str, Any]) -> Any:
     """The sampler's options; those that have one value with a pretrained model have it. Raises OptionError."""
     kind = face.every[sampler].options
     fixed = {o.name: (o, info.fixed[o.name]) for o in options_of(kind) if o.name in info.fixed} if info else {}

@@ -24,6 +24,8 @@ from pipelines.training.counters import BEGIN, counters
 if TYPE_CHECKING:
     from torch import nn
 
+    from pipelines.family import Family, Stage
+
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
 DATA_SETS = ("shapes",)
@@ -328,7 +330,7 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
                         "--name.") from error
 
 
-def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
+def _stages(net: nn.Module, family: Family) -> dict[str, Stage]:
     """The family's stages that this network has parameters for."""
     names = [name for name, _ in net.named_parameters()]
     return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}
