@@ -82,15 +82,16 @@ class FamilySpec:
     field: str = ""                          # what the network answers, as the page writes it: "|v| velocity"
     estimate: str = "x̂0"                     # the estimate of the finished picture
     state: str = "x_t"                       # what a sampler has on its way
-    tangent: bool = False                    # the answer is the direction of the way
-    two_way: bool = False                    # an ODE leads from pictures to noise and back: Family.transport
+    predicts_velocity: bool = False          # the answer is the direction of the way
+    invertible: bool = False                 # an ODE leads from pictures to noise and back: Family.transport
+    draws_tokens: bool = False               # a picture is drawn token after token,
+    single_call: bool = False                # or at once; by all other families in steps
     stages: tuple[str, ...] = ()             # names of Family.stages
     usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model
     #                                          differs from the defaults: "sampler", "steps", "guidance_scale"
     reads: Callable[[str], str | None] = lambda prompt: None  # a note on how it reads a prompt; raises OptionError if it can not
     label_only: bool = False                 # it knows the class of a picture's main thing, and is judged by that alone
     guided: bool = True                      # guidance makes sense: there is an answer without the caption
-    unit: str = "step"                       # what a picture takes several of
     axis: str = "steps"                      # the option that a comparison varies from column to column
     columns: str = "5, 10, 20"               # and the values that it begins with
     pretrained: Mapping[str, SamplerSpec] = dataclass_field(default_factory=dict)      # further samplers, for models of the Hub alone
@@ -99,6 +100,16 @@ class FamilySpec:
     def every(self) -> dict[str, SamplerSpec]:
         """All samplers, of our own models and of others."""
         return {**self.samplers, **self.pretrained}
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether there is a way from noise to picture, of as many steps as are asked for."""
+        return not (self.draws_tokens or self.single_call)
+
+    @property
+    def unit(self) -> str:
+        """What a picture takes several of, in a word."""
+        return "step" if self.stepwise else "token" if self.draws_tokens else "call"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,11 @@ def face(name: str) -> FamilySpec:
     return _module(name, "about").SPEC
 
 
+def faces() -> tuple[FamilySpec, ...]:
+    """All of them, in order."""
+    return tuple(map(face, NAMES))
+
+
 def limit_of(request: Request) -> Limit | None:
     """Where more steps of a request's sampler lead. Raises KeyError."""
     return face(request.family).every[request.sampler].limit(request.options)

@@ -64,9 +64,9 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
                      "own, RUN@STEP, to compare how the pictures came about")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
-    stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
+    stages = [f"{spec.name}: {stage}" for spec in registry.faces() for stage in spec.stages]
     sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
-    for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
+    for o in {o.name: o for spec in registry.faces() for o in options_of(spec.network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
 

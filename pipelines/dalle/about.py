@@ -45,4 +45,4 @@ ABOUT = About(
 SPEC = FamilySpec("dalle", "DALL-E", "#CC79A7", "Ramesh et al. 2021, arXiv:2102.12092",
             specs(AncestralOptions, TopKOptions, TopPOptions, GreedyOptions, lambda options: options.calls), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), usual=lambda config: {"guidance_scale": 2.5}, state="codes",
-            estimate="decoded", stages=("autoencoder", "scorer"), unit="token", axis="temperature", columns="0.5, 0.8, 1, 1.3")
+            estimate="decoded", stages=("autoencoder", "scorer"), draws_tokens=True, axis="temperature", columns="0.5, 0.8, 1, 1.3")

@@ -85,5 +85,5 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
 
 
 SPEC = FamilySpec("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", tangent=True, two_way=True,
+            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", predicts_velocity=True, invertible=True,
             usual=_usual, pretrained={spec.name: spec for spec in _PRETRAINED})

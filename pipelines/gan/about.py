@@ -46,4 +46,4 @@ _SPECS = (
 
 SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", {spec.name: spec for spec in _SPECS}, ABOUT,
             NetworkOptions, ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
-            unit="call", axis="truncation", columns="0.5, 1, 2, 4")
+            single_call=True, axis="truncation", columns="0.5, 1, 2, 4")

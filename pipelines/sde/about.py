@@ -101,4 +101,4 @@ _SPECS = (
                 AdaptiveOptions, lambda options: 2 + 6 * options.steps, adaptive=True, limit=ODE.of),
 )
 SPEC = FamilySpec("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", two_way=True)
+            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", invertible=True)

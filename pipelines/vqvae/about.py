@@ -49,5 +49,5 @@ MASKED = SamplerSpec(
 SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
             specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-            usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, unit="token", axis="temperature",
+            usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
             columns="0.5, 0.8, 1, 1.3", pretrained={"masked": MASKED})
