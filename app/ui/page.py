@@ -57,5 +57,5 @@ def wire_places(page: gr.Blocks, head: gr.HTML, tabs: gr.Tabs) -> None:
 
 
 def look() -> dict[str, Any]:
-    """Theme, style and scripts for the server."""
+    """Theme and colours for the server."""
     return theme.look({name: registry.face(name).accent for name in registry.NAMES})
