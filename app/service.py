@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from app.device.machine import Machine
 from app.device.model_cache import Loaded
 from app.drawing import runner as runners
-from app.drawing.ask import Ask, Check, face_of, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
+from app.drawing.ask import Ask, Check, FamilyInfo, face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
 from app.drawing.effects import notes_of, notes_with
 from app.drawing.jobs import RUNNING, JobState, JobTable
 from app.drawing.recording import Recordings
 from app.drawing.views import JobView, Shot
-from app.errors import BadInput, UserError
+from app.errors import BadInput, UserError, sentence, sentences
 from app.evaluation.evaluate import evaluate
 from app.evaluation.families import SideBySide
 from app.gallery.gallery import Gallery
@@ -38,10 +38,9 @@ from app.models.library import Shelf
 from app.models.models import Models
 from app.models.views import ModelView
 from app.paths import Paths
-from app.said import said
+from pipelines import registry
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
-from weights.check.verify import WeightsError
 
 if TYPE_CHECKING:
     from app.drawing.picture_files import Picture
@@ -59,8 +58,7 @@ class Service:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self.identity = uuid.uuid4().hex                           # of this run of the program, by which pages know that it is another
-        with said():
-            self._storage = Storage(paths.data)
+        self._storage = Storage(paths.data)
         self.gallery = Gallery(self._storage)
         self.lab = Lab()
         self._models = Models(paths.runs, paths.models)
@@ -80,6 +78,9 @@ class Service:
         self.shelf = Shelf(self._models, self.machine)
 
     # What there is
+
+    def families(self) -> list[FamilyInfo]:
+        return [family_info(name) for name in registry.NAMES]
 
     def models(self, family: str | None = None) -> list[ModelView]:
         """The weights there are, of a family or all; a damaged file is listed with its problem."""
@@ -129,9 +130,8 @@ class Service:
         job.note = " ".join(notes_of(request))
         self._jobs.add(job)                                        # nothing is stored of one that is refused
         try:
-            with said():
-                self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
-        except UserError:
+            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+        except StorageError:
             self._jobs.remove(job)
             raise
 
@@ -160,11 +160,11 @@ class Service:
                     job.change(status="stopped", note="Stopped before it began.")
                 else:
                     run()
-            except (UserError, StorageError) as error:
+            except sentences() as error:
                 if job.stopped and job.status == "loading":
                     job.change(status="stopped", note="Stopped while the model was loaded.")
                 else:
-                    job.change(status="failed", error=str(error))
+                    job.change(status="failed", error=sentence(error))
             except Exception as error:
                 log.exception("job %s failed", job.id)
                 job.change(status="failed", error=f"The job stopped because of an error inside the program ({error}); "
@@ -252,13 +252,12 @@ class Service:
         alone = settings_of(replace(request, seed=request.seeds[k], count=1))
         loaded, note = self._load(request.model), drawn.notes[k] or (drawn.captions[k] if drawn.captions else None)
         seconds = (stats.network + stats.sampler) / request.count
-        with said():
-            record = self._storage.save_image(NewImage(
-                pixels=drawn.pixels[k], family=request.family, model_sha256=loaded.sha256, model_name=request.model,
-                prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
-                steps=steps_of(request), guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
-                seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
-                environment=self.environment() | ({"note": note} if note else {})))
+        record = self._storage.save_image(NewImage(
+            pixels=drawn.pixels[k], family=request.family, model_sha256=loaded.sha256, model_name=request.model,
+            prompt=request.prompt, negative_prompt=request.negative_prompt, sampler=request.sampler,
+            steps=steps_of(request), guidance=request.guidance_scale, seed=alone["seed"], nfe=drawn.nfe[k],
+            seconds=seconds, options=alone["options"], job_id=job.id, cell_id=cell,
+            environment=self.environment() | ({"note": note} if note else {})))
         return Shot(record.id, f"image/{record.id}.png", str(self._storage.path(record.id)), record.seed,
                     alone | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
@@ -298,11 +297,7 @@ class Service:
 
     def _load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
         """The network of a name, loaded and known to the engine; noted as a model that made pictures."""
-        try:
-            with said():
-                return self.machine.load(name, stop)
-        except WeightsError as error:
-            raise UserError(str(error)) from error
+        return self.machine.load(name, stop)
 
     def _remember(self, name: str, loaded: Loaded) -> None:
         entry = loaded.entry
@@ -319,7 +314,7 @@ class Service:
         """Import torch and load the first model, so that the first click does not wait for it."""
         try:
             self._load(self._models.first())
-        except (UserError, WeightsError, StorageError) as error:
+        except sentences() as error:
             log.warning("the first model could not be loaded: %s", error)
 
     def chips(self) -> dict[str, Any]:

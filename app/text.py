@@ -11,14 +11,11 @@ T = TypeVar("T")
 
 
 def readable(given: T) -> T:
-    """The same with every text in it composed, also those in a record or a dictionary. Raises BadInput for what is no text, also
-    where a record has a place for one."""
+    """The same with every text in it composed, also those in a record or a dictionary. Raises OptionError for what is no text,
+    BadInput where a record has a place for one."""
     done: Any = given
     if isinstance(given, str):
-        try:
-            done = options.readable(given)
-        except options.OptionError as error:
-            raise BadInput(str(error)) from None
+        done = options.readable(given)
     elif isinstance(given, dict):
         done = {readable(name): readable(value) for name, value in given.items()}
     elif is_dataclass(given) and not isinstance(given, type):

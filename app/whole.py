@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.errors import DiskFull, UserError
+from app.errors import UserError
 from pipelines import files
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNOR
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write, which then takes the place of another. Raises UserError, DiskFull among them; nothing is left behind then."""
+    """A file to write, which then takes the place of another. Raises UserError; nothing is left behind then."""
     path = Path(os.path.realpath(path))                # a link stays one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def trouble(path: Path, error: OSError, advice: str) -> UserError:
     """Why a path could not be written, and what to do."""
     reason = error.strerror or str(error)
     if error.errno in NO_ROOM:
-        return DiskFull(f"{path} could not be written because the disk is full ({reason}); free space or {advice}.")
+        return UserError(f"{path} could not be written because the disk is full ({reason}); free space or {advice}.")
     return UserError(f"{path} could not be written ({reason}); {advice}.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.cli.terminal import decimal_comma, folder, watch
 from app.drawing.ask import Ask, face_of
-from app.errors import BadInput, UserError
+from app.errors import BadInput, sentence, sentences
 from app.grids.ask import AXES, ENDINGS, GridAsk
 
 
@@ -92,8 +92,8 @@ def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[
     for path in files:
         try:
             written.append(str(service.reading.write(grid, path, excel)))
-        except UserError as error:
-            problems.append(str(error))
+        except sentences() as error:
+            problems.append(sentence(error))
     return written, problems
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cli.actions import Actions
 from app.cli.terminal import bar
-from app.errors import BadInput, UserError, tell
+from app.errors import BadInput, sentences, tell
 from pipelines import registry
 
 LIST = ("list",)                   # what is done unless something else is asked for
@@ -57,6 +57,6 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
 def _line(gallery: Any, picture: Any) -> dict[str, Any]:
     """A picture of the gallery; without a path if its file is gone."""
     path = None
-    with suppress(UserError):
+    with suppress(*sentences()):
         path = str(gallery.file(picture.id))
     return {"id": picture.id, "created": picture.created, "path": path, **picture.settings}

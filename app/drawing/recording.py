@@ -16,7 +16,6 @@ from app.drawing.formulas import template
 from app.drawing.png import data_urls
 from app.drawing.views import Frame, Ways
 from app.errors import UserError
-from app.said import said
 from pipelines import registry
 from storage import Storage, StorageError
 
@@ -134,7 +133,6 @@ class Recordings:
         recording, job = self.find(job_id), self._jobs.get(job_id)
         if job is None or not job.shots or not recording.steps:
             raise UserError("There is nothing to keep yet; wait until the pictures are there.")
-        with said():
-            for k, shot in enumerate(job.shots):
-                self._storage.processes.put(shot.id, recording.pack(k))
+        for k, shot in enumerate(job.shots):
+            self._storage.processes.put(shot.id, recording.pack(k))
         return len(job.shots)

@@ -12,7 +12,7 @@ from app.drawing.ask import Ask, face_of, make_request, settings_of, steps_of
 from app.drawing.runner import Backend, drawn_of
 from app.errors import BadInput, UserError
 from app.uncertain import mean_and_error
-from pipelines.options import Option, OptionError
+from pipelines.options import Option
 
 if TYPE_CHECKING:
     from app.inspect.picture import Bench
@@ -36,10 +36,7 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     from pipelines.metrics.manifold import precision_recall
     from pipelines.metrics.near_misses import rates
 
-    try:
-        count = COUNT.parse(ask.count)
-    except OptionError as error:
-        raise BadInput(str(error)) from None
+    count = COUNT.parse(ask.count)
     cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
     if ask.adapter:
         raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "

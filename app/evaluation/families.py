@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.drawing.ask import PROMPT, Ask, amount, face_of, make_request, settings_of, steps_of
-from app.errors import BadInput, UserError
+from app.errors import UserError, sentence, sentences
 from app.evaluation import samplers as quality
 from app.evaluation import table as family_table
 from app.evaluation.evaluate import COUNT, bits_per_dim
@@ -23,7 +23,6 @@ from app.evaluation.views import Drawing, FamilyTable
 from app.whole import write_text
 from pipelines import registry
 from pipelines.files import MISREAD
-from pipelines.options import OptionError
 from pipelines.tokens.options import TOKENS
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ class SideBySide:
     def _drawing(self, ask: Ask) -> Drawing:
         try:
             return Drawing(ask.family, self._backend.generate(ask), None)
-        except UserError as error:
-            return Drawing(ask.family, None, str(error))
+        except sentences() as error:
+            return Drawing(ask.family, None, sentence(error))
 
     def measure_samplers(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]:
         """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
@@ -104,11 +103,11 @@ class SideBySide:
         """A family's row; says what the problem is if it has no weights."""
         try:
             request = make_request(self._models.resolved(Ask(family, PROMPT, count=1)))
-        except UserError as error:
-            return {"family": family, "problem": str(error)}
+        except sentences() as error:
+            return {"family": family, "problem": sentence(error)}
         cells, done, face = {}, 0, face_of(family)
         for cell, count in counts.items():
-            if cell != "likelihood" or face.invertible:
+            if cell != "likelihood" or face.two_way:
                 cells[cell] = self._cell(request, cell, count, log, _shifted(progress, done, 0))
             done += count
         test = cells["test"]
@@ -232,9 +231,6 @@ def _merged(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def counted(count: Any) -> dict[str, int]:
-    """How much is measured: test captions, half as many of the hold-out split, a likelihood for every fifteenth. Raises BadInput."""
-    try:
-        test = COUNT.parse(count)
-    except OptionError as error:
-        raise BadInput(str(error)) from None
+    """How much is measured: test captions, half as many of the hold-out split, a likelihood for every fifteenth. Raises OptionError."""
+    test = COUNT.parse(count)
     return {"test": test, "holdout": max(int(COUNT.low or 0), test // 2), "likelihood": max(4, test // 15)}

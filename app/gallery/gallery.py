@@ -12,10 +12,9 @@ from app.drawing.ask import amount, face_of
 from app.drawing.png import data_url
 from app.errors import BadInput
 from app.gallery.views import Picture
-from app.said import said
 from app.text import readable
 from pipelines import registry
-from pipelines.options import Option, OptionError, quoted
+from pipelines.options import Option, quoted
 from storage import Cursor, Filters, ImageRecord, ManyMissing, Storage, read_settings
 
 MOST = 200                         # pictures of a page
@@ -39,55 +38,46 @@ class Gallery:
 
     def page(self, *, family: str | None = None, sampler: str | None = None, steps_min: Any = None, steps_max: Any = None,
              text: str = "", bin: bool = False, after: str | None = None, limit: int = 60) -> GalleryPage:
-        """Newest first, MOST at once; pass `next` of a page as `after` to go on. Raises BadInput for a filter that cannot be."""
-        try:
-            low, high = (None if value in (None, "") else option.parse(value)
-                         for option, value in zip(STEPS, (steps_min, steps_max), strict=True))
-        except OptionError as error:
-            raise BadInput(str(error)) from None
+        """Newest first, MOST at once; pass `next` of a page as `after` to go on. Raises BadInput, OptionError for a filter that cannot
+        be."""
+        low, high = (None if value in (None, "") else option.parse(value)
+                     for option, value in zip(STEPS, (steps_min, steps_max), strict=True))
         filters = readable(Filters(family=family or None, sampler=sampler or None, steps_min=low, steps_max=high, text=text or "", bin=bin))
         self._judge(filters)
-        with said():
-            found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), MOST)))
+        found = self._storage.page(filters, Cursor.parse(after) if after else None, max(1, min(int(limit), MOST)))
         return GalleryPage([picture(record) for record in found.items], str(found.next) if found.next else None,
                            found.total, found.left_out)
 
     def _judge(self, filters: Filters) -> None:
         """Raises BadInput for a family or a sampler that there is not, and of which nothing was made either."""
-        samplers = tuple(dict.fromkeys(name for spec in registry.faces() for name in spec.every))
+        samplers = tuple(dict.fromkeys(name for family in registry.NAMES for name in registry.face(family).every))
         for kind, value, there in (("family", filters.family, registry.NAMES), ("sampler", filters.sampler, samplers)):
             if value is not None and value not in there and value not in self.facets()["families" if kind == "family" else "samplers"]:
                 raise BadInput(f"There is no {kind} {quoted(repr(value))}; there are {', '.join(there)}.")
 
     def facets(self) -> dict[str, Any]:
-        with said():
-            f = self._storage.facets()
+        f = self._storage.facets()
         return {"families": list(f.families), "samplers": list(f.samplers), "steps": (f.steps_min, f.steps_max)}
 
     def picture(self, image_id: str) -> Picture:
-        with said():
-            record = self._storage.image(image_id)
-            return replace(picture(record), process=self._storage.processes.has(image_id),
-                           grid=self._storage.grid_of(record.cell_id) if record.cell_id else None)
+        record = self._storage.image(image_id)
+        return replace(picture(record), process=self._storage.processes.has(image_id),
+                       grid=self._storage.grid_of(record.cell_id) if record.cell_id else None)
 
     def file(self, image_id: str) -> Path:
         """The image file of a record."""
-        with said():
-            return self._storage.path(image_id)
+        return self._storage.path(image_id)
 
     def delete(self, ids: list[str]) -> int:
         """Into the bin; `restore` undoes it. Returns how many."""
-        with said():
-            return self._storage.delete([readable(image_id) for image_id in ids])
+        return self._storage.delete([readable(image_id) for image_id in ids])
 
     def restore(self, ids: list[str]) -> int:
-        with said():
-            return self._storage.restore([readable(image_id) for image_id in ids])
+        return self._storage.restore([readable(image_id) for image_id in ids])
 
     def empty_bin(self) -> int:
         """Remove what is in the bin for good; returns how many pictures."""
-        with said():
-            return self._storage.empty_bin(0)
+        return self._storage.empty_bin(0)
 
     def notices(self) -> list[dict[str, Any]]:
         """What a person should know of how the data folder was found: text, and what may be done about it."""
@@ -97,14 +87,12 @@ class Gallery:
 
     def look_again(self, accept: bool = False) -> list[dict[str, Any]]:
         """Open a folder anew that could be opened for reading only; accept: the files that are missing are gone. Returns the notices."""
-        with said():
-            self._storage.look_again(accept)
+        self._storage.look_again(accept)
         return self.notices()
 
     def check(self, progress: Callable[[int, int], None]) -> dict[str, Any]:
         """Read every picture and compare it with what was noted when it was saved."""
-        with said():
-            found = self._storage.check(progress)
+        found = self._storage.check(progress)
         return {"complete": found.complete, **asdict(found)}
 
     def examples(self, family: str) -> list[Picture]:

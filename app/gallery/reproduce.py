@@ -15,7 +15,6 @@ from app.errors import BadInput, UserError
 from app.grids.grids import Grids
 from app.grids.store import Keeper
 from app.models.models import Models
-from app.said import said
 from pipelines.request import Request
 from storage import ImageRecord, Storage
 
@@ -82,8 +81,7 @@ class Reproduction:
         return drawn_of(request, finished(self._drawing.submit(request, 0)), 0).pixels
 
     def _again(self, images: list[str], exact: int | None = None) -> dict[str, Any]:
-        with said():
-            records = [self._storage.image(image) for image in images]
+        records = [self._storage.image(image) for image in images]
         then = [self._keeper.pixels(image) for image in images]
         requests = [self._request(record) for record in records]
         with self._alone():

@@ -20,7 +20,6 @@ from app.grids.ask import ENDINGS
 from app.grids.measures import false_accepts, terms
 from app.grids.picture import Sheet, caption
 from app.grids.state import LiveGrid
-from app.said import said
 from app.whole import replacing, write_table, write_text
 from pipelines.options import quoted
 from storage import Storage, StorageError
@@ -40,18 +39,17 @@ def export(live: LiveGrid, settings: dict[str, Any], storage: Storage, path: Pat
     ending = path.suffix[1:].lower()
     if ending not in (*ENDINGS, "zip"):
         raise BadInput(f"A grid is exported as {', '.join(ENDINGS)}; you asked for {quoted(repr(ending))}.")
-    with said():
-        if ending == "csv":
-            write_table(path, _table(live), excel)
-        elif ending == "json":
-            found = {"id": live.id, "name": live.name, "note": live.note, "judge_false_accepts": false_accepts(live), **settings}
-            cells = [facts(live, i) for i in range(len(live.cells))]
-            write_text(path, as_json(found | {"cells": cells}, indent=1, ensure_ascii=False))
-        elif ending == "html":
-            with replacing(path) as draft:
-                _html(live, settings, storage, draft)
-        else:
-            path = _png(live, settings, storage, path)
+    if ending == "csv":
+        write_table(path, _table(live), excel)
+    elif ending == "json":
+        found = {"id": live.id, "name": live.name, "note": live.note, "judge_false_accepts": false_accepts(live), **settings}
+        cells = [facts(live, i) for i in range(len(live.cells))]
+        write_text(path, as_json(found | {"cells": cells}, indent=1, ensure_ascii=False))
+    elif ending == "html":
+        with replacing(path) as draft:
+            _html(live, settings, storage, draft)
+    else:
+        path = _png(live, settings, storage, path)
     return path
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from app.drawing.ask import is_new, settings_of
 from app.drawing.effects import notes_of
 from app.drawing.jobs import RUNNING, JobState
-from app.errors import BadInput, UserError
+from app.errors import BadInput, UserError, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import comma_note
 from app.grids.measures import terms
@@ -21,7 +21,6 @@ from app.grids.run import EXACT, GridBackend, GridRun
 from app.grids.state import CellState, LiveGrid
 from app.grids.store import Keeper
 from app.models.models import Models
-from app.said import said
 from app.text import readable
 from pipelines.request import Request
 from storage import Cursor, GridRecord, Storage, StorageError
@@ -130,7 +129,7 @@ class Grids:
             if live.job.status in RUNNING:
                 raise UserError("That grid is being drawn already; stop it first, or wait for it to end.")
             live.settled.wait(PATIENCE)
-        with said(), self._storage.taken(grid_id) as record:
+        with self._storage.taken(grid_id) as record:
             if record.deleted:
                 raise UserError("That grid is in the bin; restore it first.")
             yield upgraded(record)
@@ -140,8 +139,7 @@ class Grids:
         if not plan.requests:
             raise UserError(next((spot.reason for spot in plan.spots if spot.reason), None) or "There is nothing to draw in that grid.")
         for model, cell in {cell.settings.get("model", ""): cell for cell in kept.values() if cell.images}.items():
-            with said():
-                drawn_by = self._storage.image(cell.images[0]).model_sha256
+            drawn_by = self._storage.image(cell.images[0]).model_sha256
             if drawn_by != self._desk.digest(model):
                 raise UserError(f"The weights {model} have changed since that grid was begun, so new cells would not compare with the "
                                 "old ones; begin a new grid.")
@@ -157,17 +155,16 @@ class Grids:
     def _beginning(self, live: LiveGrid) -> Iterator[None]:
         """A run of a grid begins with a job that is stored; one that cannot begin has ended. Raises UserError."""
         job = live.job
-        with said():
-            self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
-            try:
-                yield
-            except Exception as error:
-                live.settle()
-                job.change(status="failed", error=str(error))
-                self._end(live, "stopped")
-                with suppress(StorageError):                   # the job counts as interrupted then
-                    self._storage.finish_job(job.id, "failed", str(error))
-                raise
+        self._storage.start_job(job.kind, job.family, job.settings, job_id=job.id)
+        try:
+            yield
+        except Exception as error:
+            live.settle()
+            job.change(status="failed", error=str(error))
+            self._end(live, "stopped")
+            with suppress(StorageError):                   # the job counts as interrupted then
+                self._storage.finish_job(job.id, "failed", str(error))
+            raise
 
     def _end(self, live: LiveGrid, status: str) -> None:
         """The end of a run for the database; from now on others may draw the grid."""
@@ -255,7 +252,7 @@ class Grids:
         """Whether there is a grid of this id."""
         try:
             self.record(grid_id)
-        except UserError:
+        except sentences():
             return False
         return True
 
@@ -273,8 +270,7 @@ class Grids:
 
     def list(self, text: str = "", bin: bool = False, after: str = "") -> dict[str, Any]:
         """A page of all grids, newest first."""
-        with said():
-            page = self._storage.grids(readable(text), bin, Cursor.parse(after) if after else None)
+        page = self._storage.grids(readable(text), bin, Cursor.parse(after) if after else None)
         items = [{"id": g.id, "name": g.name, "note": g.note, "created": g.created.isoformat(), "status": g.status,
                   "done": g.counts.get("done", 0), "failed": g.counts.get("failed", 0), "thumbs": list(g.image_ids),
                   "total": sum(n for status, n in g.counts.items() if status != "empty"),
@@ -297,8 +293,7 @@ class Grids:
     def change(self, grid_id: str, name: str | None = None, note: str | None = None) -> None:
         """Rename a grid, or write a note to it."""
         given = {key: readable(value).strip()[:500] for key, value in (("name", name), ("note", note)) if value is not None}
-        with said():
-            self._storage.change_grid(grid_id, **given)
+        self._storage.change_grid(grid_id, **given)
         if (live := self._live.get(grid_id)) is not None:
             for key, value in given.items():
                 setattr(live, key, value)
@@ -309,14 +304,11 @@ class Grids:
         self.stop(grid_id)
         if (live := self._live.get(grid_id)) is not None:
             live.settled.wait(PATIENCE)                        # so that no picture comes after it is gone
-        with said():
-            self._storage.delete_grid(grid_id)
+        self._storage.delete_grid(grid_id)
 
     def restore(self, grid_id: str) -> None:
-        with said():
-            self._storage.restore_grid(grid_id)
+        self._storage.restore_grid(grid_id)
 
     def record(self, grid_id: str) -> GridRecord:
         """A grid as it is stored."""
-        with said():
-            return upgraded(self._storage.grid(grid_id))
+        return upgraded(self._storage.grid(grid_id))

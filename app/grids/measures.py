@@ -10,7 +10,7 @@ import numpy as np
 
 from app.drawing.ask import face_of
 from app.drawing.effects import idle
-from app.errors import UserError
+from app.errors import sentences
 from app.grids.state import LiveGrid
 from pipelines.request import Request
 
@@ -89,7 +89,7 @@ class Twins:
         own = _means(pixels[0])
         for i, (means, images) in self._seen.items():
             near = len(images) == len(pixels) and means.shape == own.shape and np.abs(means - own).max() <= CLOSE
-            with suppress(UserError):                            # a file may be gone meanwhile
+            with suppress(*sentences()):                            # a file may be gone meanwhile
                 if near and all(_alike(self._saved(image), picture) for image, picture in zip(images, pixels, strict=True)):
                     return i
         return None

@@ -10,14 +10,13 @@ from typing import Any, Protocol
 
 from app.drawing.ask import Ask, amount, face_of, guidance_calls, make_request, nfe_of, own_options, samplers_of, steps_of, with_seed
 from app.drawing.effects import never, notes_of
-from app.errors import BadInput, UserError
+from app.errors import BadInput, sentence, sentences
 from app.grids.ask import GridAsk
 from app.grids.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
 from app.models.views import ModelView
 from app.text import readable
-from pipelines.family import SamplerSpec
 from pipelines.options import build, options_of, quoted
-from pipelines.registry import converged, limit_of
+from pipelines.registry import SamplerSpec, converged, limit_of
 from pipelines.request import Request
 
 MAX_CELLS = 3000
@@ -148,8 +147,8 @@ def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], models: list
     try:
         request, note = _request(ask, said, models, catalog, pace)
         return Spot(z, y, x, request, note=note)
-    except UserError as error:
-        return Spot(z, y, x, None, reason=str(error))
+    except sentences() as error:
+        return Spot(z, y, x, None, reason=sentence(error))
 
 
 def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> tuple[Request, str | None]:

@@ -18,7 +18,6 @@ from app.grids.export import export, facts
 from app.grids.grids import Grids
 from app.grids.likelihood import bits_per_dim
 from app.inspect.picture import Bench
-from app.said import said
 from pipelines.options import quoted
 from storage import Storage, StorageError
 
@@ -72,8 +71,7 @@ class GridReading:
 
     def snapshot(self, cell_id: str) -> bytes:
         """PNG of what a longer run looked like after as many steps as a cell takes."""
-        with said():
-            return self._storage.snapshots.get(cell_id)
+        return self._storage.snapshots.get(cell_id)
 
     def export(self, grid_id: str, ending: str, excel: bool = False) -> Path:
         """A file to take away: png (a ZIP of several, if it is large), csv, json or html; excel: a CSV file that Excel reads."""

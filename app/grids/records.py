@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.drawing.ask import Ask, make_request
-from app.errors import UserError
+from app.errors import UserError, sentence, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import NONE, Axis
 from app.grids.distances import geometric_mean
@@ -197,7 +197,9 @@ def _without_distance(state: CellState, why: str) -> CellState:
 def _solves_the_ode(settings: dict[str, Any]) -> bool:
     try:
         limit = registry.limit_of(_request(settings))
-    except (KeyError, TypeError, UserError):                 # a sampler that is gone
+    except (KeyError, TypeError):
+        return False
+    except sentences():                                      # a sampler that is gone
         return False
     return limit is not None and limit.equation == "ODE"
 
@@ -217,8 +219,8 @@ def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
         return Spot(z, y, x, _request(cell.settings), note=cell.metrics.get("note"))
     except (KeyError, TypeError):
         return Spot(z, y, x, None, "What is stored of this cell is damaged.")
-    except UserError as error:                         # a model's family or a sampler is gone
-        return Spot(z, y, x, None, str(error))
+    except sentences() as error:                         # a model's family or a sampler is gone
+        return Spot(z, y, x, None, sentence(error))
 
 
 def _request(settings: dict[str, Any]) -> Request:

@@ -13,12 +13,13 @@ import numpy as np
 
 from app.drawing.ask import face_of
 from app.drawing.runner import Backend, Drawn, drawn_of, pixels_of
-from app.errors import DiskFull, NoRoom, UserError
+from app.errors import NoRoom, sentence, sentences
 from app.grids.distances import measured
 from app.grids.measures import Twins, rights, similarity, why_same
 from app.grids.plan import Plan, adaptive, limit_text, target
 from app.grids.state import CellState, LiveGrid
 from pipelines.request import Request
+from storage import DiskFull
 
 PREVIEW_SECONDS = 0.1              # least time between two live previews of a cell,
 PREVIEW_PAUSE = 0.03               # and between those of all cells: pictures to look at must not hold up the networks
@@ -61,7 +62,7 @@ class GridRun:
         self.twins = Twins(keeper.pixels)
         self.note = self.job.note                                 # what is said of the whole grid,
         self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
-        self.halted: UserError | None = None                      # why nothing can be kept any more
+        self.halted: Exception | None = None                      # why nothing can be kept any more
         self.wanted = snapshots_wanted(plan) if plan.asked.snapshots else {}
 
     def request(self, i: int) -> Request:
@@ -93,7 +94,7 @@ class GridRun:
         """Do something that keeps what it comes to; where nothing can be kept, drawing on would be for nothing."""
         try:
             work(*given)
-        except UserError as error:
+        except sentences() as error:
             self.halted = self.halted or error
             self._cancel()
 
@@ -116,7 +117,7 @@ class GridRun:
         """What finished cells looked like, so that equal ones among the new are found."""
         for i, cell in enumerate(self.live.cells):
             if cell.status == "done" and cell.images:
-                with suppress(UserError):                      # its file may be gone
+                with suppress(*sentences()):                      # its file may be gone
                     self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
 
     def _fill(self) -> None:
@@ -142,16 +143,16 @@ class GridRun:
                     self._fails(i, error)
             except DiskFull:
                 raise
-            except UserError as error:
+            except sentences() as error:
                 if not self.job.stopped:
                     self._fails(i, error)
             if self.job.note.startswith("Loading"):
                 self.job.change(note=self.note)
 
-    def _fails(self, i: int, error: UserError) -> None:
+    def _fails(self, i: int, error: Exception) -> None:
         self.waiting.remove(i)
         self._used(i)
-        self._keep(i, status="failed", error=str(error))
+        self._keep(i, status="failed", error=sentence(error))
 
     def asked(self, key: Any) -> Request:
         """The request of a cell's number, or a converged run's own."""
@@ -259,9 +260,9 @@ class GridRun:
             images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
         except DiskFull:
             raise
-        except UserError as error:
+        except sentences() as error:
             self._used(i)
-            self._keep(i, status="failed", error=str(error))
+            self._keep(i, status="failed", error=sentence(error))
             return
         metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
         live.size = drawn.pixels.shape[1]
@@ -297,7 +298,7 @@ class GridRun:
         failed, done, total = live.counted("failed"), live.counted("done"), len(live.cells) - live.counted("empty")
         kept = f"Stopped; {done} of {total} cells are done and kept."
         if self.halted:
-            job.change(status="stopped", note=f"{kept} Resume it when that is mended.", error=str(self.halted))
+            job.change(status="stopped", note=f"{kept} Resume it when that is mended.", error=sentence(self.halted))
         elif done + failed < total:
             job.change(status="stopped", note=kept)
         else:
@@ -310,7 +311,7 @@ def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
     lines: dict[Request, list[tuple[int, int]]] = {}
     for i, spot in enumerate(plan.spots):
         request = spot.request
-        if request is not None and face_of(request.family).stepwise and not adaptive(request):
+        if request is not None and face_of(request.family).unit == "step" and not adaptive(request):
             key = replace(request, options=replace(request.options, steps=1))
             lines.setdefault(key, []).append((request.options.steps, i))
     found = {}

@@ -12,7 +12,6 @@ from PIL import Image
 from app.drawing.png import encode_png
 from app.errors import UserError
 from app.grids.state import CellState, LiveGrid
-from app.said import said
 from storage import Storage
 
 
@@ -20,8 +19,7 @@ from storage import Storage
 def reading() -> Iterator[None]:
     """A picture that cannot be read is a sentence for people."""
     try:
-        with said():
-            yield
+        yield
     except (OSError, ValueError, SyntaxError, struct.error) as error:           # what Pillow raises for damaged files
         raise UserError(f"A kept picture could not be read ({error}); draw it again from its settings.") from error
 
@@ -34,8 +32,7 @@ class Keeper:
 
     def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None:
         layer, row, column = live.place(i)
-        with said():
-            self._storage.save_cell(live.id, layer, row, column, **cell.row())
+        self._storage.save_cell(live.id, layer, row, column, **cell.row())
 
     def pixels(self, image_id: str) -> np.ndarray:
         """(H, W, 3) uint8 of a stored picture."""
@@ -44,8 +41,7 @@ class Keeper:
 
     def save_snapshot(self, cell: str, pixels: np.ndarray) -> None:
         """Pictures (B, H, W, 3) uint8, one beneath the other."""
-        with said():
-            self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
+        self._storage.snapshots.put(cell, encode_png(np.concatenate(list(pixels))))
 
     def snapshot(self, cell: str, height: int) -> np.ndarray:
         """Pictures (B, height, W, 3) uint8."""

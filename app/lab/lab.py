@@ -16,7 +16,7 @@ from app.drawing.ask import face_of
 from app.errors import BadInput, UserError
 from app.uncertain import folded
 from pipelines import registry
-from pipelines.options import Option, OptionError, build, options_of
+from pipelines.options import Option, build, options_of
 
 if TYPE_CHECKING:
     from pipelines.toy2d.toy2d import Plane, Training
@@ -141,7 +141,7 @@ class Lab:
         unknown = [part for part in parts if part not in model.plane.parts]
         if unknown or not parts:
             raise BadInput(f"Name the parts to train; there are {', '.join(model.plane.parts)}.")
-        times = _parse(TIMES, count)
+        times = TIMES.parse(count)
         model.stop.set()
         model.done.wait(60)
         with model.lock:
@@ -171,9 +171,9 @@ class Lab:
         spec = face_of(model.family).samplers.get(sampler)
         if spec is None:
             raise BadInput(f"There is no sampler {sampler!r} in {model.family}.")
-        rows, seed = _parse(COUNT, count), _parse(SEED, seed)
+        rows, seed = COUNT.parse(count), SEED.parse(seed)
         if any(o.name == "steps" for o in options_of(spec.options)):
-            options = {**options, "steps": _parse(STEPS, options.get("steps", STEPS.default))}
+            options = {**options, "steps": STEPS.parse(options.get("steps", STEPS.default))}
         chosen = _build(spec.options, options)
         plane, net, noise = model.plane, deepcopy(training.net), CloudNoise(seed, rows)      # the network itself may learn on meanwhile
         x = noise.normal()
@@ -264,25 +264,15 @@ def _follow(sampler: Any, nets: Any) -> tuple[list[tuple[float, Any]], Any, int]
 def _build(cls: type, options: Mapping[str, Any]) -> Any:
     """Options of a sampler or a network from those values that it has and that count here."""
     known = {o.name for o in options_of(cls)}
-    try:
-        chosen = build(cls, {n: v for n, v in options.items() if n in known and n in SAMPLED + LEARNT})
-    except OptionError as error:
-        raise BadInput(str(error)) from None
+    chosen = build(cls, {n: v for n, v in options.items() if n in known and n in SAMPLED + LEARNT})
     return replace(chosen, clip=False) if "clip" in known else chosen       # the densities are not confined to [-1, 1]
 
 
-def _parse(option: Option, value: Any) -> int:
-    try:
-        return option.parse(value)
-    except OptionError as error:
-        raise BadInput(str(error)) from None
-
-
 def _points(points: list[list[float]] | None) -> np.ndarray:
-    places = points or []
-    if not 5 <= len(places) <= 5000 or any(len(place) != 2 or not all(abs(x) <= SPAN for x in place) for place in places):
+    found = np.asarray(points if points else np.zeros((0, 2)), dtype=float)
+    if found.ndim != 2 or found.shape[1] != 2 or not 5 <= len(found) <= 5000 or not np.isfinite(found).all() or abs(found).max() > SPAN:
         raise BadInput("Draw at least 5 and at most 5,000 points inside the square with the mouse, then press Train.")
-    return np.asarray(places, dtype=float)
+    return found
 
 
 def _data(model: Model) -> Any:

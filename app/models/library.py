@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from app.models.views import ModelView
 from app.text import readable
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
-from pipelines.options import Option, OptionError, build, option
+from pipelines.options import Option, build, option
 from weights import local
 from weights.check.preflight import Plan
 from weights.check.reading import short
@@ -92,8 +92,7 @@ class Shelf:
 
     def verify(self, name: str) -> None:
         """Look at headers and checksums again."""
-        with _said():
-            self._models.check(self._models.find(name))
+        self._models.check(self._models.find(name))
 
     def remove(self, name: str) -> int:
         """Delete a model of the Hub, or forget a folder or file of the user's own, which stays; the bytes that are free again."""
@@ -101,14 +100,13 @@ class Shelf:
         if view is None or view.source not in ("hub", "local"):
             raise BadInput(f"{name} is no model of the Hub and none that was added; only those can be removed here.")
         self._machine.unload(name)
-        with _said():
-            if view.source == "hub":
-                whole = from_hub(self._models.folder).get(name)
-                if whole is None:
-                    raise UserError(str(view.problem))         # which says what is to be deleted
-                return self.downloads.remove(whole.name)
-            local.remove(self._models.folder, name)
-            return 0
+        if view.source == "hub":
+            whole = from_hub(self._models.folder).get(name)
+            if whole is None:
+                raise UserError(str(view.problem))         # which says what is to be deleted
+            return self.downloads.remove(whole.name)
+        local.remove(self._models.folder, name)
+        return 0
 
     def add(self, path: str, base: str = "", scale: Any = 1.0) -> str:
         """List a folder or a .safetensors file of the user's own where it lies; its name. base: the model that a LoRA file changes."""
@@ -118,13 +116,12 @@ class Shelf:
             file = Path(path.strip()).expanduser()
         except (RuntimeError, ValueError):
             raise BadInput(f"{short(path)} names the home of a user that this machine does not know; give the whole path.") from None
-        with _said():
-            if not base:
-                return local.add(self._models.folder, file)
-            strength, entry = SCALE.parse(scale), self._models.find(base)
-            if not isinstance(entry, Pretrained):
-                raise BadInput(f"{base} is a model of this project, which takes no LoRA files; name a pretrained one.")
-            return local.add_lora(self._models.folder, file, base, entry.plan, strength)
+        if not base:
+            return local.add(self._models.folder, file)
+        strength, entry = SCALE.parse(scale), self._models.find(base)
+        if not isinstance(entry, Pretrained):
+            raise BadInput(f"{base} is a model of this project, which takes no LoRA files; name a pretrained one.")
+        return local.add_lora(self._models.folder, file, base, entry.plan, strength)
 
     # The Hub
 
@@ -134,18 +131,16 @@ class Shelf:
         text, licence = readable(text), readable(licence)
         if family and family not in registry.NAMES:
             raise BadInput(f"There is no family {family!r}; there are {', '.join(registry.NAMES)}.")
-        with _said():
-            wanted = build(Filters, filters)
-            found = remote.search(text, family=family or None, sort=sort, licence=licence or None,
-                                  limit=limit if wanted == Filters() else 100)
+        wanted = build(Filters, filters)
+        found = remote.search(text, family=family or None, sort=sort, licence=licence or None,
+                              limit=limit if wanted == Filters() else 100)
         found = [model for model in found if wanted.admits(model)][:limit]
         here = {one.repo for one in installed(self._models.folder)}
         return [_facts(model) | {"here": model.id in here} for model in found]
 
     def look(self, repo: str, revision: str = "") -> dict[str, Any]:
         """A repository before anything is downloaded: card, licence, files and size, memory, whether it will load or why not."""
-        with _said():
-            found = remote.look(readable(repo), readable(revision) or None)
+        found = remote.look(readable(repo), readable(revision) or None)
         facts = _facts(found) | {"commit": found.commit, "card": found.card, "files": len(found.listing), "problem": None,
                                "whole": sum(blob.size for blob in found.listing.values()),
                                "here": any((one.repo, one.commit) == (found.id, found.commit) for one in installed(self._models.folder))}
@@ -179,14 +174,12 @@ class Shelf:
         if one is None:
             raise BadInput(f"{name} did not come from the Hub; only such models have updates.")
         revision = None if COMMIT.fullmatch(one.revision or "") else one.revision
-        with _said():
-            return {"commit": remote.newer(one.repo, one.commit, revision), "revision": revision or ""}
+        return {"commit": remote.newer(one.repo, one.commit, revision), "revision": revision or ""}
 
     # Downloads
 
     def download(self, repo: str, revision: str = "") -> str:
-        with _said():
-            return self.downloads.start(readable(repo), readable(revision) or None)
+        return self.downloads.start(readable(repo), readable(revision) or None)
 
     def in_progress(self) -> list[dict[str, Any]]:
         """All downloads of this data folder, the latest first; those that an earlier process left are paused."""
@@ -198,23 +191,11 @@ class Shelf:
             "pause": self.downloads.pause, "go_on": self.downloads.go_on, "cancel": self.downloads.cancel}
         if what not in steps:
             raise BadInput(f"A download can be told to {', '.join(steps)}; not to {what!r}.")
-        with _said():
-            steps[what](download)
+        steps[what](download)
 
     def close(self) -> None:
         if self._downloads is not None:
             self._downloads.close()
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """What the Hub or the weights say as a sentence for people."""
-    try:
-        yield
-    except OptionError as error:
-        raise BadInput(str(error)) from error
-    except WeightsError as error:
-        raise UserError(str(error)) from error
 
 
 def _facts(model: remote.RemoteModel) -> dict[str, Any]:

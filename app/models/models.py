@@ -100,15 +100,12 @@ class Models:
                        guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
 
     def _entry(self, ask: Ask) -> Entry:
-        """The weights that a request names, or its family's first. Raises UserError."""
+        """The weights that a request names, or its family's first. Raises WeightsError, BadInput."""
         face_of(ask.family)
-        try:
-            if not ask.model:
-                return self._first_of(ask.family)
-            entry = self.find(ask.model)
-            view = _view(entry)
-        except WeightsError as error:
-            raise UserError(str(error)) from error
+        if not ask.model:
+            return self._first_of(ask.family)
+        entry = self.find(ask.model)
+        view = _view(entry)
         if view.family != ask.family:
             raise BadInput(f"The model {entry.name} belongs to the family {view.family}; choose one of {ask.family}.")
         return entry
@@ -172,8 +169,6 @@ class Models:
             listed = json.loads((catalog.BUNDLED / "catalog.json").read_text(encoding="utf-8"))
             listed[run] = sha256(target)
             write_whole(catalog.BUNDLED / "catalog.json", json.dumps(listed, indent=1) + "\n")
-        except WeightsError as error:
-            raise UserError(str(error)) from error
         except OSError as error:
             raise UserError(f"{run} could not be made part of the project ({why_not(error)}); check {catalog.BUNDLED}.") from error
         return target

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 from app.drawing.ask import Ask, make_request
 from app.drawing.png import encode_png
 from app.drawing.runner import drawn_of, finished
-from app.errors import BadInput, UserError
+from app.errors import BadInput
 from app.models.models import Models
 from pipelines.request import Request
-from weights.check.verify import WeightsError
 from weights.hub.publish import push
 
 SAMPLES = ("a large red star", "a small blue ring on a gray background", "a yellow cross on black", "a big green circle")
@@ -21,16 +20,13 @@ class Drawing(Protocol):
 
 
 def publish(drawing: Drawing, models: Models, run: str, repo: str, private: bool = True) -> str:
-    """Upload a finished run; the address of the commit. Raises UserError."""
-    try:
-        entry = models.find(run)
-        if entry.source != "run":
-            raise BadInput(f"{run} is no run of your own; name one that `launch.py train` finished.")
-        samples = {prompt: _drawn(drawing, models, Ask(entry.metadata["family"], prompt, model=run, seed=seed, count=1))
-                   for seed, prompt in enumerate(SAMPLES)}
-        return push(entry.path, repo, private=private, samples=samples)
-    except WeightsError as error:
-        raise UserError(str(error)) from error
+    """Upload a finished run; the address of the commit. Raises WeightsError, UserError."""
+    entry = models.find(run)
+    if entry.source != "run":
+        raise BadInput(f"{run} is no run of your own; name one that `launch.py train` finished.")
+    samples = {prompt: _drawn(drawing, models, Ask(entry.metadata["family"], prompt, model=run, seed=seed, count=1))
+               for seed, prompt in enumerate(SAMPLES)}
+    return push(entry.path, repo, private=private, samples=samples)
 
 
 def _drawn(drawing: Drawing, models: Models, ask: Ask) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.errors import BadInput, UserError
+from app.errors import BadInput, sentence, sentences
 from app.paths import Paths
 from app.training import trainer
 
@@ -230,8 +230,8 @@ def _turn(standing: Standing, name: str, until: float, awaited: bool, progress: 
         trainer.run(args, standing.paths, lambda done, total, text: progress(done, total, f"{text} · {name}"), until)
     except trainer.OutOfTime as error:
         status, why = "skipped", str(error)
-    except UserError as error:
-        status, why = "failed", str(error)
+    except sentences() as error:
+        status, why = "failed", sentence(error)
     except KeyboardInterrupt:
         status, why = "stopped", "It was stopped and saved; the next call goes on."
     except Exception as error:                                     # the others go on, whatever it was

@@ -18,13 +18,11 @@ from app.stopping import between_steps
 from app.text import readable
 from pipelines import registry
 from pipelines.files import MISREAD, unwritten, write_whole
-from pipelines.options import Option, OptionError, build, options_of
+from pipelines.options import Option, build, options_of
 from pipelines.training.counters import BEGIN, counters
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from pipelines.family import Family, Stage
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
@@ -64,9 +62,9 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
                      "own, RUN@STEP, to compare how the pictures came about")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
-    stages = [f"{spec.name}: {stage}" for spec in registry.faces() for stage in spec.stages]
+    stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
     sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
-    for o in {o.name: o for spec in registry.faces() for o in options_of(spec.network)}.values():
+    for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
 
@@ -128,13 +126,10 @@ def _check(args: argparse.Namespace) -> None:
     """Raises BadInput for a flag that says what cannot be."""
     if is_new(args.seed):
         raise BadInput("A training goes on with the seed that it began with, so that it cannot draw a new one; write a --seed from 0 on.")
-    try:
-        for limit in LIMITS:
-            if getattr(args, limit.name) is not None:
-                limit.parse(getattr(args, limit.name))
-        build(registry.face(args.family).network, _chosen(args))
-    except OptionError as error:
-        raise BadInput(str(error)) from error
+    for limit in LIMITS:
+        if getattr(args, limit.name) is not None:
+            limit.parse(getattr(args, limit.name))
+    build(registry.face(args.family).network, _chosen(args))
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
 
@@ -179,11 +174,8 @@ def _alone(folder: Path) -> Iterator[None]:
 @contextmanager
 def _told() -> Iterator[None]:
     """What goes wrong with a run, as a sentence for people. Raises UserError and BadInput."""
-    from weights.check.verify import WeightsError
     try:
         yield
-    except WeightsError as error:
-        raise UserError(str(error)) from error
     except OSError as error:
         why, todo = unwritten(error)
         what = f"{error.filename} could not be written" if error.filename else "Training stopped"
@@ -330,7 +322,7 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
                         "--name.") from error
 
 
-def _stages(net: nn.Module, family: Family) -> dict[str, Stage]:
+def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
     """The family's stages that this network has parameters for."""
     names = [name for name, _ in net.named_parameters()]
     return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}

@@ -8,12 +8,10 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask
-from app.errors import UserError
+from app.drawing.ask import Ask, FamilyInfo
+from app.errors import sentence, sentences
 from app.service import Service
 from app.ui.components import drawn, upload
-from pipelines.family import FamilySpec
-from pipelines.options import options_of
 
 HINT = "The codes of the latest picture appear here; or drop a picture of your own and reconstruct it."
 
@@ -31,18 +29,18 @@ class CodesPanel:
         def reconstruct(name: str, picture: Any) -> str:
             try:
                 found: dict[str, Any] = {"view": asdict(service.codes.reconstruct(Ask(family, "", model=name), picture))}
-            except UserError as error:
-                found = {"error": str(error)}
+            except sentences() as error:
+                found = {"error": sentence(error)}
             return as_json(found | {"answer": time.time_ns()})           # the page draws changes, and the same may be asked twice
 
         self.reconstruct.click(reconstruct, [model, self.picture], self.shown, show_progress="minimal", api_visibility="private",
                                concurrency_limit=2)
 
 
-def codes_panel(family: FamilySpec) -> CodesPanel:
+def codes_panel(info: FamilyInfo) -> CodesPanel:
     """Build the panel."""
-    name = family.name
-    keep = next((o for s in family.every.values() for o in options_of(s.options) if o.name == "keep_rows"), None)
+    name = info.name
+    keep = next((o for s in info.samplers for o in s.options if o.name == "keep_rows"), None)
     with gr.Tab("Codes", elem_id=f"{name}-codes"):
         with gr.Row(elem_classes="sx-pair"):
             picture = upload("Your picture", f"{name}-codes-picture", 140)

@@ -9,19 +9,17 @@ from typing import Any
 
 import gradio as gr
 
-from app.drawing.ask import Ask, face_of
+from app.drawing.ask import Ask, FamilyInfo, face_of
 from app.drawing.effects import SIDES
-from app.errors import BadInput, UserError
+from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import ALL, WRITTEN, choices, fixed_options, offered
 from app.grids.grids import GridCheck
 from app.models.views import ModelView
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, still, told
-from pipelines import registry
-from pipelines.family import FamilySpec
-from pipelines.options import Option, OptionError, options_of, quoted
-from pipelines.request import Request
+from app.ui.edges import answering
+from pipelines.options import Option, quoted
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"
@@ -47,7 +45,7 @@ class Known(Mapping[str, list[ModelView]]):
 @dataclass(frozen=True)
 class Offers:
     """What the lists offer with a model of a family."""
-    families: dict[str, FamilySpec]
+    families: dict[str, FamilyInfo]
     known: Mapping[str, list[ModelView]]
 
     def axes(self, family: str, model: str | None) -> list[tuple[str, str]]:
@@ -59,12 +57,12 @@ class Offers:
     def samplers(self, family: str, model: str | None) -> list[tuple[str, str]]:
         """Those that work with a model; all of the family's where there is no such model."""
         own = next((m.samplers for m in self.known[family] if m.name == model), None)
-        return [(s.title, s.name) for s in self.families[family].every.values() if own is None or s.name in own]
+        return [(s.title, s.name) for s in self.families[family].samplers if own is None or s.name in own]
 
     def values(self, family: str, model: str | None, axis: str) -> list[tuple[str, str]]:
         """Those of an axis that has names; none for one that is written."""
         if axis == "family":
-            return [(spec.title, spec.name) for spec in self.families.values()]
+            return [(info.title, info.name) for info in self.families.values()]
         if axis == "model":
             return [(m.title, m.name) for models in self.known.values() for m in models if m.problem is None]
         if axis == "sampler":
@@ -100,9 +98,9 @@ class Offers:
 
     def beginning(self, family: str, model: str | None) -> list[Any]:
         """The axes that a comparison of a model begins with."""
-        spec, there = self.families[family], {name for _, name in self.samplers(family, model)}
-        compared = [name for name in spec.compared if name in there] or None
-        return [*self.axis(family, model, spec.axis, spec.columns), *self.axis(family, model, "sampler", compared),
+        info, there = self.families[family], {name for _, name in self.samplers(family, model)}
+        compared = [name for name in info.compared if name in there] or None
+        return [*self.axis(family, model, info.axis.name, info.columns), *self.axis(family, model, "sampler", compared),
                 *self.axis(family, model, NOTHING)]
 
 
@@ -136,7 +134,8 @@ class CompareTab:
         """Updates for `restored()`: what a grid was made from, with numbers for the texts of a command line. Raises BadInput."""
         ask, axes = made.ask, []
         model = next((m for m in self.offers.known[ask.family] if ask.model in (None, "", m.name)), None)
-        weight = default_guidance(model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
+        info = self.offers.families[ask.family]
+        weight = default_guidance(info, model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
             name = name.replace("-", "_")
@@ -146,7 +145,7 @@ class CompareTab:
         sides = {side: getattr(ask, side) for side in SIDES if getattr(ask, side)}
         fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | sides).items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
-                number("guidance_scale", weight), number("seed", ask.seed), *axes, number("count", ask.count),
+                number(info, "guidance_scale", weight), number(info, "seed", ask.seed), *axes, number(info, "count", ask.count),
                 made.distance, made.snapshots, made.exact]
 
     def received(self) -> list[Any]:
@@ -188,7 +187,7 @@ class CompareTab:
     def samplers(self, family: str, model: str | None, sampler: str | None = None) -> Any:
         """The choices of sampler that work with a model; what is usual for it if none is named."""
         view = next((m for m in self.offers.known[family] if m.name == model), None)
-        usual = view.usual.get("sampler", view.samplers[0]) if view else next(iter(self.offers.families[family].every))
+        usual = view.usual.get("sampler", view.samplers[0]) if view else self.offers.families[family].samplers[0].name
         return gr.Dropdown(self.offers.samplers(family, model), value=sampler or usual)
 
     def seen(self) -> list[Any]:
@@ -256,40 +255,37 @@ def compare_tab(service: Service) -> CompareTab:
     return tab
 
 
-def number(name: str, value: Any) -> Any:
-    """What a request says under a name, however it was written. Raises BadInput."""
-    try:
-        return next(o for o in options_of(Request) if o.name == name).parse(value)
-    except OptionError as error:
-        raise BadInput(str(error)) from None
+def number(info: FamilyInfo, name: str, value: Any) -> Any:
+    """What a request says under a name, however it was written. Raises OptionError."""
+    return next(o for o in info.request if o.name == name).parse(value)
 
 
-def default_guidance(usual: dict[str, Any]) -> float:
+def default_guidance(info: FamilyInfo, usual: dict[str, Any]) -> float:
     """What guidance a model begins with."""
-    return usual.get("guidance_scale", Request.guidance_scale)
+    return usual.get("guidance_scale", next(o.default for o in info.request if o.name == "guidance_scale"))
 
 
 def controls(service: Service) -> tuple[CompareTab, Beneath]:
     """Draw what the tab shows."""
-    families = {spec.name: spec for spec in registry.faces()}
-    first = next(iter(families.values()))
+    infos = service.families()
+    families, first = {f.name: f for f in infos}, infos[0]
     offers = Offers(families, Known(service, tuple(families)))
     models = offers.known[first.name]
     chosen, usual = (models[0].name, models[0].usual) if models else (None, {})
     with gr.Row(elem_classes="sx-line"):
-        family = gr.Dropdown([(spec.title, spec.name) for spec in families.values()], value=first.name, label="Family", min_width=110,
+        family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
                              scale=0, elem_id="compare-family")
         model = gr.Dropdown([(m.title, m.name) for m in models], value=chosen, label="Model", min_width=210, scale=0,
                             elem_id="compare-model")
         prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                             elem_id="compare-prompt")
         negative = gr.Textbox("", label="Negative prompt", min_width=150, scale=1, elem_id="compare-negative")
-        guidance = gr.Slider(0, 20, value=default_guidance(usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
+        guidance = gr.Slider(0, 20, value=default_guidance(first, usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
                              elem_id="compare-guidance")
         seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
         count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
     axes: list[Any] = []
-    begin = {"x": (first.axis, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
+    begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
     with gr.Row(elem_classes="sx-line sx-axes"):
         for letter, (what, values) in begin.items():
             names = offers.values(first.name, chosen, what)
@@ -302,7 +298,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                                 elem_id=f"compare-{letter}-names"),
                     gr.State(what)]
     with gr.Row(elem_classes="sx-line"):
-        sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=next(iter(first.every)), min_width=180, scale=0,
+        sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=first.samplers[0].name, min_width=180, scale=0,
                               label="Sampler otherwise", elem_id="compare-sampler")
         fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
                            elem_id="compare-fixed")
@@ -334,25 +330,19 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
         ask = Ask(family, prompt or "", negative or "", model, sampler, options, guidance, seed, count, **sides)
         return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), exact=bool(exact))
 
+    @answering()
     def check(comma: bool, *values: Any) -> str:
-        try:
-            return json.dumps({"note": summary(service.grids.check(asked(*values), bool(comma)))})
-        except UserError as error:
-            return json.dumps({"error": str(error)})
+        return json.dumps({"note": summary(service.grids.check(asked(*values), bool(comma)))})
 
+    @answering(gr.skip())
     def start(*values: Any) -> tuple[Any, Any]:
-        try:
-            return json.dumps({"grid": service.grids.start(asked(*values))}), gr.skip()
-        except UserError as error:
-            return gr.skip(), json.dumps({"error": str(error)})
+        return json.dumps({"grid": service.grids.start(asked(*values))}), gr.skip()
 
+    @answering(gr.skip())
     def further(current: str, *values: Any) -> tuple[Any, Any]:
-        try:
-            if not current:
-                raise BadInput("There is no grid to extend yet; press Compare first.")
-            return json.dumps({"grid": service.grids.extend(current, asked(*values)), "again": time.time_ns()}), gr.skip()
-        except UserError as error:
-            return gr.skip(), json.dumps({"error": str(error)})
+        if not current:
+            raise BadInput("There is no grid to extend yet; press Compare first.")
+        return json.dumps({"grid": service.grids.extend(current, asked(*values)), "again": time.time_ns()}), gr.skip()
 
     def load(event: gr.EventData) -> list[Any]:
         return tab.loaded(service.grids.asked(told(event, "id")))
@@ -365,7 +355,7 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
 
     def used(family: str, name: str) -> tuple[Any, float]:
         usual = next((m.usual for m in tab.offers.known[known(family)] if m.name == name), {})
-        return tab.samplers(family, name), default_guidance(usual)
+        return tab.samplers(family, name), default_guidance(tab.offers.families[family], usual)
 
     def change_model(family: str, name: str, *axes: Any) -> tuple[Any, ...]:
         refitted = (tab.offers.refitted(family, name, axis, names) for axis, names in zip(axes[::PARTS], axes[2::PARTS], strict=True))

@@ -8,12 +8,10 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask
-from app.errors import UserError
+from app.drawing.ask import Ask, FamilyInfo
 from app.service import Service
 from app.ui.components import drawn, upload
-from pipelines.family import FamilySpec
-from pipelines.options import options_of
+from app.ui.edges import answering
 
 STAYS = ("t_start", "strength")    # the option that says how much of a picture stays
 
@@ -41,33 +39,29 @@ class PicturePanel:
         assert self.both is not None
         both = self.both
 
+        @answering()
         def measure(picture: Any, caption: str, *values: Any) -> str:
-            try:
-                return as_json({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
-            except UserError as error:
-                return as_json({"error": str(error)})
+            return as_json({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
 
+        @answering()
         def morph(first: Any, second: Any, caption: str, *values: Any) -> str:
-            try:
-                return as_json({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
-            except UserError as error:
-                return as_json({"error": str(error)})
+            return as_json({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
         both.measure.click(measure, [self.first, both.caption, *controls], both.shown, **quiet)
         both.morph.click(morph, [self.first, both.second, both.caption, *controls], both.shown, **quiet)
 
 
-def picture_panel(family: FamilySpec) -> PicturePanel | None:
+def picture_panel(info: FamilyInfo) -> PicturePanel | None:
     """Build the panel; None for a family that starts from no pictures but codes, or from none."""
-    option = next((o for s in family.every.values() for o in options_of(s.options) if o.name in STAYS), None)
+    option = next((o for s in info.samplers for o in s.options if o.name in STAYS), None)
     if option is None:
         return None
-    name, both = family.name, None
+    name, both = info.name, None
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():
             first = upload("Picture", f"{name}-own-0", 120)
-            second = upload("Another", f"{name}-own-1", 120) if family.invertible else None
+            second = upload("Another", f"{name}-own-1", 120) if info.two_way else None
         if second is not None:
             caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
             with gr.Row():

@@ -8,12 +8,11 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask
-from app.errors import UserError
+from app.drawing.ask import Ask, FamilyInfo
 from app.inspect.views import Film
 from app.service import Service
 from app.ui.components import drawn
-from pipelines.family import FamilySpec
+from app.ui.edges import answering
 
 
 @dataclass
@@ -25,23 +24,18 @@ class SeedsPanel:
     def wire(self, service: Service, ask: Callable[..., Ask], controls: list[Any]) -> None:
         """`ask` makes a request of the tab from the values of `controls`."""
         def answer(kind: str, make: Callable[[Ask], Film]) -> Callable[..., str]:
-            def handler(*values: Any) -> str:
-                try:
-                    return as_json({kind: asdict(make(ask(*values)))})
-                except UserError as error:
-                    return as_json({"error": str(error)})
-            return handler
+            return answering()(lambda *values: as_json({kind: asdict(make(ask(*values)))}))
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
         self.walk.click(answer("walk", service.seeds.walk), controls, self.shown, **quiet)
         self.mix.click(answer("mixture", service.seeds.mixture), controls, self.shown, **quiet)
 
 
-def seeds_panel(family: FamilySpec) -> SeedsPanel:
+def seeds_panel(info: FamilyInfo) -> SeedsPanel:
     """Build the panel."""
-    with gr.Tab("Seeds", elem_id=f"{family.name}-seeds"):
+    with gr.Tab("Seeds", elem_id=f"{info.name}-seeds"):
         with gr.Row():
-            walk = gr.Button("Walk to the second seed", size="sm", elem_id=f"{family.name}-seeds-walk")
-            mix = gr.Button("Mix seeds", size="sm", elem_id=f"{family.name}-seeds-mix")
-        shown = drawn("seeds", family=family.name, elem_id=f"{family.name}-seeds-shown")
+            walk = gr.Button("Walk to the second seed", size="sm", elem_id=f"{info.name}-seeds-walk")
+            mix = gr.Button("Mix seeds", size="sm", elem_id=f"{info.name}-seeds-mix")
+        shown = drawn("seeds", family=info.name, elem_id=f"{info.name}-seeds-shown")
     return SeedsPanel(walk, mix, shown)

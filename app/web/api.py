@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from app.drawing.ask import Ask
 from app.drawing.views import JobView
-from app.errors import UserError
+from app.errors import sentence, sentences
 from app.service import GONE, Service
 from app.web import api_grids, api_models
 from app.web.refusals import Said, refusal
@@ -38,8 +38,8 @@ def answer(work: Callable[[], Any]) -> Any:
     """What a piece of work returns; what a person can mend becomes a sentence."""
     try:
         return work()
-    except UserError as error:
-        return refusal(str(error))
+    except sentences() as error:
+        return refusal(sentence(error))
 
 
 def misfit(request: Request, error: Exception) -> Said:
@@ -200,7 +200,7 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
 
 def explained() -> frozenset[str]:
     """The files that the families' panels name."""
-    faces = registry.faces()
+    faces = [registry.face(name) for name in registry.NAMES]
     terms = [term for face in faces for term in (face.about.network, face.about.objective, face.about.sampling, *face.about.more)]
     return frozenset([term.file for term in terms] + [spec.file for face in faces for spec in face.every.values()])
 

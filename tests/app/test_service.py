@@ -16,7 +16,7 @@ from app.device import model_cache as residents
 from app.drawing import jobs
 from app.drawing.ask import Ask
 from app.drawing.recording import MAX_FRAMES
-from app.errors import UserError
+from app.errors import UserError, sentences
 from app.models.models import Models
 from app.paths import Paths
 from app.service import Service
@@ -137,11 +137,11 @@ def test_drawing_from_a_picture_keeps_it_and_can_be_repeated(tmp_path: Path, fam
     assert (drawn(ask) == first).all()
     kept = service.gallery.page(family=family).items[0].settings
     assert kept["options"]["source"] == name and kept["options"][option] == value
-    with pytest.raises(UserError, match="needs a picture"):
+    with pytest.raises(sentences(), match="needs a picture"):
         service.generate(Ask(family, "a red circle", options={option: value}))
     lost = service.wait(service.generate(replace(ask, options=ask.options | {"source": "ab" * 32})))
     assert lost.status == "failed" and "is not here" in (lost.error or "")
-    with pytest.raises(UserError, match="cannot start from a picture"):
+    with pytest.raises(sentences(), match="cannot start from a picture"):
         service.keep_source(Ask("gan", ""), source)
     service.close()
 

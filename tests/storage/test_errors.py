@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from app.errors import DiskFull as NoRoomOnDisk
-from app.errors import UserError
-from app.said import said
 from storage import DiskFull, NewImage, Storage, StorageError
 from storage.errors import Damaged, NotWritable, failure
 
@@ -43,13 +40,6 @@ def test_an_error_of_the_disk_with_no_room_left_is_a_full_disk(tmp_path: Path, m
     assert type(failure("It failed", error, tmp_path)) is StorageError
     monkeypatch.setattr("storage.errors.shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     assert type(failure("It failed", error, tmp_path)) is DiskFull
-
-
-def test_a_full_disk_stays_one_for_people() -> None:
-    for error, kind in ((DiskFull("full"), NoRoomOnDisk), (StorageError("other"), UserError)):
-        with pytest.raises(UserError) as caught, said():
-            raise error
-        assert type(caught.value) is kind
 
 
 def test_a_database_that_is_full_says_so_and_takes_the_file_back(storage: Storage, picture: Make) -> None:

@@ -17,7 +17,7 @@ from app.grids.ask import AXES
 from app.models.models import Models
 from app.web.server import listen
 from pipelines import registry
-from pipelines.options import options_of
+from pipelines.options import OptionError, options_of
 from pipelines.request import Request
 from pipelines.training.loop import TrainOptions
 
@@ -36,7 +36,7 @@ def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Pa
                     request = make_request(models.resolved(_ask(given, 4)))
                     json.dumps(settings_of(request), allow_nan=False)
                     assert nfe_of(request) > 0 and title_of(request) and len(request.seeds) == request.count
-                except BadInput as error:
+                except (BadInput, OptionError) as error:
                     refused += 1
                     assert len(str(error)) < 400 and "\n" not in str(error) and "\x1b" not in str(error)
     assert refused and capsys.readouterr().err == ""

@@ -18,7 +18,7 @@ from app.models.models import Models
 from app.ui.compare import DEFAULTS
 from app.web.api_grids import ranges
 from pipelines import registry
-from pipelines.options import build, options_of
+from pipelines.options import OptionError, build, options_of
 from pipelines.request import Request
 from tests.tiny import tiny_diffusion
 from weights.load import save
@@ -122,11 +122,11 @@ def test_any_text_is_read_or_gets_a_sentence(text: str) -> None:
     for whole in (True, False):
         try:
             assert 0 < len(numbers(text, whole)) <= 15 * MAX_VALUES
-        except BadInput as error:
+        except (BadInput, OptionError) as error:
             assert str(error).endswith(".")
     try:
         parse_axis(text, ("diffusion",))
-    except BadInput as error:
+    except (BadInput, OptionError) as error:
         assert str(error).endswith(".")
 
 
@@ -153,7 +153,7 @@ def planned(made: GridAsk) -> None:
     """A plan, or a sentence that a page and a terminal can show."""
     try:
         assert make_plan(made, Known(), pace=lambda request: 0.01).requests
-    except BadInput as error:
+    except (BadInput, OptionError) as error:
         assert str(error).endswith(".") and len(str(error).encode()) < 4000
 
 
@@ -174,7 +174,7 @@ def test_requests_of_any_kind_are_a_plan_or_a_sentence(given: dict[str, Any], op
 def test_settings_that_stay_and_cells_that_are_seen_are_read_from_any_text(text: str) -> None:
     try:
         planned(GridAsk(replace(ASK, options=fixed_options(text)), "seed=1,2"))
-    except BadInput as error:
+    except (BadInput, OptionError) as error:
         assert str(error).endswith(".") and len(str(error)) < 500
     assert len(ranges(text)) <= 5000 and all(i >= 0 for i in ranges(text))
 

@@ -18,7 +18,7 @@ import pytest
 from app.cli import main
 from app.drawing import jobs
 from app.drawing.jobs import RUNNING
-from app.errors import BadInput, UserError
+from app.errors import BadInput, UserError, sentences
 from app.paths import Paths
 from app.service import Service
 from storage import StorageError
@@ -218,7 +218,7 @@ def test_a_grid_of_another_process_is_left_to_it_until_that_is_gone(service: Ser
     other.grids.extend(grid, replace(other.grids.asked(grid), x="steps=1,2,900,901"))
     assert service.grids.view(grid)["status"] == "running" and len(service.grids.view(grid)["cells"]) == 4     # not what it drew itself
     for refused_now in (service.grids.resume, service.grids.stop, service.grids.delete):
-        with pytest.raises(UserError, match="by another process of this data folder"):
+        with pytest.raises(sentences(), match="by another process of this data folder"):
             refused_now(grid)
     other.close()
     assert service.grids.view(grid)["status"] == "stopped"

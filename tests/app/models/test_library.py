@@ -11,7 +11,7 @@ import torch
 
 from app.device import model_cache as residents
 from app.drawing.ask import Ask
-from app.errors import UserError
+from app.errors import UserError, sentences
 from app.grids.ask import GridAsk
 from app.paths import Paths
 from app.service import Service
@@ -65,7 +65,7 @@ def test_a_folder_of_ones_own_draws_compares_and_is_forgotten(service: Service, 
     assert [cell["status"] for cell in ended(service, grid)["cells"]] == ["done"] * 4
     assert service.shelf.unload(name) > 0 == service.shelf.unload(name)
     assert service.shelf.remove(name) == 0 and sd.exists()
-    with pytest.raises(UserError, match="There is no model"):
+    with pytest.raises(sentences(), match="There is no model"):
         service.generate(ask)
 
 
@@ -73,7 +73,7 @@ def test_a_folder_that_is_no_model_is_not_searched(service: Service, tmp_path: P
     import os
     (tmp_path / "deep" / "down").mkdir(parents=True)
     os.mkfifo(tmp_path / "deep" / "down" / "pipe")
-    with pytest.raises(UserError, match="neither a model_index.json nor a config.json.*choose the folder"):
+    with pytest.raises(sentences(), match="neither a model_index.json nor a config.json.*choose the folder"):
         service.shelf.add(str(tmp_path))
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_is_no_model_is_not_searched(service: Service, tmp_path: P
                                   "CON"])
 def test_a_path_that_is_none_is_a_sentence(service: Service, path: str) -> None:
     for base in ("", "shapes-gan", "\ud800"):
-        with pytest.raises(UserError) as said:
+        with pytest.raises(sentences()) as said:
             service.shelf.add(path, base)
         assert str(said.value).isprintable() and str(said.value).endswith(".") and len(str(said.value)) < 1000
 
@@ -167,11 +167,11 @@ def test_a_lora_is_a_model_of_its_own(service: Service, sd: Path, tmp_path: Path
     low = {f"unet.{key.removesuffix('.weight')}.lora_{part}.weight": torch.randn(size, generator=torch.Generator().manual_seed(1))
            for key, (rows, columns) in shapes.items() for part, size in (("A", (2, columns)), ("B", (rows, 2)))}
     save_file(low, tmp_path / "fine.safetensors")
-    with pytest.raises(UserError, match="is a LoRA"):
+    with pytest.raises(sentences(), match="is a LoRA"):
         service.shelf.add(str(tmp_path / "fine.safetensors"))
-    with pytest.raises(UserError, match="Scale must be"):
+    with pytest.raises(sentences(), match="Scale must be"):
         service.shelf.add(str(tmp_path / "fine.safetensors"), name, 99)
-    with pytest.raises(UserError, match="takes no LoRA"):
+    with pytest.raises(sentences(), match="takes no LoRA"):
         service.shelf.add(str(tmp_path / "fine.safetensors"), "shapes-diffusion")
     changed = service.shelf.add(str(tmp_path / "fine.safetensors"), name, 0.5)
     shots = [drawn(service, Ask("diffusion", "a red star", model=model, options={"steps": 3}, count=1)).shots[0]
@@ -182,7 +182,7 @@ def test_a_lora_is_a_model_of_its_own(service: Service, sd: Path, tmp_path: Path
     service.shelf.remove(name)
     assert next(row for row in service.shelf.listing() if row["name"] == changed)["problem"]
     assert service.shelf.listing()[0]["problem"] is None
-    with pytest.raises(UserError, match="no longer here"):
+    with pytest.raises(sentences(), match="no longer here"):
         service.generate(Ask("diffusion", "a red star", model=changed))
 
 
@@ -201,7 +201,7 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
         assert service.shelf.search("tiny", most_gb=1) and not service.shelf.search("tiny", most_gb=1e-6)
         assert service.shelf.search("tiny", likes=3, downloads="1000")
         assert not service.shelf.search("tiny", likes=4) and not service.shelf.search("tiny", downloads=1001)
-        with pytest.raises(UserError, match="Likes must be"):
+        with pytest.raises(sentences(), match="Likes must be"):
             service.shelf.search("tiny", likes="many")
         looked = service.shelf.look("someone/tiny-sd")
         assert looked["problem"] is None and looked["adapter"] == "sd" and looked["fits"]
@@ -219,7 +219,7 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
     assert service.shelf.remove("someone/tiny-sd") > 0
     assert all(row["name"] != "someone/tiny-sd" for row in service.shelf.listing())
     monkeypatch.setattr(weights_hub.HUB, "endpoint", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="cannot be reached"):
+    with pytest.raises(sentences(), match="cannot be reached"):
         service.shelf.search("tiny")
 
 

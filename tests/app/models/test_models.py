@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from app.cli import main
 from app.drawing.ask import Ask
-from app.errors import UserError
+from app.errors import UserError, sentences
 from app.models.models import Models
 from app.paths import Paths
 from app.service import Service
@@ -228,11 +228,11 @@ def test_every_oddity_is_listed_with_its_problem(data: tuple[Paths, set[str]], s
     build_page(service)
     for name in sorted(data[1])[::len(data[1]) // 10]:
         for use in (lambda name: service.check(Ask("gan", "a star", model=name)), service.shelf.drawable, service.shelf.verify):
-            with pytest.raises(UserError) as said:
+            with pytest.raises(sentences()) as said:
                 use(name)
             assert a_sentence(str(said.value)), (name, use)
     for name in ("odd/broken@aaaaaaaa", "links.json", "pipe"):
-        with pytest.raises(UserError) as said:
+        with pytest.raises(sentences()) as said:
             service.shelf.remove(name)
         assert a_sentence(str(said.value))
 
@@ -323,7 +323,7 @@ def test_a_run_without_numbers_draws_nothing(tmp_path: Path, family: str) -> Non
     service = Service(Paths(tmp_path))
     try:
         assert "1 value that is no number" in failed(service, Ask(family, "a red star", model="spoilt", count=1))
-        with pytest.raises(UserError, match="no number"):
+        with pytest.raises(sentences(), match="no number"):
             service.shelf.verify("spoilt")
     finally:
         service.close()
@@ -339,7 +339,7 @@ def test_a_pretrained_model_without_numbers_draws_nothing(tmp_path: Path, kind: 
     service = Service(Paths(tmp_path))
     try:
         name = service.shelf.add(str(tmp_path / "net"))
-        with pytest.raises(UserError, match="1 value that is no number"):
+        with pytest.raises(sentences(), match="1 value that is no number"):
             service.shelf.verify(name)
         assert "was not a number" in failed(service, Ask("diffusion", "a red star", model=name, count=1, options={"steps": 2}))
     finally:
@@ -357,6 +357,6 @@ def test_no_other_model_takes_the_place_of_a_damaged_bundled_one(tmp_path: Path,
     monkeypatch.setattr(catalog, "BUNDLED", folder)
     models = Models(tmp_path / "runs", tmp_path / "models")
     assert models.resolved(Ask("gan", "a star")).model == "shapes-gan"
-    with pytest.raises(UserError, match="shapes-diffusion.safetensors cannot be loaded"):
+    with pytest.raises(sentences(), match="shapes-diffusion.safetensors cannot be loaded"):
         models.resolved(Ask("diffusion", "a star"))
     assert models.resolved(Ask("diffusion", "a star", model="a")).model == "a"
