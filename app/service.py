@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app.device.machine import Machine
 from app.device.model_cache import Loaded
 from app.drawing import runner as runners
-from app.drawing.ask import Ask, Check, FamilyInfo, face_of, family_info, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
+from app.drawing.ask import Ask, Check, face_of, make_request, nfe_of, settings_of, steps_of, title_of, with_seed
 from app.drawing.effects import notes_of, notes_with
 from app.drawing.jobs import RUNNING, JobState, JobTable
 from app.drawing.recording import Recordings
@@ -38,7 +38,6 @@ from app.models.library import Shelf
 from app.models.models import Models
 from app.models.views import ModelView
 from app.paths import Paths
-from pipelines import registry
 from pipelines.request import Request
 from storage import NewImage, Storage, StorageError
 
@@ -78,9 +77,6 @@ class Service:
         self.shelf = Shelf(self._models, self.machine)
 
     # What there is
-
-    def families(self) -> list[FamilyInfo]:
-        return [family_info(name) for name in registry.NAMES]
 
     def models(self, family: str | None = None) -> list[ModelView]:
         """The weights there are, of a family or all; a damaged file is listed with its problem."""

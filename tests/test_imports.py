@@ -66,7 +66,7 @@ def allowed(path: str, module: str) -> bool:
             return IN_APP.index(folder_of(target)) <= IN_APP.index(folder)
         if folder == "ui" and ours and target[0] != "app":
             return module in ("pipelines", "pipelines.hub") or module.startswith(
-                ("pipelines.options", "pipelines.registry", "pipelines.hub.about"))
+                ("pipelines.options", "pipelines.request", "pipelines.family", "pipelines.registry", "pipelines.hub.about"))
         return all(folder in folders for part, folders in KNOWN_TO.items() if module == part or module.startswith(part + "."))
     return True
 

@@ -22,8 +22,8 @@ from app.stopping import stoppable
 from app.text import readable
 from app.whole import copy
 from pipelines import registry
+from pipelines.family import FamilySpec, SamplerSpec
 from pipelines.options import Option, options_of
-from pipelines.registry import Face, SamplerSpec
 from pipelines.request import Request
 
 FILES = ("out", "export", "picture")         # may have any name that the system lets them have
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", metavar="DIR", help="copy the pictures here")
 
     examine = add("examine", "how likely a picture is under a model, and whether it survives the way to noise and back", _examine)
-    examine.add_argument("family", metavar="FAMILY", help=", ".join(name for name in registry.NAMES if registry.face(name).two_way))
+    examine.add_argument("family", metavar="FAMILY", help=", ".join(spec.name for spec in registry.faces() if spec.invertible))
     examine.add_argument("picture", metavar="FILE")
     examine.add_argument("--prompt", default="", help="its caption; may be left out")
     examine.add_argument("--model", help="name of the weights (see `models`)")
@@ -134,23 +134,23 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
         sub.add_argument("--negative-prompt", default="")
     sub.add_argument("--model", help="name of the weights (see `models`)")
     sub.add_argument("--sampler", help=f"{'A,B,C: the rows of the grid' if grid else 'how they are drawn'}. "
-                     + "; ".join(f"{name}: {', '.join(registry.face(name).every)}" for name in registry.NAMES))
+                     + "; ".join(f"{spec.name}: {', '.join(spec.every)}" for spec in registry.faces()))
     for o in options_of(Request):
         sub.add_argument(f"--{_flag(o.name)}", default=o.default if o.name == "seed" else None, help=o.help)
-    axes = {registry.face(name).axis for name in registry.NAMES}
+    axes = {spec.axis for spec in registry.faces()}
     for name, uses in _uses().items():
         o, several = uses[0][2], " Several, as a list." if grid and name in axes else ""
         sub.add_argument(f"--{_flag(name)}", dest=f"option_{name}", help=_explained(uses).replace("%", "%%") + several,
                          metavar="|".join(o.choices) if o.choices else o.type.__name__)
 
 
-Use = tuple[Face, SamplerSpec, Option]
+Use = tuple[FamilySpec, SamplerSpec, Option]
 
 
 def _uses() -> dict[str, list[Use]]:
     """Every option by its name, with the samplers that have it."""
     found: dict[str, list[Use]] = {}
-    for face in map(registry.face, registry.NAMES):
+    for face in registry.faces():
         for spec in face.every.values():
             for o in options_of(spec.options):
                 found.setdefault(o.name, []).append((face, spec, o))

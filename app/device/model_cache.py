@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import device as Device
     from torch import nn
 
+    from pipelines.family import GenerativeModel
     from pipelines.protocol import Net, NetKey
-    from pipelines.registry import Drawing
 
 RESIDENT = 4                       # networks of this project that stay in memory; pretrained ones stay while the budget allows
 FULL = 0.5                         # of what networks may hold: a model that takes more lets its text encoders go when they have read
@@ -31,7 +31,7 @@ class Loaded:
     net: nn.Module
     entry: Entry
     bytes: int
-    drawing: Drawing
+    drawing: GenerativeModel
     size: int                      # side of the pictures that the network knows
     own: bool                      # of this project, and not a pretrained one
     note: str = ""                 # what a person should know of how it lies in memory

@@ -7,9 +7,9 @@ from typing import Any
 
 from app.errors import BadInput
 from pipelines import registry
+from pipelines.family import FamilySpec
 from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
 from pipelines.options import Option, OptionError, build, options_of, quoted
-from pipelines.registry import Face
 from pipelines.request import MAX_SEED, Request, check_prompt
 
 NEW = -1                           # as a seed: another one each time
@@ -44,39 +44,7 @@ class Check:
     settings: dict[str, Any]                 # every setting with its value, as it will be stored
 
 
-@dataclass(frozen=True)
-class SamplerInfo:
-    name: str
-    title: str
-    summary: str                             # one line: what it is, when to use it
-    source: str                              # paper and equation
-    formula: str                             # LaTeX of one step
-    file: str                                # where it is implemented
-    options: tuple[Any, ...]                 # pipelines.options.Option
-
-
-@dataclass(frozen=True)
-class FamilyInfo:
-    name: str
-    title: str
-    accent: str                              # colour
-    samplers: tuple[SamplerInfo, ...]
-    request: tuple[Any, ...]                 # Option: guidance_scale, seed, count
-    about: Any                               # pipelines.registry.About: network, objective, sampling, files
-    compared: tuple[str, ...] = ()           # samplers that a comparison begins with
-    two_way: bool = False                    # an ODE leads from pictures to noise and back
-    field: str = ""                          # names of what is looked at inside: the network's answer,
-    estimate: str = ""                       # the estimate of the picture,
-    tangent: bool = False                    # and whether the answer is the direction of the way
-    state: str = "x_t"                       # what a sampler has on its way
-    unit: str = "step"                       # what a picture takes several of
-    guided: bool = True                      # guidance makes sense
-    axis: Any = None                         # pipelines.options.Option that a comparison varies, and the values it begins with
-    columns: str = ""
-
-
-
-def face_of(family: str) -> Face:
+def face_of(family: str) -> FamilySpec:
     """A family by name. Raises BadInput with the names that exist."""
     try:
         return registry.face(family)
@@ -84,21 +52,7 @@ def face_of(family: str) -> Face:
         raise BadInput(f"There is no family {quoted(repr(family))}; there are {', '.join(registry.NAMES)}.") from None
 
 
-def family_info(name: str) -> FamilyInfo:
-    """What the page is made from."""
-    face = face_of(name)
-    samplers = tuple(SamplerInfo(s.name, s.title, s.summary, s.source, s.formula, s.file, options_of(s.options))
-                     for s in face.every.values())
-    return FamilyInfo(face.name, face.title, face.accent, samplers, options_of(Request), face.about, face.compared, face.two_way,
-                      face.field, face.estimate, face.tangent, face.state, face.unit, face.guided, axis_of(face), face.columns)
-
-
-def axis_of(face: Face) -> Option:
-    """The option that a comparison varies from column to column."""
-    return next(o for spec in face.samplers.values() for o in options_of(spec.options) if o.name == face.axis)
-
-
-def samplers_of(face: Face, adapter: str = "") -> tuple[str, ...]:
+def samplers_of(face: FamilySpec, adapter: str = "") -> tuple[str, ...]:
     """The samplers that work with a family's own models, or with those of an adapter; the first is the default."""
     return ADAPTERS[adapter].samplers if adapter else tuple(face.samplers)
 
@@ -140,7 +94,7 @@ def make_request(ask: Ask) -> Request:
         negative_prompt=check_prompt(ask.negative_prompt, "negative prompt", False), adapter=ask.adapter, **plain)
 
 
-def _options(face: Face, sampler: str, info: AdapterInfo | None, given: dict[str, Any]) -> Any:
+def _options(face: FamilySpec, sampler: str, info: AdapterInfo | None, given: dict[str, Any]) -> Any:
     """The sampler's options; those that have one value with a pretrained model have it. Raises OptionError."""
     kind = face.every[sampler].options
     fixed = {o.name: (o, info.fixed[o.name]) for o in options_of(kind) if o.name in info.fixed} if info else {}

@@ -12,9 +12,9 @@ from typing import Any
 from app.drawing.ask import face_of, own_options
 from pipelines.data.captions import normalise
 from pipelines.data.vocabulary import unknown_words
+from pipelines.family import FamilySpec
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of, quoted
-from pipelines.registry import Face
 from pipelines.request import Request
 
 SIDES = ("width", "height")
@@ -24,7 +24,7 @@ OWN_TIMES = ("dpmpp_2s", "lcm", "tcd")
 _SIGNS = re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|\(\([^()]+\)\)|\[[^\[\]]+\]|\{[^{}]+\}|<\w+:[^<>]+>|\b__\w+__\b")
 
 
-def never(face: Face, adapter: str = "") -> dict[str, str]:
+def never(face: FamilySpec, adapter: str = "") -> dict[str, str]:
     """Settings that do nothing with a family's own models, or with those of an adapter, whatever else is asked: name -> why.
 
     A size stands there too where a model draws one size only.

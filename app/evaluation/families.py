@@ -107,7 +107,7 @@ class SideBySide:
             return {"family": family, "problem": sentence(error)}
         cells, done, face = {}, 0, face_of(family)
         for cell, count in counts.items():
-            if cell != "likelihood" or face.two_way:
+            if cell != "likelihood" or face.invertible:
                 cells[cell] = self._cell(request, cell, count, log, _shifted(progress, done, 0))
             done += count
         test = cells["test"]

@@ -50,7 +50,7 @@ class Gallery:
 
     def _judge(self, filters: Filters) -> None:
         """Raises BadInput for a family or a sampler that there is not, and of which nothing was made either."""
-        samplers = tuple(dict.fromkeys(name for family in registry.NAMES for name in registry.face(family).every))
+        samplers = tuple(dict.fromkeys(name for spec in registry.faces() for name in spec.every))
         for kind, value, there in (("family", filters.family, registry.NAMES), ("sampler", filters.sampler, samplers)):
             if value is not None and value not in there and value not in self.facets()["families" if kind == "family" else "samplers"]:
                 raise BadInput(f"There is no {kind} {quoted(repr(value))}; there are {', '.join(there)}.")

@@ -19,7 +19,7 @@ def bits_per_dim(bench_of: Callable[[Ask], Bench], settings: dict[str, Any], pix
     face, family = face_of(settings["family"]), registry.family(settings["family"])
     if settings.get("adapter"):
         return {"undefined": "The likelihood of pictures under pretrained models is not measured here."}
-    if not face.two_way and family.log_likelihood is None:
+    if not face.invertible and family.log_likelihood is None:
         return {"undefined": f"{face.title} defines no likelihood: it draws pictures and gives none of them a probability."}
     import torch
 

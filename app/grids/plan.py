@@ -15,8 +15,9 @@ from app.grids.ask import GridAsk
 from app.grids.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
 from app.models.views import ModelView
 from app.text import readable
+from pipelines.family import SamplerSpec
 from pipelines.options import build, options_of, quoted
-from pipelines.registry import SamplerSpec, converged, limit_of
+from pipelines.registry import converged, limit_of
 from pipelines.request import Request
 
 MAX_CELLS = 3000

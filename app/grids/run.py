@@ -311,7 +311,7 @@ def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
     lines: dict[Request, list[tuple[int, int]]] = {}
     for i, spot in enumerate(plan.spots):
         request = spot.request
-        if request is not None and face_of(request.family).unit == "step" and not adaptive(request):
+        if request is not None and face_of(request.family).stepwise and not adaptive(request):
             key = replace(request, options=replace(request.options, steps=1))
             lines.setdefault(key, []).append((request.options.steps, i))
     found = {}

@@ -122,7 +122,7 @@ def keep(bench: Bench, picture: Picture | None, sources: Shelf) -> str:
 
 
 def source_of(request: Request, sources: Shelf, size: tuple[int, int], device: Any) -> dict[str, Any]:
-    """What `Drawing.start` takes besides the rest: the picture (3, H, W) that a request starts from, if there is one; size: W, H."""
+    """What `GenerativeModel.start` takes besides the rest: the picture (3, H, W) that a request starts from, if any; size: W, H."""
     from pipelines.data.dataset import to_tensor
     name = getattr(request.options, "source", "")
     if not name:

@@ -269,10 +269,10 @@ def _build(cls: type, options: Mapping[str, Any]) -> Any:
 
 
 def _points(points: list[list[float]] | None) -> np.ndarray:
-    found = np.asarray(points if points else np.zeros((0, 2)), dtype=float)
-    if found.ndim != 2 or found.shape[1] != 2 or not 5 <= len(found) <= 5000 or not np.isfinite(found).all() or abs(found).max() > SPAN:
+    places = points or []
+    if not 5 <= len(places) <= 5000 or any(len(place) != 2 or not all(abs(x) <= SPAN for x in place) for place in places):
         raise BadInput("Draw at least 5 and at most 5,000 points inside the square with the mouse, then press Train.")
-    return found
+    return np.asarray(places, dtype=float)
 
 
 def _data(model: Model) -> Any:

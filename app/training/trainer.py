@@ -24,6 +24,8 @@ from pipelines.training.counters import BEGIN, counters
 if TYPE_CHECKING:
     from torch import nn
 
+    from pipelines.family import Family, Stage
+
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
 DATA_SETS = ("shapes",)
@@ -62,9 +64,9 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
                      "own, RUN@STEP, to compare how the pictures came about")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
-    stages = [f"{name}: {stage}" for name in registry.NAMES for stage in registry.face(name).stages]
+    stages = [f"{spec.name}: {stage}" for spec in registry.faces() for stage in spec.stages]
     sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
-    for o in {o.name: o for name in registry.NAMES for o in options_of(registry.face(name).network)}.values():
+    for o in {o.name: o for spec in registry.faces() for o in options_of(spec.network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
 
@@ -322,7 +324,7 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
                         "--name.") from error
 
 
-def _stages(net: nn.Module, family: registry.Family) -> dict[str, registry.Stage]:
+def _stages(net: nn.Module, family: Family) -> dict[str, Stage]:
     """The family's stages that this network has parameters for."""
     names = [name for name, _ in net.named_parameters()]
     return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}

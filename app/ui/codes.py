@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask, FamilyInfo
+from app.drawing.ask import Ask
 from app.errors import sentence, sentences
 from app.service import Service
 from app.ui.components import drawn, upload
+from pipelines.family import FamilySpec
+from pipelines.options import options_of
 
 HINT = "The codes of the latest picture appear here; or drop a picture of your own and reconstruct it."
 
@@ -37,10 +39,10 @@ class CodesPanel:
                                concurrency_limit=2)
 
 
-def codes_panel(info: FamilyInfo) -> CodesPanel:
+def codes_panel(family: FamilySpec) -> CodesPanel:
     """Build the panel."""
-    name = info.name
-    keep = next((o for s in info.samplers for o in s.options if o.name == "keep_rows"), None)
+    name = family.name
+    keep = next((o for s in family.every.values() for o in options_of(s.options) if o.name == "keep_rows"), None)
     with gr.Tab("Codes", elem_id=f"{name}-codes"):
         with gr.Row(elem_classes="sx-pair"):
             picture = upload("Your picture", f"{name}-codes-picture", 140)

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.drawing.ask import Ask, FamilyInfo, face_of
+from app.drawing.ask import Ask, face_of
 from app.drawing.effects import SIDES
 from app.errors import BadInput
 from app.grids.ask import GridAsk
@@ -19,7 +19,10 @@ from app.models.views import ModelView
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, still, told
 from app.ui.edges import answering
-from pipelines.options import Option, quoted
+from pipelines import registry
+from pipelines.family import FamilySpec
+from pipelines.options import Option, options_of, quoted
+from pipelines.request import Request
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"
@@ -45,7 +48,7 @@ class Known(Mapping[str, list[ModelView]]):
 @dataclass(frozen=True)
 class Offers:
     """What the lists offer with a model of a family."""
-    families: dict[str, FamilyInfo]
+    families: dict[str, FamilySpec]
     known: Mapping[str, list[ModelView]]
 
     def axes(self, family: str, model: str | None) -> list[tuple[str, str]]:
@@ -57,12 +60,12 @@ class Offers:
     def samplers(self, family: str, model: str | None) -> list[tuple[str, str]]:
         """Those that work with a model; all of the family's where there is no such model."""
         own = next((m.samplers for m in self.known[family] if m.name == model), None)
-        return [(s.title, s.name) for s in self.families[family].samplers if own is None or s.name in own]
+        return [(s.title, s.name) for s in self.families[family].every.values() if own is None or s.name in own]
 
     def values(self, family: str, model: str | None, axis: str) -> list[tuple[str, str]]:
         """Those of an axis that has names; none for one that is written."""
         if axis == "family":
-            return [(info.title, info.name) for info in self.families.values()]
+            return [(spec.title, spec.name) for spec in self.families.values()]
         if axis == "model":
             return [(m.title, m.name) for models in self.known.values() for m in models if m.problem is None]
         if axis == "sampler":
@@ -98,9 +101,9 @@ class Offers:
 
     def beginning(self, family: str, model: str | None) -> list[Any]:
         """The axes that a comparison of a model begins with."""
-        info, there = self.families[family], {name for _, name in self.samplers(family, model)}
-        compared = [name for name in info.compared if name in there] or None
-        return [*self.axis(family, model, info.axis.name, info.columns), *self.axis(family, model, "sampler", compared),
+        spec, there = self.families[family], {name for _, name in self.samplers(family, model)}
+        compared = [name for name in spec.compared if name in there] or None
+        return [*self.axis(family, model, spec.axis, spec.columns), *self.axis(family, model, "sampler", compared),
                 *self.axis(family, model, NOTHING)]
 
 
@@ -134,8 +137,7 @@ class CompareTab:
         """Updates for `restored()`: what a grid was made from, with numbers for the texts of a command line. Raises BadInput."""
         ask, axes = made.ask, []
         model = next((m for m in self.offers.known[ask.family] if ask.model in (None, "", m.name)), None)
-        info = self.offers.families[ask.family]
-        weight = default_guidance(info, model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
+        weight = default_guidance(model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
             name = name.replace("-", "_")
@@ -145,7 +147,7 @@ class CompareTab:
         sides = {side: getattr(ask, side) for side in SIDES if getattr(ask, side)}
         fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | sides).items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
-                number(info, "guidance_scale", weight), number(info, "seed", ask.seed), *axes, number(info, "count", ask.count),
+                number("guidance_scale", weight), number("seed", ask.seed), *axes, number("count", ask.count),
                 made.distance, made.snapshots, made.exact]
 
     def received(self) -> list[Any]:
@@ -187,7 +189,7 @@ class CompareTab:
     def samplers(self, family: str, model: str | None, sampler: str | None = None) -> Any:
         """The choices of sampler that work with a model; what is usual for it if none is named."""
         view = next((m for m in self.offers.known[family] if m.name == model), None)
-        usual = view.usual.get("sampler", view.samplers[0]) if view else self.offers.families[family].samplers[0].name
+        usual = view.usual.get("sampler", view.samplers[0]) if view else next(iter(self.offers.families[family].every))
         return gr.Dropdown(self.offers.samplers(family, model), value=sampler or usual)
 
     def seen(self) -> list[Any]:
@@ -255,37 +257,37 @@ def compare_tab(service: Service) -> CompareTab:
     return tab
 
 
-def number(info: FamilyInfo, name: str, value: Any) -> Any:
+def number(name: str, value: Any) -> Any:
     """What a request says under a name, however it was written. Raises OptionError."""
-    return next(o for o in info.request if o.name == name).parse(value)
+    return next(o for o in options_of(Request) if o.name == name).parse(value)
 
 
-def default_guidance(info: FamilyInfo, usual: dict[str, Any]) -> float:
+def default_guidance(usual: dict[str, Any]) -> float:
     """What guidance a model begins with."""
-    return usual.get("guidance_scale", next(o.default for o in info.request if o.name == "guidance_scale"))
+    return usual.get("guidance_scale", Request.guidance_scale)
 
 
 def controls(service: Service) -> tuple[CompareTab, Beneath]:
     """Draw what the tab shows."""
-    infos = service.families()
-    families, first = {f.name: f for f in infos}, infos[0]
+    families = {spec.name: spec for spec in registry.faces()}
+    first = next(iter(families.values()))
     offers = Offers(families, Known(service, tuple(families)))
     models = offers.known[first.name]
     chosen, usual = (models[0].name, models[0].usual) if models else (None, {})
     with gr.Row(elem_classes="sx-line"):
-        family = gr.Dropdown([(f.title, f.name) for f in infos], value=first.name, label="Family", min_width=110,
+        family = gr.Dropdown([(spec.title, spec.name) for spec in families.values()], value=first.name, label="Family", min_width=110,
                              scale=0, elem_id="compare-family")
         model = gr.Dropdown([(m.title, m.name) for m in models], value=chosen, label="Model", min_width=210, scale=0,
                             elem_id="compare-model")
         prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
                             elem_id="compare-prompt")
         negative = gr.Textbox("", label="Negative prompt", min_width=150, scale=1, elem_id="compare-negative")
-        guidance = gr.Slider(0, 20, value=default_guidance(first, usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
+        guidance = gr.Slider(0, 20, value=default_guidance(usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
                              elem_id="compare-guidance")
         seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
         count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
     axes: list[Any] = []
-    begin = {"x": (first.axis.name, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
+    begin = {"x": (first.axis, first.columns), "y": ("sampler", list(first.compared)), "z": (NOTHING, "")}
     with gr.Row(elem_classes="sx-line sx-axes"):
         for letter, (what, values) in begin.items():
             names = offers.values(first.name, chosen, what)
@@ -298,7 +300,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                                 elem_id=f"compare-{letter}-names"),
                     gr.State(what)]
     with gr.Row(elem_classes="sx-line"):
-        sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=first.samplers[0].name, min_width=180, scale=0,
+        sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=next(iter(first.every)), min_width=180, scale=0,
                               label="Sampler otherwise", elem_id="compare-sampler")
         fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
                            elem_id="compare-fixed")
@@ -355,7 +357,7 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
 
     def used(family: str, name: str) -> tuple[Any, float]:
         usual = next((m.usual for m in tab.offers.known[known(family)] if m.name == name), {})
-        return tab.samplers(family, name), default_guidance(tab.offers.families[family], usual)
+        return tab.samplers(family, name), default_guidance(usual)
 
     def change_model(family: str, name: str, *axes: Any) -> tuple[Any, ...]:
         refitted = (tab.offers.refitted(family, name, axis, names) for axis, names in zip(axes[::PARTS], axes[2::PARTS], strict=True))

@@ -12,6 +12,7 @@ from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, told
 from app.ui.edges import answering
 from app.ui.family import PROMPTS
+from pipelines import registry
 
 
 def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
@@ -27,7 +28,7 @@ def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
         chips = drawn("chips", json.dumps(PROMPTS), elem_id="families-chips")
         message = sentence("families-message")
         cards = drawn("families", json.dumps({}), elem_id="families-cards",
-                      samplers={info.name: {s.name: s.title for s in info.samplers} for info in service.families()})
+                      samplers={family.name: {s.name: s.title for s in family.every.values()} for family in registry.faces()})
         drawn("measured", elem_id="families-measured")
         drawn("tips", json.dumps({"families-dice": "A new random seed.", "families-seed": "The same seed for every family.",
                                   "families-count": "Pictures of each family; picture k has the seed plus k."}))
@@ -39,7 +40,7 @@ def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
         return used, json.dumps({"drawings": [asdict(drawing) for drawing in drawings]}), json.dumps({})
 
     def choose_prompt(event: gr.EventData) -> str:
-        return told(event, "text") or service.surprise(service.families()[0].name)
+        return told(event, "text") or service.surprise(registry.NAMES[0])
 
     chips.select(choose_prompt, None, prompt, **QUICK)
     dice.click(lambda: seed_of(NEW), None, seed, **QUICK)

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.drawing.ask import NEW, Ask, FamilyInfo, SamplerInfo, seed_of
+from app.drawing.ask import NEW, Ask, seed_of
 from app.lab.lab import bench
 from app.models.views import ModelView
 from app.service import Service
@@ -17,6 +17,9 @@ from app.ui.components import HIDDEN, QUICK, control, drawn, labelled, put, sent
 from app.ui.edges import answering
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
+from pipelines.family import FamilySpec, SamplerSpec
+from pipelines.options import Option, options_of
+from pipelines.request import Request
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
@@ -27,7 +30,7 @@ PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black"
 @dataclass
 class FamilyTab:
     """The controls of a tab, so that other tabs can send settings to it."""
-    info: FamilyInfo
+    family: FamilySpec
     tab_id: str
     model: gr.Dropdown
     prompt: gr.Textbox
@@ -54,43 +57,40 @@ class FamilyTab:
     def ask(self, model: str, prompt: str, negative: str, sampler: str, guidance: Any, seed: Any, count: Any, width: Any, height: Any,
             *options: Any) -> Ask:
         """What the controls say; only the chosen sampler's options."""
-        info = self.sampler_info(sampler)
-        names = {o.name for o in info.options} if info else set()
-        chosen = {name: value for name, value in zip(self.options, options, strict=True) if name in names}
-        return Ask(self.info.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count, width, height)
+        chosen = {name: value for name, value in zip(self.options, options, strict=True) if name in self.own(sampler)}
+        return Ask(self.family.name, prompt or "", negative or "", model, sampler, chosen, guidance, seed, count, width, height)
 
     def model_view(self, name: str) -> ModelView | None:
         return next((m for m in self.models() if m.name == name), None)
 
     def choices(self, view: ModelView | None) -> list[tuple[str, str]]:
         """The samplers that work with a model."""
-        return [(s.title, s.name) for s in self.info.samplers if view is None or not view.samplers or s.name in view.samplers]
+        return [(s.title, s.name) for s in self.family.every.values() if view is None or not view.samplers or s.name in view.samplers]
 
-    def sampler_info(self, name: str) -> SamplerInfo | None:
-        return next((s for s in self.info.samplers if s.name == name), None)
+    def own(self, sampler: str) -> dict[str, Option]:
+        """The options of a sampler by name; none where there is no such sampler."""
+        spec = self.family.every.get(sampler)
+        return {o.name: o for o in options_of(spec.options)} if spec else {}
 
     def shown(self, sampler: str) -> list[dict[str, Any]]:
         """Updates for the options' controls: only the sampler's own are there, in its own words."""
-        info = self.sampler_info(sampler)
-        own = {o.name: o for o in info.options} if info else {}
+        own = self.own(sampler)
         return [gr.update(visible=True, label=labelled(own[name]), **({"info": own[name].help} if control.info else {}))
                 if name in own else gr.update(visible=False) for name, control in self.options.items()]
 
     def using(self, view: ModelView | None) -> list[Any]:
         """Updates for `used()`: what is usual for a model, and the family's own beginning where only others have habits."""
-        own, first = view.usual if view else {}, self.info.samplers[0]
-        sampler = own.get("sampler", first.name)
-        info = self.sampler_info(sampler) or first
-        begin = {o.name: o.default for s in (*reversed(self.info.samplers), info) for o in s.options}
+        own, every = view.usual if view else {}, self.family.every
+        sampler = own.get("sampler", next(iter(every)))
+        begin = {o.name: o.default for s in (*reversed(every.values()), every[sampler]) for o in options_of(s.options)}
         habits = {"steps", *(name for model in self.models() for name in model.usual)} & set(self.options)
         shown = self.shown(sampler)
         for update, name in zip(shown, self.options, strict=True):
             if name in habits:
                 update["value"] = own.get(name, begin[name])
-        weight = next(o.default for o in self.info.request if o.name == "guidance_scale")
         return [gr.update(choices=self.choices(view), value=sampler),
-                gr.update(value=own.get("guidance_scale", weight), visible=view.guided if view else self.info.guided),
-                *(gr.update(value=0, visible=sized(view)) for _ in self.sides), *describe(self.info, info), *shown]
+                gr.update(value=own.get("guidance_scale", Request.guidance_scale), visible=view.guided if view else self.family.guided),
+                *(gr.update(value=0, visible=sized(view)) for _ in self.sides), *describe(self.family, every[sampler]), *shown]
 
     def used(self) -> list[Any]:
         return [self.sampler, self.guidance, *self.sides, self.summary, self.formula, self.tips, *self.options.values()]
@@ -100,15 +100,15 @@ class FamilyTab:
         if settings is None:
             return [gr.skip() for _ in self.restored()]
         options = settings["options"]
-        info, view = self.sampler_info(settings["sampler"]), self.model_view(settings["model"])
+        view = self.model_view(settings["model"])
         sides = (settings.get("width", 0), settings.get("height", 0)) if sized(view) else (0, 0)
         return [settings["model"], settings["prompt"], settings["negative_prompt"],
                 gr.update(choices=self.choices(view), value=settings["sampler"]),
-                gr.update(value=settings["guidance_scale"], visible=view.guided if view else self.info.guided),
+                gr.update(value=settings["guidance_scale"], visible=view.guided if view else self.family.guided),
                 settings["seed"], settings["count"], *(gr.update(value=side, visible=sized(view)) for side in sides),
                 *(update | ({"value": options[name]} if name in options else {})
                   for update, name in zip(self.shown(settings["sampler"]), self.options, strict=True)),
-                True, *describe(self.info, info)]
+                True, *describe(self.family, self.family.every.get(settings["sampler"]))]
 
     def restored(self) -> list[Any]:
         return [*self.inputs(), self.lock, self.summary, self.formula, self.tips]
@@ -139,20 +139,20 @@ def sized(view: ModelView | None) -> bool:
     return view is not None and "width" not in view.idle
 
 
-def tips_of(family: FamilyInfo, sampler: SamplerInfo) -> str:
+def tips_of(family: FamilySpec, sampler: SamplerSpec) -> str:
     """What each control does, for `tips`: a sampler's options as it has them."""
     name, named = family.name, {"guidance_scale": "guidance"}
-    tips = {f"{name}-{named.get(o.name, o.name)}": o.help for o in (*family.request, *sampler.options)}
+    tips = {f"{name}-{named.get(o.name, o.name)}": o.help for o in (*options_of(Request), *options_of(sampler.options))}
     return json.dumps(tips | {f"{name}-lock": "Keep this seed; otherwise each run takes a new one.", f"{name}-dice": "A new random seed."})
 
 
-def describe(family: FamilyInfo, info: SamplerInfo | None) -> tuple[str, str, str]:
+def describe(family: FamilySpec, spec: SamplerSpec | None) -> tuple[str, str, str]:
     """(summary line, formula panel, tips) of a sampler."""
-    if info is None:
+    if spec is None:
         return "", "", "{}"
-    formula = rf"\begin{{gathered}} {info.formula} \end{{gathered}}"
-    return (info.summary, f"**{info.title}**, one step\n\n$${formula}$$\n\n{info.source} · {source_link(info.file)}",
-            tips_of(family, info))
+    formula = rf"\begin{{gathered}} {spec.formula} \end{{gathered}}"
+    return (spec.summary, f"**{spec.title}**, one step\n\n$${formula}$$\n\n{spec.source} · {source_link(spec.file)}",
+            tips_of(family, spec))
 
 
 def kept_of(panel: PicturePanel | None, codes: CodesPanel | None) -> list[Any]:
@@ -166,17 +166,17 @@ def source_link(file: str) -> str:
     return f"[{file}](source/{file})"
 
 
-def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
+def family_tab(service: Service, family: FamilySpec) -> FamilyTab:
     """Build the tab; returns its controls."""
-    name = info.name
+    name = family.name
     known = service.models(name)
     models = [(m.title, m.name) for m in known]
-    request = {o.name: o for o in info.request}
-    union = {o.name: o for s in reversed(info.samplers) for o in s.options}        # the first sampler's defaults count
-    union = {o.name: union[o.name] for s in info.samplers for o in s.options}
-    first = info.samplers[0]
-    first_options = {o.name for o in first.options}
-    with gr.Tab(info.title, id=name, elem_id=f"{name}-tab", elem_classes="sx-family"), gr.Row(elem_classes="sx-columns"):
+    request, samplers = {o.name: o for o in options_of(Request)}, family.every.values()
+    union = {o.name: o for s in reversed(samplers) for o in options_of(s.options)}         # the first sampler's defaults count
+    union = {o.name: union[o.name] for s in samplers for o in options_of(s.options)}
+    first = next(iter(samplers))
+    first_options = {o.name for o in options_of(first.options)}
+    with gr.Tab(family.title, id=name, elem_id=f"{name}-tab", elem_classes="sx-family"), gr.Row(elem_classes="sx-columns"):
         with gr.Column(min_width=300, scale=0, elem_classes="sx-controls"):
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id=f"{name}-model")
             with gr.Accordion("About this model", open=False, elem_id=f"{name}-card"):
@@ -184,18 +184,18 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
             prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
             chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
             own = known[0].samplers if known else ()
-            sampler = gr.Dropdown([(s.title, s.name) for s in info.samplers if s.name in own], value=first.name, label="Sampler",
+            sampler = gr.Dropdown([(s.title, s.name) for s in samplers if s.name in own], value=first.name, label="Sampler",
                                   elem_id=f"{name}-sampler", filterable=False)
             summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
             with gr.Row(elem_classes="sx-pair"):
-                main = union[info.axis.name]                         # what the family is tuned by: steps, temperature, truncation
+                main = union[family.axis]                         # what the family is tuned by: steps, temperature, truncation
                 options = {main.name: gr.Number(main.default, label=labelled(main), min_width=80,
                                                 elem_id=f"{name}-{main.name}", precision=0 if main.type is int else None)}
                 count = gr.Number(request["count"].default, label="Images", precision=0, min_width=80,
                                   elem_id=f"{name}-count")
             begin = known[0].usual if known else {}
             guidance = gr.Slider(0, 20, value=begin.get("guidance_scale", request["guidance_scale"].default), step=0.5, label="Guidance  w",
-                                 elem_id=f"{name}-guidance", visible=info.guided)
+                                 elem_id=f"{name}-guidance", visible=family.guided)
             with gr.Row(elem_classes="sx-pair sx-seed"):
                 seed = gr.Number(7, label="Seed", precision=0, min_width=120, elem_id=f"{name}-seed")
                 dice = gr.Button("⚄", size="sm", min_width=36, elem_id=f"{name}-dice", elem_classes="sx-icon")
@@ -215,22 +215,22 @@ def family_tab(service: Service, info: FamilyInfo) -> FamilyTab:
                                  elem_classes="sx-generate")
         with gr.Column(scale=1, min_width=420, elem_classes="sx-middle"):
             canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name)
-            tips = drawn("tips", tips_of(info, first))
+            tips = drawn("tips", tips_of(family, first))
         with gr.Column(min_width=340, scale=0, elem_classes="sx-inside"), gr.Tabs():
             with gr.Tab("Process"):
                 drawn("process", elem_id=f"{name}-process", family=name)
-                formula = gr.Markdown(describe(info, first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
+                formula = gr.Markdown(describe(family, first)[1], latex_delimiters=LATEX, elem_classes="sx-formula")
             with gr.Tab("2-D", elem_id=f"{name}-plane"):
                 drawn("lab", bench=bench(name), elem_id=f"{name}-lab")
-            panel = picture_panel(info)
-            codes = codes_panel(info) if info.unit == "token" else None
-            seeds = seeds_panel(info) if info.unit == "call" else None
+            panel = picture_panel(family)
+            codes = codes_panel(family) if family.draws_tokens else None
+            seeds = seeds_panel(family) if family.single_call else None
             with gr.Tab("How it works"):
-                about = info.about
+                about = family.about
                 gr.Markdown("\n\n".join(f"#### {term.title}\n{term.text}\n\n$${term.formula}$$\n\n{source_link(term.file)}"
                                         for term in (about.network, about.objective, about.sampling, *about.more)),
                             latex_delimiters=LATEX, elem_classes="sx-about")
-    tab = FamilyTab(info, name, model, prompt, negative, sampler, options, guidance, seed, count, (sides[0], sides[1]), lock, summary,
+    tab = FamilyTab(family, name, model, prompt, negative, sampler, options, guidance, seed, count, (sides[0], sides[1]), lock, summary,
                     formula, tips, canvas, message, kept_of(panel, codes), lambda: service.models(name))
     _wire(service, tab, chips, dice, generate, (panel, codes, seeds))
 
@@ -248,16 +248,16 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     # What reads a picture of one's own stands in line, so that those who only draw never wait for it.
     in_line = HIDDEN | {"concurrency_id": "pictures", "concurrency_limit": 2}
 
-    steps_of = {s.name: o.default for s in tab.info.samplers for o in s.options if o.name == "steps"}
+    steps_of = {s.name: o.default for s in tab.family.every.values() for o in options_of(s.options) if o.name == "steps"}
     # In the browser, since an answer that comes late would overwrite what was typed meanwhile.
     own_steps = f"(name, steps) => {{ const own = {json.dumps(steps_of)}; return Object.values(own).includes(steps) ? own[name] : steps; }}"
 
     def change_sampler(name: str) -> list[Any]:
-        return [*describe(tab.info, tab.sampler_info(name)), *tab.shown(name)]
+        return [*describe(tab.family, tab.family.every.get(name)), *tab.shown(name)]
 
     def choose_prompt(event: gr.EventData) -> str:
         text = told(event, "text")
-        return text or service.surprise(tab.info.name)
+        return text or service.surprise(tab.family.name)
 
     @answering(gr.skip(), gr.skip())
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
@@ -294,7 +294,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     generate.click(run, controls, shown, **QUICK)
     own, codes, seeds = panels
     if codes is not None:
-        codes.wire(service, tab.info.name, tab.model)
+        codes.wire(service, tab.family.name, tab.model)
         if codes.edit is not None:
             codes.edit.click(edit("keep_rows"), [codes.picture, codes.rows, *controls], shown, **in_line)
             codes.shown.select(paint, [codes.picture, *controls], shown, **in_line)
@@ -306,6 +306,6 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         kind = next(name for name in KINDS if name in tab.options)
 
         def ask(model: str, chosen: str) -> Ask:
-            return Ask(tab.info.name, "", model=model, sampler=tab.info.samplers[0].name, options={kind: chosen})
+            return Ask(tab.family.name, "", model=model, sampler=next(iter(tab.family.every)), options={kind: chosen})
 
         own.wire(service, ask, [tab.model, tab.options[kind]])

@@ -30,12 +30,12 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
         return [gr.Tabs(selected=selected) if selected else gr.skip(), *compare.receive(to_compare),
                 json.dumps({"open": opened}) if opened else gr.skip(),
                 *(u for tab in families
-                  for u in tab.restore(settings if settings and settings["family"] == tab.info.name else None))]
+                  for u in tab.restore(settings if settings and settings["family"] == tab.family.name else None))]
 
     def send(event: gr.EventData) -> list[Any]:
         action, target = told(event, "action"), told(event, "id")
         if action == "example":
-            found = [p for tab in families for p in service.gallery.examples(tab.info.name) if p.id == target]
+            found = [p for tab in families for p in service.gallery.examples(tab.family.name) if p.id == target]
             return updates(None, None, None, found[0].settings if found else None)
         if action == "job":
             return updates(None, None, None, service.settings_of_job(target))

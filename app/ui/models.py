@@ -10,6 +10,7 @@ from app.service import Service
 from app.ui.compare import CompareTab
 from app.ui.components import QUICK, drawn, still, told
 from app.ui.family import FamilyTab
+from pipelines import registry
 from pipelines.hub.about import ADAPTERS
 
 LICENCES = ("apache-2.0", "mit", "openrail", "openrail++", "creativeml-openrail-m", "cc-by-4.0", "cc-by-nc-4.0")
@@ -20,7 +21,7 @@ def models_tab(service: Service) -> gr.HTML:
     kinds = [{"title": info.title, "family": info.family, "example": info.example} for info in ADAPTERS.values() if info.example]
     with gr.Tab("Models", id="models", elem_id="models-tab"):
         return drawn("models", elem_id="models-view", licences=list(LICENCES), sorts=list(SORTED), kinds=kinds,
-                     families={info.name: info.title for info in service.families()})
+                     families={family.name: family.title for family in registry.faces()})
 
 
 def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list[FamilyTab], compare: CompareTab, models: gr.HTML) -> None:
@@ -36,7 +37,7 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
         return [gr.Tabs(selected=view.family), *(u for tab in families for u in updates(tab, view))]
 
     def updates(tab: FamilyTab, view: ModelView) -> list[Any]:
-        if view.family != tab.info.name:
+        if view.family != tab.family.name:
             return [gr.skip()] * (1 + len(tab.used()))
         return [still(tab.models(), view.name, choose=True), *tab.using(view)]
 

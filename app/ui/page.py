@@ -26,13 +26,13 @@ def build_page(service: Service) -> gr.Blocks:
     judge_controls()
     with without_servers(gr.routes.App), \
             gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
-        infos = service.families()
-        inside = {info.name: {"state": info.state, "ways": info.unit == "step", "field": info.field, "estimate": info.estimate,
-                              "tangent": info.tangent} for info in infos}
-        head = drawn("head", elem_id="head", program=service.identity, titles={info.name: info.title for info in infos}, inside=inside)
+        specs = registry.faces()
+        inside = {spec.name: {"state": spec.state, "ways": spec.stepwise, "field": spec.field, "estimate": spec.estimate,
+                              "tangent": spec.predicts_velocity} for spec in specs}
+        head = drawn("head", elem_id="head", program=service.identity, titles={spec.name: spec.title for spec in specs}, inside=inside)
         drawn("notices", elem_id="notices")
         with gr.Tabs(elem_id="tabs") as tabs:
-            families = [family_tab(service, info) for info in infos]
+            families = [family_tab(service, spec) for spec in specs]
             cards, beside = families_tab(service)
             compare = compare_tab(service)
             gallery = gallery_tab()
@@ -57,5 +57,5 @@ def wire_places(page: gr.Blocks, head: gr.HTML, tabs: gr.Tabs) -> None:
 
 
 def look() -> dict[str, Any]:
-    """Theme, style and scripts for the server."""
+    """Theme and colours for the server."""
     return theme.look({name: registry.face(name).accent for name in registry.NAMES})

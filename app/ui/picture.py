@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask, FamilyInfo
+from app.drawing.ask import Ask
 from app.service import Service
 from app.ui.components import drawn, upload
 from app.ui.edges import answering
+from pipelines.family import FamilySpec
+from pipelines.options import options_of
 
 STAYS = ("t_start", "strength")    # the option that says how much of a picture stays
 
@@ -52,16 +54,16 @@ class PicturePanel:
         both.morph.click(morph, [self.first, both.second, both.caption, *controls], both.shown, **quiet)
 
 
-def picture_panel(info: FamilyInfo) -> PicturePanel | None:
+def picture_panel(family: FamilySpec) -> PicturePanel | None:
     """Build the panel; None for a family that starts from no pictures but codes, or from none."""
-    option = next((o for s in info.samplers for o in s.options if o.name in STAYS), None)
+    option = next((o for s in family.every.values() for o in options_of(s.options) if o.name in STAYS), None)
     if option is None:
         return None
-    name, both = info.name, None
+    name, both = family.name, None
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():
             first = upload("Picture", f"{name}-own-0", 120)
-            second = upload("Another", f"{name}-own-1", 120) if info.two_way else None
+            second = upload("Another", f"{name}-own-1", 120) if family.invertible else None
         if second is not None:
             caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
             with gr.Row():

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from app.as_json import as_json
-from app.drawing.ask import Ask, FamilyInfo
+from app.drawing.ask import Ask
 from app.inspect.views import Film
 from app.service import Service
 from app.ui.components import drawn
 from app.ui.edges import answering
+from pipelines.family import FamilySpec
 
 
 @dataclass
@@ -31,11 +32,11 @@ class SeedsPanel:
         self.mix.click(answer("mixture", service.seeds.mixture), controls, self.shown, **quiet)
 
 
-def seeds_panel(info: FamilyInfo) -> SeedsPanel:
+def seeds_panel(family: FamilySpec) -> SeedsPanel:
     """Build the panel."""
-    with gr.Tab("Seeds", elem_id=f"{info.name}-seeds"):
+    with gr.Tab("Seeds", elem_id=f"{family.name}-seeds"):
         with gr.Row():
-            walk = gr.Button("Walk to the second seed", size="sm", elem_id=f"{info.name}-seeds-walk")
-            mix = gr.Button("Mix seeds", size="sm", elem_id=f"{info.name}-seeds-mix")
-        shown = drawn("seeds", family=info.name, elem_id=f"{info.name}-seeds-shown")
+            walk = gr.Button("Walk to the second seed", size="sm", elem_id=f"{family.name}-seeds-walk")
+            mix = gr.Button("Mix seeds", size="sm", elem_id=f"{family.name}-seeds-mix")
+        shown = drawn("seeds", family=family.name, elem_id=f"{family.name}-seeds-shown")
     return SeedsPanel(walk, mix, shown)

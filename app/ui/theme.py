@@ -7,11 +7,6 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("common.js", "link.js", "place.js", "drafts.js", "undo.js",
-           "scrubber.js", "head.js", "notices.js", "canvas.js", "process.js", "lab.js", "examined.js", "codes.js", "seeds.js",
-           "charts.js", "gridcells.js", "gridview.js", "gridlens.js", "gridpanel.js", "gridlist.js", "gridverdict.js", "gridchart.js",
-           "compare.js", "gallery.js", "families.js", "models.js", "downloads.js", "modelsearch.js")
-STYLES = ("style.css", "compare.css", "charts.css", "models.css", "notices.css")
 
 
 def theme() -> gr.themes.Base:
@@ -39,8 +34,7 @@ def theme() -> gr.themes.Base:
 
 
 def look(accents: dict[str, str]) -> dict[str, Any]:
-    """What `mount_gradio_app` needs for the look: theme, style sheet, and the scripts that the components share."""
+    """What `mount_gradio_app` needs for the look: theme and the families' colours; the style sheets of assets come with the page."""
     colours = ":root{" + "".join(f"--accent-{name}:{colour};" for name, colour in accents.items()) + "}" + "".join(
         f"#{name}-tab,#{name}-tab-button{{--accent:{colour};}}" for name, colour in accents.items())
-    scripts, styles = ("\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES))
-    return {"theme": theme(), "css": colours + styles, "head": f"<script>{scripts}</script>"}
+    return {"theme": theme(), "css": colours}

@@ -200,7 +200,7 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
 
 def explained() -> frozenset[str]:
     """The files that the families' panels name."""
-    faces = [registry.face(name) for name in registry.NAMES]
+    faces = registry.faces()
     terms = [term for face in faces for term in (face.about.network, face.about.objective, face.about.sampling, *face.about.more)]
     return frozenset([term.file for term in terms] + [spec.file for face in faces for spec in face.every.values()])
 

@@ -24,7 +24,7 @@ ADDRESSES = 4096                   # that are remembered
 NETLOC = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s/:@\[\]]+?)\.?(?::\d{1,5})?")
 ORIGIN = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?")
 ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-OURS = ("api", "image", "export", "snapshot", "source", "static", "assets", "gradio_api")
+OURS = ("api", "image", "export", "snapshot", "source", "page", "static", "assets", "gradio_api")
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ CLOSED = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 class Policy:
     """Puts the policy on every answer, refusals and errors included, so it has to be the outermost of all.
 
-    head: what the library adds to the page's head in the browser. frames: origins whose pages may embed ours.
+    frames: origins whose pages may embed ours.
     """
 
-    def __init__(self, app: ASGIApp, head: str, frames: Iterable[str] = ()) -> None:
-        self.app, self.head, self.frames = app, hashes(head), " ".join(frames)
+    def __init__(self, app: ASGIApp, frames: Iterable[str] = ()) -> None:
+        self.app, self.frames = app, " ".join(frames)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,7 +69,7 @@ class Policy:
 
     def _permit(self, headers: MutableHeaders, page: bytes) -> None:
         """The policy of a page: its own scripts run, in no foreign frame."""
-        scripts = " ".join(sorted({*hashes(page.decode(errors="replace")), *self.head}))
+        scripts = " ".join(sorted(set(hashes(page.decode(errors="replace")))))
         headers["Content-Security-Policy"] = PAGE.format(scripts=scripts, frames=self.frames or "'none'")
         if self.frames:                        # this older header knows no list
             del headers["X-Frame-Options"]

@@ -46,16 +46,19 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     from app.service import Service
     from app.ui import gradio as gr
     from app.ui.page import build_page, look
+    from app.ui.theme import ASSETS
     from app.web import api
+    from app.web.assets import Assets, Head
 
-    service, looks = Service(paths), look()
+    service, assets = Service(paths), Assets(ASSETS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Said, lifespan=partial(leaving, uploads))
     app.include_router(api.routes(service))
+    app.include_router(assets.routes())
     app.add_exception_handler(RequestValidationError, api.misfit)
     app.add_exception_handler(HTTPException, api.nothing)
     app.add_middleware(Bodies, uploads=uploads)
     app.add_middleware(Guard, access=access)
-    app.add_middleware(Policy, head=looks["head"], frames=access.frames)
+    app.add_middleware(Policy, frames=access.frames)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
     # While nothing waits, Gradio would look a thousand times a second whether something does, and a hundred times for its own progress.
@@ -65,10 +68,10 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
     app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
                               max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
-                              root_path=access.root_path or None, **looks)
+                              root_path=access.root_path or None, **look())
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]
-    mounted.app = Gate(mounted.app, uploads.folder, page.fns)
+    mounted.app = Gate(Head(mounted.app, assets), uploads.folder, page.fns)
     if warm:
         threading.Timer(1.5, service.warm).start()
     return app, service

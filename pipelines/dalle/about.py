@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pipelines.dalle.options import AncestralOptions, GreedyOptions, NetworkOptions, TopKOptions, TopPOptions
-from pipelines.registry import About, Face, Term
+from pipelines.family import About, FamilySpec, Term
 from pipelines.tokens.options import specs
 
 ABOUT = About(
@@ -42,7 +42,7 @@ ABOUT = About(
     ),
 )
 
-FACE = Face("dalle", "DALL-E", "#CC79A7", "Ramesh et al. 2021, arXiv:2102.12092",
+SPEC = FamilySpec("dalle", "DALL-E", "#CC79A7", "Ramesh et al. 2021, arXiv:2102.12092",
             specs(AncestralOptions, TopKOptions, TopPOptions, GreedyOptions, lambda options: options.calls), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), usual=lambda config: {"guidance_scale": 2.5}, state="codes",
-            estimate="decoded", stages=("autoencoder", "scorer"), unit="token", axis="temperature", columns="0.5, 0.8, 1, 1.3")
+            estimate="decoded", stages=("autoencoder", "scorer"), draws_tokens=True, axis="temperature", columns="0.5, 0.8, 1, 1.3")

@@ -14,11 +14,11 @@ from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.dalle.toy2d import PLANE
 from pipelines.data.dataset import Batch
 from pipelines.data.tokenizer import tokenizer
+from pipelines.family import Family, Stage
 from pipelines.nets import codes, dvae
 from pipelines.nets.conditioning import training_pair
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Sampler
-from pipelines.registry import Family, Stage
 from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, figures_of
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions, NetworkOptions, SolverOptions
-from pipelines.registry import About, Face, Limit, SamplerSpec, Term
+from pipelines.family import About, FamilySpec, Limit, SamplerSpec, Term
 
 ABOUT = About(
     network=Term(
@@ -161,6 +161,6 @@ _PRETRAINED = (
                 DDIMOptions, _one,
                 limit=lambda options: None if options.eta else _ode(options)),
 )
-FACE = Face("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
+SPEC = FamilySpec("diffusion", "Diffusion", "#0072B2", "Ho, Jain, Abbeel 2020, arXiv:2006.11239",
             {spec.name: spec for spec in _SPECS}, ABOUT, NetworkOptions, ("ddim", "dpmpp_2m", "heun"),
             field="|ε̂| noise", stages=("autoencoder",), pretrained={spec.name: spec for spec in _PRETRAINED})

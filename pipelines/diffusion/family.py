@@ -14,6 +14,7 @@ from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
 from pipelines.diffusion.samplers import RUN
 from pipelines.diffusion.toy2d import PLANE
+from pipelines.family import Family, Stage
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.conditioning import predictor, training_pair
@@ -23,7 +24,6 @@ from pipelines.numerics.guidance import clipped
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import NetKey, Sampler, asked
-from pipelines.registry import Family, Stage
 from pipelines.request import Request
 
 LATENT_RANGE = 8.0                 # the bundled autoencoder's latents of 512 pictures lie within 7.95 (unit variance, long tails)

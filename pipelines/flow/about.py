@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.family import About, FamilySpec, Limit, SamplerSpec, Term, calls_a_step
 from pipelines.flow.options import AdaptiveOptions, FlowOptions, NetworkOptions
-from pipelines.registry import About, Face, Limit, SamplerSpec, Term, calls_a_step
 
 ABOUT = About(
     network=Term(
@@ -84,6 +84,6 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
     return {"sampler": "euler", "steps": 4, "guidance_scale": 1.0} if rectified else {}
 
 
-FACE = Face("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", tangent=True, two_way=True,
+SPEC = FamilySpec("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
+            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", predicts_velocity=True, invertible=True,
             usual=_usual, pretrained={spec.name: spec for spec in _PRETRAINED})

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
+from pipelines.family import Family, OwnData
 from pipelines.flow import objective
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS, TWO_WAY
@@ -18,7 +19,6 @@ from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.transport import Transport
 from pipelines.protocol import Sampler
-from pipelines.registry import Family, OwnData
 from pipelines.request import Request
 
 

@@ -1,8 +1,8 @@
 """What the page says of the family and its sampler; formulas use the letters of the code."""
 from __future__ import annotations
 
+from pipelines.family import About, FamilySpec, SamplerSpec, Term
 from pipelines.gan.options import GeneratorOptions, NetworkOptions
-from pipelines.registry import About, Face, SamplerSpec, Term
 
 ABOUT = About(
     network=Term(
@@ -44,6 +44,6 @@ _SPECS = (
                 "pipelines/gan/sampler.py", GeneratorOptions, lambda options: 1),
 )
 
-FACE = Face("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", {spec.name: spec for spec in _SPECS}, ABOUT,
+SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", {spec.name: spec for spec in _SPECS}, ABOUT,
             NetworkOptions, ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
-            unit="call", axis="truncation", columns="0.5, 1, 2, 4")
+            single_call=True, axis="truncation", columns="0.5, 1, 2, 4")

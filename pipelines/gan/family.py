@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
 from pipelines.data.shapes import COLORS
+from pipelines.family import Family
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
 from pipelines.gan.options import NetworkOptions
@@ -16,7 +17,6 @@ from pipelines.gan.sampler import generated, noise
 from pipelines.gan.toy2d import PLANE
 from pipelines.nets.conditioning import read_captions
 from pipelines.protocol import Sampler
-from pipelines.registry import Family
 from pipelines.request import Request
 
 

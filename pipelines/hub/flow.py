@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.family import GenerativeModel
 from pipelines.flow.sampler import look as flow_look
 from pipelines.hub.about import left_out
 from pipelines.hub.model import HubModel, Size
@@ -25,7 +26,6 @@ from pipelines.numerics.ode import Look as OdeLook
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Preview, Sampler, Steps, asked
-from pipelines.registry import Drawing
 from pipelines.request import Request
 
 PATH = OptimalTransport(sigma_min=0.0)
@@ -165,4 +165,4 @@ def ready(request: Request, net: FlowModel) -> None:
     scheduler_for(net, request.sampler, request.options.steps, net.checked((request.height, request.width)))
 
 
-DRAWING = Drawing(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))
+DRAWING = GenerativeModel(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.about import ADAPTERS, AdapterInfo
 from pipelines.hub.model import HubModel
-from pipelines.registry import Drawing
 
 # Name of the adapter -> (module in pipelines.hub, class)
 CLASSES = {"ddpm": ("ddpm", "Pixels"), "ldm": ("ldm", "LatentDiffusion"), "sd": ("sd", "StableDiffusion"),
@@ -39,7 +39,7 @@ def adapter_class(adapter: str) -> type[HubModel]:
     return getattr(import_module(f"pipelines.hub.{module}"), name)
 
 
-def drawing(adapter: str) -> Drawing:
+def drawing(adapter: str) -> GenerativeModel:
     """How a model of an adapter draws. Raises KeyError."""
     return adapter_class(adapter).drawing
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.model import HubModel
 from pipelines.hub.sampler import conditions
 from pipelines.nets.codes import UNKNOWN
@@ -14,7 +15,6 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.logits import NEVER, gumbel_of
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Preview, Sampler, asked
-from pipelines.registry import Drawing
 from pipelines.request import Request
 from pipelines.tokens.codemap import colours
 from pipelines.vqvae.options import MaskedOptions
@@ -75,4 +75,4 @@ def least(scores: Tensor, count: int, unknown: Tensor) -> Tensor:
     return scores < scores.sort(1).values.gather(1, counts)
 
 
-DRAWING = Drawing(start=start, looks=True, methods=("encode", "logits", "decode"))
+DRAWING = GenerativeModel(start=start, looks=True, methods=("encode", "logits", "decode"))

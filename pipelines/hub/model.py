@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.about import AdapterInfo
 from pipelines.hub.words import Reader
 from pipelines.options import OptionError
 from pipelines.protocol import Cond
-from pipelines.registry import Drawing
 from pipelines.request import Request
 
 CLIPS = ("ddim", "ddpm")           # schedulers of the library that hold x0 in its range themselves
@@ -30,7 +30,7 @@ class HubModel(nn.Module):
     Tensors that go through the engine have a leading row axis, and are fp32 or integers; inside, a model has a dtype of its own.
     """
     info: AdapterInfo
-    drawing: Drawing
+    drawing: GenerativeModel
     multiple = 8                   # height and width are multiples of it
     renormed = False
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.about import ADAPTERS
 from pipelines.hub.ddpm import Pixels
 from pipelines.hub.sampler import predictor
 from pipelines.numerics.paths import Point, per_row
 from pipelines.protocol import Predict, Sampler, Steps
-from pipelines.registry import Drawing
 from pipelines.request import Request
 from pipelines.sde.family import ready, solved
 from pipelines.sde.processes import VE
@@ -62,7 +62,7 @@ def clipped(s_theta: Predict, process: WholeVE) -> Predict:
 
 class ScoreNet(Pixels):
     """parts: unet, scheduler, of which sigma_min and sigma_max are used here."""
-    info, drawing = ADAPTERS["ncsnpp"], Drawing(start=start, ready=ready, methods=("predict",))
+    info, drawing = ADAPTERS["ncsnpp"], GenerativeModel(start=start, ready=ready, methods=("predict",))
 
     @property
     def process(self) -> WholeVE:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.model import CLIPS, HubModel, Size
 from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.protocol import Call, Cond, NetKey, Predict, Preview, Sampler, Steps, asked
-from pipelines.registry import Drawing
 from pipelines.request import Request
 
 
@@ -85,4 +85,4 @@ def ready(request: Request, net: HubModel) -> None:
     import_paths()
 
 
-DRAWING = Drawing(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))
+DRAWING = GenerativeModel(start=start, ready=ready, methods=("encode", "embed", "predict", "decode"))

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipelines.family import GenerativeModel
 from pipelines.hub.model import HubModel, Size
 from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
 from pipelines.options import OptionError
 from pipelines.protocol import Call, Cond, MemoryShape, NetKey, Outcome, Sampler, Steps
-from pipelines.registry import Drawing
 from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, raster
 from pipelines.tokens.sampling import Drawn, continued
@@ -92,4 +92,4 @@ def _moved(call: Call, skip: int) -> Call:
     return replace(call, t=call.t - skip) if call.t[0] else replace(call, x=call.x[:, skip:])
 
 
-DRAWING = Drawing(start=start, looks=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})
+DRAWING = GenerativeModel(start=start, looks=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})

@@ -1,7 +1,7 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.registry import About, Face, Limit, SamplerSpec, Term, calls_a_step
+from pipelines.family import About, FamilySpec, Limit, SamplerSpec, Term, calls_a_step
 from pipelines.sde.options import T_MIN, AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
 
 ABOUT = About(
@@ -100,5 +100,5 @@ _SPECS = (
                 "Dormand & Prince 1980", rf"{_SLOPE} x_s = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE,
                 AdaptiveOptions, lambda options: 2 + 6 * options.steps, adaptive=True, limit=ODE.of),
 )
-FACE = Face("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", two_way=True)
+SPEC = FamilySpec("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
+            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", invertible=True)

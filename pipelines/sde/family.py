@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
+from pipelines.family import Family
 from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.denoiser import Denoiser, build, fresh
 from pipelines.numerics.gaussian import clipped_v
@@ -12,7 +13,6 @@ from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.numerics.transport import Transport
 from pipelines.protocol import Predict, Sampler
-from pipelines.registry import Family
 from pipelines.request import Request
 from pipelines.sde import objective
 from pipelines.sde.options import T_MIN, NetworkOptions, SDEOptions

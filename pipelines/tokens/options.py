@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.family import SamplerSpec
 from pipelines.options import option
-from pipelines.registry import SamplerSpec
 
 SIDE = 8                           # of a picture's map of codes
 TOKENS = SIDE ** 2

@@ -1,7 +1,7 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.registry import About, Face, SamplerSpec, Term, calls_a_step
+from pipelines.family import About, FamilySpec, SamplerSpec, Term, calls_a_step
 from pipelines.tokens.options import TOKENS, Ancestral, Greedy, TopK, TopP, specs
 from pipelines.vqvae.labels import named
 from pipelines.vqvae.options import MaskedOptions, NetworkOptions
@@ -46,8 +46,8 @@ MASKED = SamplerSpec(
     r"\lfloor L \cos(\tfrac{\pi n}{2N}) \rfloor \text{ least } \log p(z_i) + \tau_n g_i",
     "pipelines/hub/masked.py", MaskedOptions, calls_a_step(1))
 
-FACE = Face("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
+SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
             specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-            usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, unit="token", axis="temperature",
+            usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
             columns="0.5, 0.8, 1, 1.3", pretrained={"masked": MASKED})

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
+from pipelines.family import Family, Stage
 from pipelines.nets import codes
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Sampler
-from pipelines.registry import Family, Stage
 from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, figures_of, raster
 from pipelines.tokens.sampling import continued

@@ -125,7 +125,8 @@ def test_contours_are_those_of_a_density(lab: Lab, family: str) -> None:
 
 def test_wrong_input_gets_a_sentence(lab: Lab) -> None:
     for density, points in (("cube", None), ("drawn", None), ("drawn", [[0, 0]] * 3), ("drawn", [[0, 9]] * 9),
-                            ("drawn", [[0, math.nan]] * 9)):
+                            ("drawn", [[0, math.nan]] * 9), ("drawn", [[0, 0]] * 9 + [[0]]), ("drawn", [[0, 0, 0]] * 9),
+                            ("drawn", [[]] * 9)):
         with pytest.raises((BadInput, OptionError)):
             lab.train("flow", density, points)
     model = lab.train("flow", "drawn", [[0.1 * k, 0.5] for k in range(9)])

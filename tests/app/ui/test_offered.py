@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.drawing.ask import Ask, face_of, family_info, samplers_of
+from app.drawing.ask import Ask, face_of, samplers_of
 from app.drawing.effects import never
 from app.errors import BadInput
 from app.grids.ask import GridAsk
@@ -83,7 +83,7 @@ def test_words_of_the_prompt_are_searched_and_replaced() -> None:
 @pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")          # an update of the page's list is told no choices
 @pytest.mark.parametrize("model", WithHub.there, ids=lambda m: m.name)
 def test_every_axis_and_sampler_that_a_list_offers_can_be(model: ModelView) -> None:
-    offers = Offers({name: family_info(name) for name in registry.NAMES}, {f: WithHub().views(f) for f in registry.NAMES})
+    offers = Offers({spec.name: spec for spec in registry.faces()}, {f: WithHub().views(f) for f in registry.NAMES})
     assert {name for _, name in offers.samplers(model.family, model.name)} == {*model.samplers}
     prompt = "7" if model.reads == "label" else "a red star"
     made = replace(ASK, family=model.family, model=model.name, prompt=prompt, guidance_scale=None)
@@ -99,7 +99,7 @@ def test_every_axis_and_sampler_that_a_list_offers_can_be(model: ModelView) -> N
 
 @pytest.mark.parametrize("model", WithHub.there, ids=lambda m: m.name)
 def test_what_needs_a_picture_to_start_from_is_offered_with_one_only(model: ModelView) -> None:
-    offers = Offers({name: family_info(name) for name in registry.NAMES}, {f: WithHub().views(f) for f in registry.NAMES})
+    offers = Offers({spec.name: spec for spec in registry.faces()}, {f: WithHub().views(f) for f in registry.NAMES})
     own = {name for name in OF_PICTURE if name in offered((model.family,), WithHub().there, [model])}
     assert not {*OF_PICTURE} & {name for _, name in offers.axes(model.family, model.name)}
     assert own or model.family in ("vqvae", "gan") or model.name in ADAPTERS

@@ -21,7 +21,8 @@ WORDS = ["", " ", "\0", "\n", "a\0b", "-", "-1", "0", "1e999", "NaN", "inf", "tr
          "1" * 5000, "9" * 24, "1.5", "a=b", "|", "steps=1", ":", "@", "a@b"]
 NUMBERS = [0, -1, 1.5, -0.0, 2**31, 2**63, 2**64, 10**23, -10**23, 10**400, 1e308, -1e308, 5e-324, True, False]
 OTHERS: list[Any] = [None, [], {}, [None], [[]], [[[1]]], [1, "a"], {"": None}, {"a": {"b": []}}, {"path": "/etc/passwd"}, ["\ud800"],
-                     {"\ud800": 1}, "\ud83d", "a\udfff", [1e308], [[1e308, -1e308]], ["x"] * 2000, {str(k): k for k in range(2000)}]
+                     {"\ud800": 1}, "\ud83d", "a\udfff", [1e308], [[1e308, -1e308]], [[1, 2], [1]], [[1], 2],
+                     [[0.1, [1]]] * 6, ["x"] * 2000, {str(k): k for k in range(2000)}]
 JSON = {"content-type": "application/json"}
 BODIES = [b"", b"{", b"null", b"[]", b"5", b'"x"', b"\xff\xfe", b"NaN", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": -Infinity}', b"[" * 100_000,
           b'{"a":' * 500, b"9" * 100_000, b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b"a=b"]
