@@ -27,6 +27,7 @@ commands:
   serve      open the playground in the browser (the default)
   sample     draw pictures                 launch.py sample diffusion --prompt "a red star" --steps 20 --out out
   compare    draw a grid of anything       launch.py compare diffusion --prompt "a red star" --x steps=5,10 --y sampler=all
+  examine    how likely a picture is       launch.py examine flow own.png --prompt "a red star"
   again      draw a kept picture again     launch.py again ID
   evaluate   measure a model               launch.py evaluate diffusion --steps 50 --json
   train      train a model                 launch.py train diffusion --minutes 30
@@ -63,11 +64,8 @@ def say(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
-def environment(use_venv: bool, kinds: list[str], asked: bool = False) -> str:
-    """The Python to run with, its requirements installed. asked: only for help. Raises SetupError."""
-    if sys.version_info < OLDEST:
-        raise SetupError("Python %d.%d is too old, at least %d.%d is needed; install a newer one and start launch.py with "
-                         "it." % (sys.version_info[:2] + OLDEST))
+def environment(use_venv: bool, kinds: list[str]) -> str:
+    """The Python to run with, its requirements installed. Raises SetupError."""
     venv = ROOT / ".venv"
     python = Path(sys.executable)
     if use_venv:
@@ -76,8 +74,6 @@ def environment(use_venv: bool, kinds: list[str], asked: bool = False) -> str:
     wanted = {kind: fingerprint(kind, python) for kind in kinds}
     if python.exists() and installed(stamps, wanted):          # the Python that it was made from may have been removed
         return str(python)
-    if asked:
-        say("A command's own help comes from the program, which has to be installed first; launch.py --help lists the commands at once.")
     if not os.access(str(ROOT), os.W_OK) and not use_venv:
         install(python, kinds, "before every start, since %s is not writable" % ROOT)     # quick where nothing is missing
         return str(python)
@@ -234,6 +230,12 @@ def test_arguments(rest: list) -> list:
     return ["pytest", *(["-m", "long", "--timeout", "5400"] if long else several), *rest]
 
 
+def asks_for_help(rest: list) -> bool:
+    """Whether a command is asked for its help, which needs nothing but a Python."""
+    flags = rest[:rest.index("--")] if "--" in rest else rest
+    return "--help" in flags or "-h" in flags
+
+
 def main(arguments: list) -> int:
     """Exit codes: the command's own; 1 if setting up failed."""
     use_venv = "--no-venv" not in arguments
@@ -254,9 +256,16 @@ def main(arguments: list) -> int:
     except OSError:
         say("The current folder is not there any more; change to another one and start again.")
         return 1
+    if sys.version_info < OLDEST:
+        say("Python %d.%d is too old, at least %d.%d is needed; install a newer one and start launch.py with it."
+            % (sys.version_info[:2] + OLDEST))
+        return 1
+    if asks_for_help(rest):
+        own = ["--help"] if command in ("test", "check") else rest           # of these, not of the tools that they start
+        return become([sys.executable, "-c", ENTRY % ascii(str(ROOT)), command, *own])
     try:
         with stoppable():
-            python = environment(use_venv, kinds, asked="--help" in rest or "-h" in rest)
+            python = environment(use_venv, kinds)
             if command == "test":
                 install_browser(python)
             if command == "check":

@@ -4,9 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from app.errors import BadInput, UserError
+
+ROOT = Path(__file__).parents[1]           # holds app/, pipelines/, weights/ and storage/: the checkout, or a folder of an environment
+CHECKOUT = (ROOT / "launch.py").is_file()
+PROGRAM = "launch.py" if CHECKOUT else "sextant"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ def open_paths(folder: str | None, writable: bool = True) -> Paths:
     """
     if folder is not None and not folder.strip():
         raise BadInput("--data names no folder; name one, or leave --data away.")
+    from platformdirs import user_data_path  # not before: help is given where nothing is installed
+
     try:
         data = user_data_path("sextant", appauthor=False) if folder is None else Path(folder).expanduser().resolve()
         data.mkdir(parents=True, exist_ok=True)
@@ -52,3 +56,10 @@ def open_paths(folder: str | None, writable: bool = True) -> Paths:
         raise UserError(f"The data folder {folder or 'of this program'} cannot be written ({error.strerror}); choose another one with "
                         "--data DIR.") from error
     return Paths(data)
+
+
+class NeedsCheckout(UserError):
+    """An installed package lacks what only those who work on the project need."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs the project's checkout, with its tests and tools; get it, and start python3 launch.py there.")

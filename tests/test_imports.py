@@ -142,6 +142,16 @@ def test_flags_are_read_without_what_a_command_runs_with() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def test_help_needs_the_standard_library_alone() -> None:
+    """So that launch.py answers where nothing is installed yet."""
+    import subprocess
+    code = (f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom app.cli.commands import parser\n"
+            "top = parser()\ntexts = [sub.format_help() for sub in (top, *top._subparsers._group_actions[0].choices.values())]\n"
+            "print(all(text.startswith('usage: launch.py') for text in texts))")
+    found = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)     # without any site-packages
+    assert found.stdout == "True\n", found.stderr
+
+
 def test_networks_load_without_page_database_and_hub() -> None:
     """As on a machine that only trains: models and weights need none of these libraries until a pretrained model is asked for."""
     import subprocess

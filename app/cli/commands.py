@@ -17,7 +17,7 @@ from app.cli import models as cli_models
 from app.cli.terminal import bar, folder, follow, show, streams
 from app.drawing.ask import Ask
 from app.errors import BadInput, exit_code, sentence, sentences, tell
-from app.paths import open_paths
+from app.paths import CHECKOUT, PROGRAM, NeedsCheckout, open_paths
 from app.stopping import stoppable
 from app.text import readable
 from app.whole import copy
@@ -27,31 +27,31 @@ from pipelines.options import Option, options_of
 from pipelines.request import Request
 
 FILES = ("out", "export", "picture")         # may have any name that the system lets them have
-EXAMPLES = """examples:
-  launch.py                                           open the playground in the browser
-  launch.py sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
-  launch.py compare diffusion --prompt "a green cross" --sampler ddim,heun,dpmpp_2m --steps 5,10,20 --out grid.png
-  launch.py compare diffusion --prompt "a green cross" --x nfe=10-50(+10) --y family=all --z seed=1-3(+1) --export grid.html
-  launch.py compare --resume ID --export grid.csv
-  launch.py again ID
-  launch.py sample flow --prompt "a green star" --picture own.png --t-start 0.5 --out out
-  launch.py examine sde own.png --prompt "a red star"
-  launch.py evaluate diffusion --steps 50 --count 480 --json
-  launch.py evaluate --table
-  launch.py train diffusion --data-set shapes --minutes 30
-  launch.py train --all --minutes 60
-  launch.py models verify
-  launch.py models search "stable diffusion" --family diffusion
-  launch.py models download google/ddpm-cifar10-32
-  launch.py gallery --text "red star" --limit 10
-  launch.py gallery check
-  launch.py bench engine --json
+EXAMPLES = f"""examples:
+  {PROGRAM}                                           open the playground in the browser
+  {PROGRAM} sample diffusion --prompt "a large red star above a small blue ring" --sampler ddim --steps 20 --out out
+  {PROGRAM} compare diffusion --prompt "a green cross" --sampler ddim,heun,dpmpp_2m --steps 5,10,20 --out grid.png
+  {PROGRAM} compare diffusion --prompt "a green cross" --x nfe=10-50(+10) --y family=all --z seed=1-3(+1) --export grid.html
+  {PROGRAM} compare --resume ID --export grid.csv
+  {PROGRAM} again ID
+  {PROGRAM} sample flow --prompt "a green star" --picture own.png --t-start 0.5 --out out
+  {PROGRAM} examine sde own.png --prompt "a red star"
+  {PROGRAM} evaluate diffusion --steps 50 --count 480 --json
+  {PROGRAM} evaluate --table
+  {PROGRAM} train diffusion --data-set shapes --minutes 30
+  {PROGRAM} train --all --minutes 60
+  {PROGRAM} models verify
+  {PROGRAM} models search "stable diffusion" --family diffusion
+  {PROGRAM} models download google/ddpm-cifar10-32
+  {PROGRAM} gallery --text "red star" --limit 10
+  {PROGRAM} gallery check
+  {PROGRAM} bench engine --json
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """All subcommands; the samplers' options are flags made from their dataclasses."""
-    top = argparse.ArgumentParser("launch.py", description="Sextant, a playground for generative image models.",
+    """All subcommands; the samplers' options are flags made from their dataclasses. Needs the standard library alone."""
+    top = argparse.ArgumentParser(PROGRAM, description="Sextant, a playground for generative image models.",
                                   epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -120,7 +120,20 @@ def parser() -> argparse.ArgumentParser:
     bench = add("bench", "measure speed side by side", _bench)
     bench.add_argument("name", nargs="?")
     bench.add_argument("--list", action="store_true", help="the benchmarks there are")
+    _checkout_commands(commands)
     return top
+
+
+def _checkout_commands(commands: Any) -> None:
+    """What launch.py does by itself in the checkout, where only help comes from here."""
+    test = commands.add_parser("test", help="run the project's tests", description="Install what tests need and run them all. Anything "
+                               "else (a folder, -k WORDS, ...) goes to pytest, which then runs what it is told.")
+    test.add_argument("--long", action="store_true", help="the long tests instead")
+    test.add_argument("--caps", action="store_true", help="those of the networks, as other processors would run them; --only CAP,CAP and "
+                      "--threads N,N choose some")
+    check = commands.add_parser("check", help="lint and types of the project", description="Lint and types of the project.")
+    for sub in (test, check):
+        sub.set_defaults(run=_not_here)
 
 
 def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: bool = True) -> None:
@@ -261,6 +274,8 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
         raise BadInput("Every sampler of every family: evaluate --table --samplers; of one family: evaluate FAMILY --table.")
     if args.publish and (args.family or not args.table):
         raise BadInput("Only the table of all families is published: evaluate --table --publish.")
+    if args.publish and not CHECKOUT:
+        raise NeedsCheckout("--publish")
     service = _service(args)
     try:
         if args.samplers:
@@ -295,6 +310,8 @@ def _train(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _models(args: argparse.Namespace) -> dict[str, Any]:
     args.flags.settle(args, args.action)
+    if args.action == "bundle" and not CHECKOUT:
+        raise NeedsCheckout("models bundle")
     service = _service(args)
     try:
         return cli_models.run(args, service)
@@ -312,6 +329,8 @@ def _gallery(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _bench(args: argparse.Namespace) -> dict[str, Any]:
+    if not CHECKOUT:
+        raise NeedsCheckout("bench")
     from tests.bench import BENCHES, run
     if args.list and args.name is not None:
         raise BadInput(f"Either list the benchmarks with --list or run {args.name}, not both.")
@@ -320,6 +339,10 @@ def _bench(args: argparse.Namespace) -> dict[str, Any]:
     if args.name not in BENCHES:
         raise BadInput(f"There is no benchmark {args.name!r}; there are {', '.join(BENCHES)}.")
     return run(args.name)
+
+
+def _not_here(args: argparse.Namespace) -> None:
+    raise NeedsCheckout(args.command)
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -337,10 +360,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    args = parser().parse_args(argv)
+    top = parser()
+    args, unknown = top.parse_known_args(argv)
     if args.command is None:
-        parser().print_help(sys.stderr)
+        top.print_help(sys.stderr)
         return 2
+    if unknown and args.command not in ("test", "check"):              # which get what is meant for other tools
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         for name, value in vars(args).items():
             if name not in FILES and isinstance(value, str):

@@ -20,6 +20,7 @@ from app.evaluation import samplers as quality
 from app.evaluation import table as family_table
 from app.evaluation.evaluate import COUNT, bits_per_dim
 from app.evaluation.views import Drawing, FamilyTable
+from app.paths import ROOT
 from app.whole import write_text
 from pipelines import registry
 from pipelines.files import MISREAD
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from app.models.models import Models
     from pipelines.request import Request
 
-ROOT = Path(__file__).parents[2]
 README, BUNDLED = ROOT / "README.md", ROOT / "weights" / "bundled" / "families.json"
 BEGIN, END = "<!-- families -->", "<!-- /families -->"
 Progress = Callable[[int, int], None]

@@ -12,6 +12,7 @@ from app.drawing.ask import amount, face_of
 from app.drawing.png import data_url
 from app.errors import BadInput
 from app.gallery.views import Picture
+from app.paths import ROOT
 from app.text import readable
 from pipelines import registry
 from pipelines.options import Option, quoted
@@ -19,7 +20,7 @@ from storage import Cursor, Filters, ImageRecord, ManyMissing, Storage, read_set
 
 MOST = 200                         # pictures of a page
 STEPS = tuple(Option("", int, None, label, "", low=0, high=10**9) for label in ("Steps from", "Steps to"))
-EXAMPLES = Path(__file__).parents[2] / "weights" / "bundled" / "examples"
+EXAMPLES = ROOT / "weights" / "bundled" / "examples"
 
 
 @dataclass(frozen=True)

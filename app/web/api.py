@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Body
@@ -15,12 +14,12 @@ from starlette.requests import Request
 from app.drawing.ask import Ask
 from app.drawing.views import JobView
 from app.errors import sentence, sentences
+from app.paths import ROOT
 from app.service import GONE, Service
 from app.web import api_grids, api_models
 from app.web.refusals import Said, refusal
 from pipelines import registry
 
-ROOT = Path(__file__).parents[2]
 Answer = Callable[[Callable[[], Any]], Any]
 
 IMAGE_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from pipelines.family import About, FamilySpec, SamplerSpec, Term, calls_a_step
 from pipelines.tokens.options import TOKENS, Ancestral, Greedy, TopK, TopP, specs
-from pipelines.vqvae.labels import named
 from pipelines.vqvae.options import MaskedOptions, NetworkOptions
 
 ABOUT = About(
@@ -46,8 +45,15 @@ MASKED = SamplerSpec(
     r"\lfloor L \cos(\tfrac{\pi n}{2N}) \rfloor \text{ least } \log p(z_i) + \tau_n g_i",
     "pipelines/hub/masked.py", MaskedOptions, calls_a_step(1))
 
+
+def _named(prompt: str) -> str | None:
+    """What is read of a prompt. The data set's words come with numpy, which help and flags do without."""
+    from pipelines.vqvae.labels import named
+    return named(prompt)
+
+
 SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
             specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
             NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-            usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
+            usual=lambda config: {"guidance_scale": 4.0}, reads=_named, label_only=True, draws_tokens=True, axis="temperature",
             columns="0.5, 0.8, 1, 1.3", pretrained={"masked": MASKED})

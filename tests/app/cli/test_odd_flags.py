@@ -97,11 +97,11 @@ def test_a_flag_that_would_do_nothing_is_refused(arguments: tuple[str, ...], tmp
 
 
 def test_every_flag_is_read() -> None:
-    """By its name among the arguments, or with all that begin alike; those of training also as options of it."""
+    """By its name among the arguments, or with all that begin alike; those of training also as options of it, of tests by launch.py."""
     text = "".join(path.read_text(encoding="utf-8") for path in Path(app.__file__).parent.rglob("*.py"))
     commands = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    flags = {(name, action.dest) for name, command in commands.choices.items() for action in command._actions} - {
-        (name, "help") for name in commands.choices}
+    flags = {(name, action.dest) for name, command in commands.choices.items() for action in command._actions
+             if name != "test" and action.dest != "help"}
     training = {field.name for field in fields(TrainOptions)}
     unread = {(name, flag) for name, flag in flags if not flag.startswith(("option_", "network_"))
               and not re.search(rf"args\.{flag}\b|getattr\(args, \"{flag}\"", text) and not (name == "train" and flag in training)}
