@@ -23,6 +23,8 @@ CELL = ("waiting", "running", "done", "failed", "stopped", "empty")           # 
 GRID = ("waiting", "loading", "running", "done", "stopped", "failed", "interrupted")
 SHOWN = 6                          # pictures of a grid on a page of grids
 UNENDED = ("waiting", "running")   # cells that only a grid that runs may have
+# Of a cell's pictures, whose seeds rise: what was put back from files may have been made in one moment, if their times are whole seconds.
+ORDER = (Image.created, Image.seed, Image.id)
 Alive = Callable[[str], bool]      # whether a process draws the grid, or runs the job, of an id
 
 
@@ -70,7 +72,7 @@ def record(session: Session, grid_id: str, alive: Alive) -> GridRecord:
     grid = find(session, grid_id)
     ids: dict[str, list[str]] = {}
     for cell_id, image_id in session.execute(
-            select(Cell.id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(Image.created, Image.id)):
+            select(Cell.id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(*ORDER)):
         if isinstance(image_id, str):
             ids.setdefault(cell_id, []).append(image_id)
     cells = session.scalars(select(Cell).where(Cell.grid_id == grid_id).order_by(Cell.layer, Cell.row, Cell.column))
@@ -165,7 +167,7 @@ def _sound(grid: Grid) -> Grid:
 def _first_pictures(grid_ids: list[str]) -> CompoundSelect[Any]:
     """(grid, picture) of the first pictures of each of some grids, in reading order. One short look for each grid in one query:
     numbering all pictures of large grids would read all of them."""
-    order = (Cell.layer, Cell.row, Cell.column, Image.created, Image.id)
+    order = (Cell.layer, Cell.row, Cell.column, *ORDER)
     looks = [select(Cell.grid_id, Image.id).join(Image, _shown()).where(Cell.grid_id == grid_id).order_by(*order).limit(SHOWN).subquery()
              for grid_id in grid_ids]
     return union_all(*map(select, looks))

@@ -1,6 +1,7 @@
 """A damaged database is kept, put back and told; no picture and no comparison goes with it."""
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -55,6 +56,23 @@ def test_a_database_cut_to_half_is_told_and_brings_back_pictures_and_grids(made:
     opened.close()
     again = Storage(folder)
     assert not again.notices() and again.grid(grid).cells == record.cells
+    again.close()
+
+
+def test_pictures_that_come_back_of_one_second_have_the_order_of_their_seeds(tmp_path: Path, picture: Make) -> None:
+    """As files have whole seconds that were copied by an archive."""
+    opened = Storage(tmp_path)
+    job = opened.start_job("compare", "diffusion", {})
+    grid = opened.start_grid(job, rows=["a"], columns=["1"], layers=[""], settings={"count": 9})
+    (cell,) = opened.lay_out(grid, {}, [(0, 0, 0, {"status": "running", "settings": {"steps": 1}})])
+    ids = [opened.save_image(picture(seed=seed, cell_id=cell, job_id=job)).id for seed in range(3, 12)]
+    opened.close()
+    for path in opened.images.rglob("*.png"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    (tmp_path / NAME).unlink()
+    again = Storage(tmp_path)
+    assert [found.image_ids for found in again.grid(grid).cells] == [tuple(ids)]
+    assert [summary.image_ids for summary in again.grids().items] == [tuple(ids[:6])]
     again.close()
 
 
