@@ -31,7 +31,7 @@ from tests.app.served import png, served
 from tests.hub import HubServer
 from tests.olddata.folder import HERE, ROOT, shown
 from tests.tiny import untrained
-from weights import hub
+from weights.hub.client import HUB
 from weights.load import save
 
 STAR = ("--prompt", "a red star")
@@ -67,7 +67,7 @@ def models(data: Path) -> None:
     DDPMPipeline(shaken(unet), DDPMScheduler()).save_pretrained(own)
     with HubServer() as server:
         server.add("me/tiny-ddpm", {path.relative_to(own).as_posix(): path.read_bytes() for path in own.rglob("*") if path.is_file()})
-        hub.HUB.endpoint = server.endpoint
+        HUB.endpoint = server.endpoint
         command(data, "models", "download", "me/tiny-ddpm")
     command(data, "models", "add", str(own))
 
