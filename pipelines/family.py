@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,18 +32,39 @@ class Limit:
 
 @dataclass(frozen=True)
 class SamplerSpec:
-    """One way to draw a picture with a family's network."""
+    """One way to draw a picture with a family's network: made by `sampler` of the function that draws, and called as that is."""
     name: str
     title: str
     summary: str                             # one line: what it is, when to use it
     source: str                              # paper, equation or algorithm
     formula: str                             # LaTeX of one step
-    file: str
     options: type                            # frozen dataclass
     nfe: Callable[[Any], int]                # evaluations per image for these options, without guidance
+    file: str                                # where it is written out
+    run: Callable[..., Any] | None = None    # what draws with our own models; None: the library's scheduler, with pretrained ones alone
+    order: int | None = None                 # of convergence to the solution of its equation; None: it solves none
     adaptive: bool = False                   # nfe is then the most that a picture may take
     limit: Callable[[Any], Limit | None] = lambda options: None       # where more steps lead with these options; None: to no picture of
     #                                          the seed, since every step draws new noise, or there are no steps
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        assert self.run is not None
+        return self.run(*arguments, **named)
+
+
+def sampler(name: str, title: str, summary: str, options: type, nfe: Callable[[Any], int], *, source: str, formula: str, file: str = "",
+            **more: Any) -> Callable[[Callable[..., Any]], SamplerSpec]:
+    """Makes a sampler of the function below it. file: where it is written out, if not there; `more` are order, adaptive and limit."""
+    def made(run: Callable[..., Any]) -> SamplerSpec:
+        here = run.__module__.replace(".", "/") + ".py"
+        return SamplerSpec(name, title, summary, source, formula, options, nfe, file or here, run, **more)
+    return made
+
+
+def samplers_in(*modules: ModuleType) -> dict[str, SamplerSpec]:
+    """The samplers that stand in these modules, in order: the first of a family is its default."""
+    return {spec.name: spec for module in modules for spec in vars(module).values()
+            if isinstance(spec, SamplerSpec) and (spec.run is None or spec.run.__module__ == module.__name__)}
 
 
 def calls_a_step(count: int) -> Callable[[Any], int]:

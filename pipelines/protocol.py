@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
-import torch
-from torch import Tensor
+from pipelines.late import Tensor, torch
 
 Cond = Mapping[str, Tensor]        # named tensors, each with the leading row axis B
 

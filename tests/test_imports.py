@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.registry import NAMES
+
 ROOT = Path(__file__).parents[1]
 OURS = ("app", "pipelines", "weights", "storage", "tests")
 # The folders of app/, each of which may know those before it; "" are the files that stand beside them.
 IN_APP = ("", "device", "drawing", "models", "inspect", "grids", "evaluation", "gallery", "training", "lab", "service", "ui", "web", "cli")
 KNOWN_TO = {"pipelines.engine": ("device", "service"), "weights": ("", "device", "models", "training", "service"),
             "storage": ("", "drawing", "inspect", "grids", "gallery", "service")}
-FAMILIES = ("vqvae", "diffusion", "sde", "flow", "gan", "dalle")
 
 
 @cache
@@ -51,7 +52,7 @@ def allowed(path: str, module: str) -> bool:
             return False
         if parts[1] == "engine":
             return not ours or target[1:2] in (["engine"], ["protocol"]) or module == "pipelines"
-        if parts[1] in FAMILIES and len(target) > 1 and target[1] in FAMILIES:
+        if parts[1] in NAMES and len(target) > 1 and target[1] in NAMES:
             return target[1] == parts[1]
         return True
     if parts[0] == "weights":

@@ -24,7 +24,7 @@ from app.paths import ROOT
 from app.whole import write_text
 from pipelines import registry
 from pipelines.files import MISREAD
-from pipelines.tokens.options import TOKENS
+from pipelines.tokens.samplers import TOKENS
 
 if TYPE_CHECKING:
     from app.inspect.picture import Bench

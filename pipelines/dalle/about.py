@@ -1,9 +1,10 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.dalle.options import AncestralOptions, GreedyOptions, NetworkOptions, TopKOptions, TopPOptions
-from pipelines.family import About, FamilySpec, Term
-from pipelines.tokens.options import specs
+from pipelines.dalle.options import Completion, NetworkOptions
+from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.tokens import samplers
+from pipelines.tokens.samplers import with_options
 
 ABOUT = About(
     network=Term(
@@ -43,6 +44,6 @@ ABOUT = About(
 )
 
 SPEC = FamilySpec("dalle", "DALL-E", "#CC79A7", "Ramesh et al. 2021, arXiv:2102.12092",
-            specs(AncestralOptions, TopKOptions, TopPOptions, GreedyOptions, lambda options: options.calls), ABOUT,
-            NetworkOptions, ("ancestral", "top_k", "top_p"), usual=lambda config: {"guidance_scale": 2.5}, state="codes",
-            estimate="decoded", stages=("autoencoder", "scorer"), draws_tokens=True, axis="temperature", columns="0.5, 0.8, 1, 1.3")
+                  with_options(samplers_in(samplers), Completion, nfe=lambda options: options.calls), ABOUT, NetworkOptions,
+                  ("ancestral", "top_k", "top_p"), usual=lambda config: {"guidance_scale": 2.5}, state="codes", estimate="decoded",
+                  stages=("autoencoder", "scorer"), draws_tokens=True, axis="temperature", columns="0.5, 0.8, 1, 1.3")

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.dalle import objective, scorer
+from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import NetworkOptions
 from pipelines.dalle.sampler import best, completed, seeds_of
@@ -72,9 +74,10 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
         given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
+    rule = partial(SPEC.samplers[request.sampler], options=options)
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look, options.candidates)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
-                                 RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), options)
+                                 RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), rule, options)
     return drawn if options.candidates == 1 else (yield from best(weights, drawn, captions, options.candidates))
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.options import OptionError, option
-from pipelines.tokens.options import SIDE, TOKENS, Ancestral, Greedy, TopK, TopP
+from pipelines.tokens.samplers import SIDE, TOKENS
 
 TOKENIZERS = ("vqvae", "dvae")
 
@@ -42,26 +42,6 @@ class Completion:
     def calls(self) -> int:
         """Of the network for a picture, without guidance: one for each code that is drawn, for each candidate."""
         return self.candidates * self.kept.count(False)
-
-
-@dataclass(frozen=True)
-class AncestralOptions(Completion, Ancestral):
-    pass
-
-
-@dataclass(frozen=True)
-class TopKOptions(Completion, TopK):
-    pass
-
-
-@dataclass(frozen=True)
-class TopPOptions(Completion, TopP):
-    pass
-
-
-@dataclass(frozen=True)
-class GreedyOptions(Completion, Greedy):
-    pass
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Outcome, Steps
 from pipelines.request import MAX_SEED
 from pipelines.tokens.codemap import CodeMap, raster
+from pipelines.tokens.samplers import Rule
 from pipelines.tokens.sampling import continued
 
 STRIDE = 1_000_003                 # between the seeds of a picture's candidates; the first candidate has the picture's own
@@ -21,10 +22,10 @@ def seeds_of(seeds: tuple[int, ...], candidates: int) -> tuple[int, ...]:
     return tuple((seed + k * STRIDE) % (MAX_SEED + 1) for seed in seeds for k in range(candidates))
 
 
-def completed(weights: str, words: Tensor, null: Tensor, scale: float, given: Tensor, codes: CodeMap, noise: RowNoise,
+def completed(weights: str, words: Tensor, null: Tensor, scale: float, given: Tensor, codes: CodeMap, noise: RowNoise, rule: Rule,
               options: Any) -> Steps:
     """Pictures (B, 3, H, H) for words (B, L), of which the codes given (B, L) stay, in an `Outcome`."""
-    tokens = yield from continued(NetKey(weights, "read"), words, null, scale, given, noise, options, raster(codes, options))
+    tokens = yield from continued(NetKey(weights, "read"), words, null, scale, given, noise, rule, raster(codes, options))
     pictures = yield from codes.decoded(tokens)
     return Outcome(pictures, (int((given[0] == UNKNOWN).sum()),) * len(tokens), (None,) * len(tokens), tokens)
 

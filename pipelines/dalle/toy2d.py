@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.dalle import objective
+from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import NetworkOptions
 from pipelines.nets.codes import UNKNOWN, CodesConfig
@@ -57,7 +59,7 @@ def start(name: str, options: object, x: Tensor, noise: CloudNoise) -> Sampler:
     """A column, then a place in it; within the bin all places are alike, which is what the density says (Theis et al. 2016,
     section 3.1)."""
     prompt = BINS + 1 + torch.arange(CAPTION).expand(len(x), -1)                       # as DALLE.words numbers an empty caption
-    middle = yield from by_token(prompt, 2, noise, options)
+    middle = yield from by_token(prompt, 2, noise, partial(SPEC.samplers[name], options=options))
     return middle + WIDTH * (noise.rows().uniform(2) - 0.5)
 
 

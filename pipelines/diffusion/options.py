@@ -1,4 +1,4 @@
-"""Options of the diffusion samplers."""
+"""Options that diffusion samplers share, and of the network."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -34,16 +34,14 @@ class DiffusionOptions:
         return min(self.steps - int(self.steps * self.strength), self.steps - 1)
 
 
-@dataclass(frozen=True)
-class DDPMOptions(DiffusionOptions):
-    variance: str = option("posterior", "Variance", "Noise added back by a step: the variance of the posterior, or "
-                           "the larger beta.", symbol="σ²", choices=("posterior", "beta"))
+def one_a_step(options: DiffusionOptions) -> int:
+    """Evaluations of a sampler that asks once a step,"""
+    return options.steps - options.skipped
 
 
-@dataclass(frozen=True)
-class DDIMOptions(DiffusionOptions):
-    eta: float = option(0.0, "Eta", "Noise added back by a step, from none (0) to as much as the ancestral sampler "
-                        "(1).", symbol="η", low=0, high=1)
+def two_a_step(options: DiffusionOptions) -> int:
+    """and of one that asks twice, but once in the last."""
+    return 2 * (options.steps - options.skipped) - 1
 
 
 @dataclass(frozen=True)

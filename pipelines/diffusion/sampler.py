@@ -7,16 +7,51 @@ Times run from T-1 down to 0; s is the time after t, and abar_s = 1 after the la
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from pipelines.diffusion.options import DDIMOptions, DDPMOptions, DiffusionOptions
+from pipelines.diffusion.limits import ode_without_eta
+from pipelines.diffusion.options import DiffusionOptions, one_a_step
+from pipelines.family import sampler
+from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, timesteps
+from pipelines.options import option
 from pipelines.protocol import Predict, Preview, Sampler
 
 
+@dataclass(frozen=True)
+class DDIMOptions(DiffusionOptions):
+    eta: float = option(0.0, "Eta", "Noise added back by a step, from none (0) to as much as the ancestral sampler "
+                        "(1).", symbol="η", low=0, high=1)
+
+
+@sampler("ddim", "DDIM", "Deterministic at eta 0; smooth and reliable from 20 steps on.", DDIMOptions, one_a_step, order=1,
+         limit=ode_without_eta, source="Song, Meng, Ermon 2021, eq. 12",
+         formula=r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z")
+def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDIMOptions,
+         source: Tensor | None = None) -> Sampler:
+    """Denoising diffusion implicit models (Song et al. 2021, eq. 12 and 16); eta = 0 is deterministic."""
+    x = _begun(x, source, schedule, options)
+    for step, t, abar_t, abar_s in _steps(schedule, options):
+        eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
+        sigma = options.eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5
+        x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
+        yield _preview(x, x0, eps, step, t, abar_t, abar_s, sigma, options)
+        x = abar_s**0.5 * x0 + (1 - abar_s - sigma**2) ** 0.5 * eps
+        if sigma > 0:
+            x = x + sigma * noise.normal()
+    return x
+
+
+@dataclass(frozen=True)
+class DDPMOptions(DiffusionOptions):
+    variance: str = option("posterior", "Variance", "Noise added back by a step: the variance of the posterior, or "
+                           "the larger beta.", symbol="σ²", choices=("posterior", "beta"))
+
+
+@sampler("ddpm", "DDPM ancestral", "The paper's own sampler; adds fresh noise at each step and wants many.", DDPMOptions, one_a_step,
+         source="Ho, Jain, Abbeel 2020, Algorithm 2",
+         formula=r"x_s = \frac{1}{\sqrt{\alpha_t}}\left(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\epsilon\right) + \sigma_t z")
 def ddpm(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDPMOptions,
          source: Tensor | None = None) -> Sampler:
     """Ancestral sampling (Ho et al. 2020, Algorithm 2), over a subset of the times (Nichol & Dhariwal 2021, eq. 19).
@@ -32,21 +67,6 @@ def ddpm(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
         yield _preview(x, x0, eps, step, t, abar_t, abar_s, sigma, options)
         x = (x - beta / (1 - abar_t) ** 0.5 * eps) / alpha**0.5
         if abar_s < 1:
-            x = x + sigma * noise.normal()
-    return x
-
-
-def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDIMOptions,
-         source: Tensor | None = None) -> Sampler:
-    """Denoising diffusion implicit models (Song et al. 2021, eq. 12 and 16); eta = 0 is deterministic."""
-    x = _begun(x, source, schedule, options)
-    for step, t, abar_t, abar_s in _steps(schedule, options):
-        eps = yield from eps_theta(x, torch.full((len(x),), float(t), device=x.device))
-        sigma = options.eta * ((1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s)) ** 0.5
-        x0 = (x - (1 - abar_t) ** 0.5 * eps) / abar_t**0.5
-        yield _preview(x, x0, eps, step, t, abar_t, abar_s, sigma, options)
-        x = abar_s**0.5 * x0 + (1 - abar_s - sigma**2) ** 0.5 * eps
-        if sigma > 0:
             x = x + sigma * noise.normal()
     return x
 

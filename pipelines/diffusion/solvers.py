@@ -10,16 +10,22 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from pipelines.diffusion.options import DiffusionOptions
+from pipelines.diffusion.limits import ode, sde
+from pipelines.diffusion.options import DiffusionOptions, SolverOptions, one_a_step, two_a_step
+from pipelines.family import sampler
+from pipelines.late import Tensor, np, torch
 from pipelines.numerics.rng import LOG_SIGMA, RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
 from pipelines.protocol import Predict, Preview, Sampler
 
+SIGMA = r"\sigma = \sqrt{(1-\bar\alpha_t)/\bar\alpha_t},\quad x = x_t/\sqrt{\bar\alpha_t}"          # as the formulas begin
 FEW = 15                           # below so many steps DEIS ends with one of first order, as the diffusers library has it
+
+
+def measured(trailing: float, karras: float) -> str:
+    """What a summary says of the order of convergence: of the error against the exact ODE, from 10 to 80 steps, on Gaussian data of
+    widths from 0.05 to 1 under the linear schedule."""
+    return f"Measured order {trailing:g} with trailing spacing, {karras:g} with Karras's."
 
 
 def times_of(schedule: NoiseSchedule, options: DiffusionOptions) -> list[float]:
@@ -64,6 +70,9 @@ class Walk:
         return x - sigma * (yield from self.eps(x, sigma))
 
 
+@sampler("euler", "Euler", "The plainest solver of the same ODE; one call a step, first order.", SolverOptions, one_a_step, order=1,
+         limit=ode, source="Karras et al. 2022, Algorithm 1 without correction",
+         formula=rf"{SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon")
 def euler(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
           source: Tensor | None = None) -> Sampler:
     """Euler's method (Karras et al. 2022, Algorithm 1 without its correction)."""
@@ -74,6 +83,9 @@ def euler(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedul
     return x
 
 
+@sampler("euler_a", "Euler ancestral", "Euler with fresh noise at each step; never settles, more varied.", DiffusionOptions, one_a_step,
+         source="k-diffusion, ancestral step",
+         formula=rf"{SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z")
 def euler_ancestral(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
                     source: Tensor | None = None) -> Sampler:
     """Euler's method to a level below the next one, then noise up to it (k-diffusion's ancestral step)."""
@@ -87,6 +99,9 @@ def euler_ancestral(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: No
     return x
 
 
+@sampler("heun", "Heun", f"Looks ahead and averages; two calls a step. {measured(1.1, 2.2)}", SolverOptions, two_a_step, order=2, limit=ode,
+         source="Karras et al. 2022, Algorithm 1",
+         formula=rf"{SIGMA},\\ x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)")
 def heun(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
          source: Tensor | None = None) -> Sampler:
     """Heun's method: the mean of the slopes at both ends of a step (Karras et al. 2022, Algorithm 1)."""
@@ -101,35 +116,10 @@ def heun(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
     return x
 
 
-def lms(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
-        source: Tensor | None = None) -> Sampler:
-    """Linear multistep (Adams-Bashforth on unequal steps; k-diffusion): the polynomial in sigma through the last four slopes,
-    integrated over the step."""
-    walk = Walk(eps_theta, schedule, options)
-    x, past = walk.begun(x, source), list[tuple[float, Tensor]]()
-    for sigma, after in walk.steps():
-        past = [(sigma, (yield from walk.eps(x, sigma))), *past[:3]]
-        levels = [level for level, _ in past]
-        x = x + sum(_weight(levels, j, sigma, after) * eps for j, (_, eps) in enumerate(past))
-    return x
-
-
-def deis(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
-         source: Tensor | None = None) -> Sampler:
-    """Exponential integrator with the line in log sigma through the last two answers (Zhang & Chen 2023, log-rho, order 2)."""
-    walk = Walk(eps_theta, schedule, options)
-    x, before = walk.begun(x, source), None
-    for sigma, after in walk.steps():
-        eps = yield from walk.eps(x, sigma)
-        if before is None or (after == 0 and options.steps < FEW):
-            x = x + (after - sigma) * eps
-        else:
-            # Integrals over the step of the two lines that are 1 at one of the levels and 0 at the other.
-            x = x + _line(sigma, after, sigma, before[0]) * eps + _line(sigma, after, before[0], sigma) * before[1]
-        before = sigma, eps
-    return x
-
-
+@sampler("dpmpp_2m", "DPM++ 2M", f"Remembers the step before, one call a step; a good choice at 10 to 25 steps. {measured(1.2, 1.9)}",
+         SolverOptions, one_a_step, order=2, limit=ode, source="Lu et al. 2022b, Algorithm 2",
+         formula=r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
+                 r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}\hat x_0^{\,prev}\right]")
 def dpmpp_2m(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
              source: Tensor | None = None) -> Sampler:
     """DPM-Solver++ (Lu et al. 2022b, Algorithm 2): x_0 is carried on along the line in lambda = -log sigma through its last two
@@ -143,6 +133,9 @@ def dpmpp_2m(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSche
     return x
 
 
+@sampler("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.", SolverOptions, one_a_step,
+         limit=sde, source="Lu et al. 2022b, SDE form",
+         formula=r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z")
 def dpmpp_2m_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
                  source: Tensor | None = None) -> Sampler:
     """The same for the SDE (Lu et al. 2022b, SDE-DPM-Solver++(2M)), its noise from a Brownian path in log sigma: e^{-h} = after / sigma."""
@@ -158,6 +151,10 @@ def dpmpp_2m_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: Noise
     return x
 
 
+@sampler("dpmpp_sde", "DPM++ SDE", "Stochastic, with a midpoint; two calls a step.", SolverOptions, two_a_step, limit=sde,
+         source="Lu et al. 2022b; k-diffusion",
+         formula=r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) \\ {}+ \sigma_\uparrow\,"
+                 r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}")
 def dpmpp_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
               source: Tensor | None = None) -> Sampler:
     """DPM-Solver++ for the SDE with a midpoint (k-diffusion): an ancestral step half-way in log sigma, whose estimate of x_0 makes the
@@ -178,6 +175,10 @@ def dpmpp_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSch
     return x0
 
 
+@sampler("unipc", "UniPC", f"Predictor and corrector for one call; strong below 10 steps. {measured(1.2, 2.5)}", SolverOptions, one_a_step,
+         order=3, limit=ode, source="Zhao et al. 2023, Algorithm 1",
+         formula=r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)"
+                 r"\sum_m \tfrac{c_m}{r_m}D_m")
 def unipc(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
           source: Tensor | None = None) -> Sampler:
     """UniPC (Zhao et al. 2023, Algorithm 1, B_2, order 2): each new estimate of x_0 first corrects the step that led to it, then
@@ -192,6 +193,41 @@ def unipc(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedul
         begun = x                                       # where this step begins
         x = after / sigma * x + (1 - after / sigma) * _ahead(x0, past[0] if past else None, sigma, after)
         past = [(sigma, x0), *past[:1]]
+    return x
+
+
+@sampler("deis", "DEIS", f"Exponential integrator with a polynomial through past answers; one call a step. {measured(1.3, 2.1)}",
+         SolverOptions, one_a_step, order=2, limit=ode, source="Zhang & Chen 2023",
+         formula=r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}")
+def deis(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
+         source: Tensor | None = None) -> Sampler:
+    """Exponential integrator with the line in log sigma through the last two answers (Zhang & Chen 2023, log-rho, order 2)."""
+    walk = Walk(eps_theta, schedule, options)
+    x, before = walk.begun(x, source), None
+    for sigma, after in walk.steps():
+        eps = yield from walk.eps(x, sigma)
+        if before is None or (after == 0 and options.steps < FEW):
+            x = x + (after - sigma) * eps
+        else:
+            # Integrals over the step of the two lines that are 1 at one of the levels and 0 at the other.
+            x = x + _line(sigma, after, sigma, before[0]) * eps + _line(sigma, after, before[0], sigma) * before[1]
+        before = sigma, eps
+    return x
+
+
+@sampler("lms", "LMS", f"Linear multistep: four past slopes, one call a step; sensitive at few steps. {measured(1.8, 3)}", SolverOptions,
+         one_a_step, order=3, limit=ode, source="k-diffusion, Adams-Bashforth",
+         formula=rf"{SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,\hat\epsilon_{{t_j}}")
+def lms(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
+        source: Tensor | None = None) -> Sampler:
+    """Linear multistep (Adams-Bashforth on unequal steps; k-diffusion): the polynomial in sigma through the last four slopes,
+    integrated over the step."""
+    walk = Walk(eps_theta, schedule, options)
+    x, past = walk.begun(x, source), list[tuple[float, Tensor]]()
+    for sigma, after in walk.steps():
+        past = [(sigma, (yield from walk.eps(x, sigma))), *past[:3]]
+        levels = [level for level, _ in past]
+        x = x + sum(_weight(levels, j, sigma, after) * eps for j, (_, eps) in enumerate(past))
     return x
 
 

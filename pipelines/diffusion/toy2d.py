@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from pipelines.diffusion import objective
+from pipelines.diffusion.about import SPEC
 from pipelines.diffusion.network import noise_in
 from pipelines.diffusion.options import DiffusionOptions
-from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.numerics.paths import Arc
@@ -44,7 +44,7 @@ def _eps_theta() -> Predict:
 
 
 def start(name: str, options: DiffusionOptions, x: Tensor, noise: CloudNoise) -> Sampler:
-    return RUN[name](_eps_theta(), x, noise, SCHEDULE, options)
+    return SPEC.samplers[name](_eps_theta(), x, noise, SCHEDULE, options)
 
 
 def field(net: PlaneNet, x: Tensor, t: float, options: DiffusionOptions) -> Tensor:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.family import About, FamilySpec, Limit, SamplerSpec, Term, calls_a_step
-from pipelines.flow.options import AdaptiveOptions, FlowOptions, NetworkOptions
+from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.flow import pretrained, sampler
+from pipelines.flow.options import NetworkOptions
 
 ABOUT = About(
     network=Term(
@@ -46,36 +47,6 @@ ABOUT = About(
              "pipelines/numerics/likelihood.py"),
     ),
 )
-_ODE = "pipelines/numerics/ode.py"
-ODE = Limit("ODE", "rk4", {"steps": 50}, ("path", "clip", "t_start", "source"))
-
-
-_SPECS = (
-    SamplerSpec("midpoint", "Midpoint", "Second order: looks half a step ahead; two calls a step.", "Runge 1895",
-                r"x_{t+h} = x_t + h\,v_\theta\!\left(x_t + \tfrac h2 v_\theta,\; t + \tfrac h2\right)", _ODE, FlowOptions,
-                calls_a_step(2), limit=ODE.of),
-    SamplerSpec("euler", "Euler", "The plainest solver; one call a step, and on straight paths hardly worse than others.",
-                "Euler 1768", r"x_{t+h} = x_t + h\,v_\theta(x_t, t)", _ODE, FlowOptions, calls_a_step(1), limit=ODE.of),
-    SamplerSpec("heun", "Heun", "Second order: averages the slopes at both ends; two calls a step.", "Heun 1900",
-                r"x_{t+h} = x_t + \tfrac h2\left(k_1 + k_2\right) \\ k_2 = v_\theta(x_t + h\,k_1, t + h)", _ODE, FlowOptions,
-                calls_a_step(2), limit=ODE.of),
-    SamplerSpec("rk4", "RK4", "Fourth order; four calls a step.", "Kutta 1901",
-                r"x_{t+h} = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, FlowOptions, calls_a_step(4), limit=ODE.of),
-    SamplerSpec("rk45", "RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
-                "Dormand & Prince 1980", r"x_{t+h} = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE, AdaptiveOptions,
-                lambda options: 2 + 6 * options.steps, adaptive=True, limit=ODE.of),
-)
-
-# For models of the Hub alone: what their makers save them with.
-_PRETRAINED = (
-    SamplerSpec("dpmpp_2m", "DPM++ 2M", "Remembers the step before, one call a step; what Sana is published with.",
-                "Lu et al. 2022b, Algorithm 2", r"\lambda = \ln\tfrac{1-\sigma}{\sigma} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
-                r"(1-\sigma_s)(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_1 - \tfrac{1}{2r}\hat x_1^{\,prev}\right]",
-                "pipelines/hub/flow.py", FlowOptions, calls_a_step(1), limit=ODE.of),
-    SamplerSpec("unipc", "UniPC", "Predictor and corrector for one call a step; strong below 10 steps.",
-                "Zhao et al. 2023, Algorithm 1", r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - (1-\sigma_s)(e^{-h}-1)\hat x_1 \\ {}- "
-                r"(1-\sigma_s)\,B(h)\sum_m \tfrac{c_m}{r_m}D_m", "pipelines/hub/flow.py", FlowOptions, calls_a_step(1), limit=ODE.of),
-)
 
 
 def _usual(config: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +55,6 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
     return {"sampler": "euler", "steps": 4, "guidance_scale": 1.0} if rectified else {}
 
 
-SPEC = FamilySpec("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", predicts_velocity=True, invertible=True,
-            usual=_usual, pretrained={spec.name: spec for spec in _PRETRAINED})
+SPEC = FamilySpec("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", samplers_in(sampler), ABOUT, NetworkOptions,
+                  ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", predicts_velocity=True, invertible=True,
+                  usual=_usual, pretrained=samplers_in(pretrained))

@@ -1,9 +1,9 @@
-"""Options of the flow family."""
+"""Options that the flow family's samplers share, and of the network."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, Tolerances, option
+from pipelines.options import OptionError, option
 
 PATHS = ("ot", "vp")
 COUPLINGS = ("independent", "minibatch-ot", "reflow")
@@ -25,11 +25,6 @@ class FlowOptions:
     def __post_init__(self) -> None:
         if self.t_start > 0 and not self.source:
             raise OptionError("A start time above 0 needs a picture to start from; choose one in the Picture panel, or start at 0.")
-
-
-@dataclass(frozen=True)
-class AdaptiveOptions(Tolerances, FlowOptions):
-    """Those of a solver that chooses its own steps."""
 
 
 @dataclass(frozen=True)

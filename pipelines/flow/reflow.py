@@ -20,7 +20,7 @@ from pipelines.engine.precision import keyed
 from pipelines.files import write_whole
 from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import PATHS
-from pipelines.flow.sampler import SAMPLERS
+from pipelines.flow.sampler import midpoint
 from pipelines.nets.denoiser import Denoiser
 from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.guidance import guided
@@ -43,7 +43,7 @@ def _flow(tokens: Tensor, noise: Tensor) -> Sampler:
     nulls = tokenizer().batch([""] * len(tokens)).to(tokens.device)
     given, nothing = yield (Call(NetKey("first", "encode"), tokens, None, {}), Call(NetKey("first", "encode"), nulls, None, {}))
     v_theta = clipped_v(guided(NetKey("first", "predict"), given, nothing, GUIDANCE))
-    return (yield from SAMPLERS["midpoint"](velocity(v_theta, PATHS[PATH]), noise, PATHS[PATH], FlowOptions(STEPS, PATH)))
+    return (yield from midpoint(velocity(v_theta, PATHS[PATH]), noise, PATHS[PATH], FlowOptions(STEPS, PATH)))
 
 
 def draw_couples(net: nn.Module, folder: Path, count: int, scenes: Shapes, device: torch.device, cores: int) -> Iterator[int]:

@@ -1,16 +1,19 @@
 """How a picture is drawn: solve dx/dt = v_theta(x, t) from noise at t = 0 to the picture at t = 1 (Chen et al. 2018)."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from pipelines.flow.options import AdaptiveOptions, FlowOptions
+from pipelines.family import Limit, calls_a_step, sampler
+from pipelines.flow.options import FlowOptions
+from pipelines.late import Tensor, torch
 from pipelines.numerics.gaussian import estimates
 from pipelines.numerics.ode import EULER, HEUN, MIDPOINT, RK4, Control, Look, Tableau, adaptive, fixed
 from pipelines.numerics.paths import Path, per_row
+from pipelines.options import Tolerances
 from pipelines.protocol import Predict, Preview, Sampler
+
+ODE = Limit("ODE", "rk4", {"steps": 50}, ("path", "clip", "t_start", "source"))
+_FILE = "pipelines/numerics/ode.py"
 
 
 def runge_kutta(table: Tableau, v_theta: Predict, x: Tensor, path: Path, options: FlowOptions) -> Sampler:
@@ -20,6 +23,42 @@ def runge_kutta(table: Tableau, v_theta: Predict, x: Tensor, path: Path, options
     return (yield from fixed(table, v_theta, x, times, look(path, options.steps)))
 
 
+@sampler("midpoint", "Midpoint", "Second order: looks half a step ahead; two calls a step.", FlowOptions, calls_a_step(2), order=2,
+         limit=ODE.of, source="Runge 1895", file=_FILE,
+         formula=r"x_{t+h} = x_t + h\,v_\theta\!\left(x_t + \tfrac h2 v_\theta,\; t + \tfrac h2\right)")
+def midpoint(v_theta: Predict, x: Tensor, path: Path, options: FlowOptions) -> Sampler:
+    return runge_kutta(MIDPOINT, v_theta, x, path, options)
+
+
+@sampler("euler", "Euler", "The plainest solver; one call a step, and on straight paths hardly worse than others.", FlowOptions,
+         calls_a_step(1), order=1, limit=ODE.of, source="Euler 1768", file=_FILE,
+         formula=r"x_{t+h} = x_t + h\,v_\theta(x_t, t)")
+def euler(v_theta: Predict, x: Tensor, path: Path, options: FlowOptions) -> Sampler:
+    return runge_kutta(EULER, v_theta, x, path, options)
+
+
+@sampler("heun", "Heun", "Second order: averages the slopes at both ends; two calls a step.", FlowOptions, calls_a_step(2), order=2,
+         limit=ODE.of, source="Heun 1900", file=_FILE,
+         formula=r"x_{t+h} = x_t + \tfrac h2\left(k_1 + k_2\right) \\ k_2 = v_\theta(x_t + h\,k_1, t + h)")
+def heun(v_theta: Predict, x: Tensor, path: Path, options: FlowOptions) -> Sampler:
+    return runge_kutta(HEUN, v_theta, x, path, options)
+
+
+@sampler("rk4", "RK4", "Fourth order; four calls a step.", FlowOptions, calls_a_step(4), order=4,
+         limit=ODE.of, source="Kutta 1901", file=_FILE,
+         formula=r"x_{t+h} = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)")
+def rk4(v_theta: Predict, x: Tensor, path: Path, options: FlowOptions) -> Sampler:
+    return runge_kutta(RK4, v_theta, x, path, options)
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions(Tolerances, FlowOptions):
+    """Those of a solver that chooses its own steps."""
+
+
+@sampler("rk45", "RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.", AdaptiveOptions,
+         lambda options: 2 + 6 * options.steps, order=5, adaptive=True, limit=ODE.of, source="Dormand & Prince 1980", file=_FILE,
+         formula=r"x_{t+h} = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i")
 def rk45(v_theta: Predict, x: Tensor, path: Path, options: AdaptiveOptions) -> Sampler:
     """Dormand and Prince's method; every picture chooses its steps by its own error."""
     control = Control(options.rtol, options.atol, options.steps)
@@ -47,9 +86,3 @@ def look(path: Path, steps: int) -> Look:
         sigma = float(point.sigma[0] / point.alpha[0].clamp(min=1e-6))
         return Preview(x, x1, step, steps, float(t[0]), sigma, numbers, slope)
     return preview
-
-
-SAMPLERS: dict[str, Callable[..., Sampler]] = {
-    "midpoint": lambda *a: runge_kutta(MIDPOINT, *a), "euler": lambda *a: runge_kutta(EULER, *a),
-    "heun": lambda *a: runge_kutta(HEUN, *a), "rk4": lambda *a: runge_kutta(RK4, *a), "rk45": rk45,
-}

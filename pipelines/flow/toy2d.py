@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from pipelines.flow import objective
+from pipelines.flow.about import SPEC
 from pipelines.flow.network import velocity as network_velocity
 from pipelines.flow.options import FlowOptions
 from pipelines.flow.paths import PATHS, TWO_WAY
-from pipelines.flow.sampler import SAMPLERS
 from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.protocol import Sampler, Steps
@@ -21,7 +21,7 @@ def loss(net: PlaneNet, x1: Tensor, rng: torch.Generator) -> Tensor:
 
 def start(name: str, options: FlowOptions, x: Tensor, noise: CloudNoise) -> Sampler:
     path = PATHS[options.path]
-    return SAMPLERS[name](velocity(predictor(), path), x, path, options)
+    return SPEC.samplers[name](velocity(predictor(), path), x, path, options)
 
 
 def field(net: PlaneNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:

@@ -1,8 +1,9 @@
 """What the page says of the family and its sampler; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.family import About, FamilySpec, SamplerSpec, Term
-from pipelines.gan.options import GeneratorOptions, NetworkOptions
+from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.gan import sampler
+from pipelines.gan.options import NetworkOptions
 
 ABOUT = About(
     network=Term(
@@ -39,11 +40,6 @@ ABOUT = About(
     ),
 )
 
-_SPECS = (
-    SamplerSpec("generator", "Generator", "One call of the network a picture.", "Goodfellow et al. 2014", r"x = G(z, c) \\ D(x, c) = d",
-                "pipelines/gan/sampler.py", GeneratorOptions, lambda options: 1),
-)
-
-SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
-            single_call=True, axis="truncation", columns="0.5, 1, 2, 4")
+SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", samplers_in(sampler), ABOUT, NetworkOptions,
+                  ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
+                  single_call=True, axis="truncation", columns="0.5, 1, 2, 4")

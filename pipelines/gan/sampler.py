@@ -2,14 +2,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from pipelines.gan.options import GeneratorOptions
+from pipelines.family import sampler
+from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
+from pipelines.options import option
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Preview, Steps
+from pipelines.request import MAX_SEED
+
+PARTS = ("nothing", "layout", "style")
+
+
+@dataclass(frozen=True)
+class GeneratorOptions:
+    """What the generator is given besides the caption: where its z comes from."""
+    truncation: float = option(2.0, "Truncation", "Noise is held within ± this: less is safer and more alike, 4 leaves it as it is "
+                               "(Brock et al. 2019, section 3.1).", symbol="ψ", low=0.1, high=4)
+    walk: float = option(0.0, "Way to the second seed", "0 is the seed's own picture, 1 that of the second seed; between them z goes "
+                         "along the sphere.", symbol="s", low=0, high=1)
+    mix: str = option("nothing", "Taken from the second seed", "Layout: where things begin; style: what modulates every block (Karras "
+                      "et al. 2019, section 3.1).", symbol="m", choices=PARTS)
+    second: int = option(1, "Second seed", "Where the way leads and what is mixed in.", symbol="s₂", low=0, high=MAX_SEED)
 
 
 def truncated(z: Tensor, limit: float) -> Tensor:
@@ -43,9 +57,11 @@ def noise(options: GeneratorOptions, seeds: tuple[int, ...], latent: int, device
 def as_picture(z: Tensor, side: int = 32) -> Tensor:
     """z (B, 2, Z) to look at: its numbers as gray squares, (B, 3, side, side), layout above style; 3 fills the range."""
     square = z.flatten(1).unflatten(1, (-1, 8))                                   # (B, Z / 4, 8)
-    return F.interpolate(square[:, None] / 3, (side, side), mode="nearest").expand(-1, 3, -1, -1)
+    return torch.nn.functional.interpolate(square[:, None] / 3, (side, side), mode="nearest").expand(-1, 3, -1, -1)
 
 
+@sampler("generator", "Generator", "One call of the network a picture.", GeneratorOptions, lambda options: 1,
+         source="Goodfellow et al. 2014", formula=r"x = G(z, c) \\ D(x, c) = d")
 def generated(weights: str, z: Tensor, cond: Cond) -> Steps:
     """Pictures of z (B, 2, Z), with the discriminator's opinion of each."""
     (pictures,) = yield (Call(NetKey(weights, "generate"), z, None, cond),)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pipelines.gan.network import GAN, SLOPE, GANConfig
 from pipelines.gan.objective import GAMES, held, r1
-from pipelines.gan.options import GeneratorOptions, NetworkOptions
+from pipelines.gan.options import NetworkOptions
+from pipelines.gan.sampler import GeneratorOptions
 from pipelines.gan.sampler import noise as noise_of
 from pipelines.nets.text import TextConfig
 from pipelines.protocol import Call, Cond, Net, NetKey, Preview, Sampler

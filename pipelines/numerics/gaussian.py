@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
-
+from pipelines.late import Tensor, torch
 from pipelines.numerics.paths import Path, per_row
 from pipelines.protocol import Predict, Steps
 

@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
+from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
 
 NEVER = float("-inf")

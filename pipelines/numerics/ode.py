@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
-from torch import Tensor
-
+from pipelines.late import Tensor, torch
 from pipelines.numerics.paths import per_row
 from pipelines.protocol import Outcome, Predict, Preview, Steps
 

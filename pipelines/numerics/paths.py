@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Tensor
+from pipelines.late import Tensor, torch
 
 
 def per_row(values: Tensor, x: Tensor) -> Tensor:

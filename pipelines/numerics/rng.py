@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
+from pipelines.late import Tensor, torch
 
 
 class RowNoise:

@@ -5,10 +5,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import torch
-from torch import Tensor
-
+from pipelines.late import Tensor, np, torch
 from pipelines.numerics.paths import Level
 
 SCHEDULES = ("linear", "cosine")

@@ -1,8 +1,9 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.family import About, FamilySpec, Limit, SamplerSpec, Term, calls_a_step
-from pipelines.sde.options import T_MIN, AdaptiveOptions, CorrectorOptions, NetworkOptions, ODEOptions, SDEOptions
+from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.sde import sampler
+from pipelines.sde.options import T_MIN, NetworkOptions
 
 ABOUT = About(
     network=Term(
@@ -48,57 +49,6 @@ ABOUT = About(
              "pipelines/numerics/likelihood.py"),
     ),
 )
-_HERE, _ODE = "pipelines/sde/sampler.py", "pipelines/numerics/ode.py"
-_SLOPE = r"k = f - \tfrac12 g^2 s_\theta,\quad h = s - t \\ "
 
-
-def _corrected(options: CorrectorOptions) -> int:
-    return options.steps + (options.steps - 1) * options.corrector_steps
-
-
-_EQUATION = ("process", "t_end", "clip", "t_start", "start_seed", "source")
-# Steps that shrink towards the picture: the drift of the reverse SDE grows without bound there.
-ODE = Limit("ODE", "ode_heun", {"steps": 100}, _EQUATION)
-SDE = Limit("SDE", "ancestral", {"steps": 500, "rho": 2.0}, (*_EQUATION, "denoise"))
-
-_SPECS = (
-    SamplerSpec("ode_heun", "ODE · Heun", "Deterministic and of second order; two calls a step, good from 10 steps on.",
-                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + \tfrac h2\left(k_t + k_s\right)", _ODE, ODEOptions, calls_a_step(2),
-                limit=ODE.of),
-    SamplerSpec("reverse_diffusion", "Reverse diffusion", "Undoes the forward step exactly in its linear part; wants about 100 "
-                "steps.", "Song et al. 2021, eq. 46", r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z", _HERE, SDEOptions, calls_a_step(1),
-                limit=SDE.of),
-    SamplerSpec("euler_maruyama", "Euler–Maruyama", "The plainest solver of the reverse SDE; wants many steps.",
-                "Song et al. 2021, Appendix D; Maruyama 1955",
-                r"x_s = x_t - \left[f - g^2 s_\theta\right](t - s) \\ {}+ g\sqrt{t - s}\;z", _HERE, SDEOptions, calls_a_step(1),
-                limit=SDE.of),
-    SamplerSpec("ancestral", "Ancestral", "Draws each step from the Gaussian that the estimate of the picture implies.",
-                "Song et al. 2021, Appendix F",
-                r"x_s \sim p(x_s \mid x_t, \hat x_0) \\ \hat x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)",
-                _HERE, SDEOptions, calls_a_step(1), limit=SDE.of),
-    SamplerSpec("predictor_corrector", "Predictor–corrector", "Reverse diffusion, then Langevin steps that repair its error at the "
-                "new noise level.", "Song et al. 2021, Algorithms 1, 4, 5",
-                r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z \\ x_s \leftarrow x_s + e\,s' + \sqrt{2e}\;z' \\ s' = s_\theta(x_s, s) \\ "
-                r"e = 2a^2\left(r\,\min(\|z'\| / \|s'\|,\, 2\sigma(s))\right)^2",
-                _HERE, CorrectorOptions, _corrected, limit=lambda options: None if options.corrector_steps else SDE),
-    SamplerSpec("corrector_predictor", "Corrector–predictor", "The other order, as in the authors' code: Langevin steps at each "
-                "noise level, then reverse diffusion to the next, and from the last to the estimate of the picture.",
-                "Song et al. 2021, their code", r"x_t \leftarrow x_t + e\,s_\theta + \sqrt{2e}\;z \\ "
-                r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z' \\ x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)\ \text{at the end}",
-                _HERE, CorrectorOptions, lambda options: options.steps * (1 + options.corrector_steps)),
-    SamplerSpec("heun_sde", "Stochastic Heun", "Averages drift and noise strength over both ends of a step; two calls a step.",
-                "Kloeden & Platen 1992, section 15.1",
-                r"k = g^2 s_\theta - f \\ x_s = x_t + \tfrac12\left(k_t + k_s\right)(t - s) \\ {}+ \tfrac12 (g_t + g_s)\sqrt{t - s}\;z",
-                _HERE, SDEOptions,
-                lambda options: 2 * options.steps - options.denoise, limit=SDE.of),
-    SamplerSpec("ode_euler", "ODE · Euler", "The plainest solver of the probability-flow ODE; one call a step.",
-                "Song et al. 2021, eq. 13", rf"{_SLOPE} x_s = x_t + h\,k_t", _ODE, ODEOptions, calls_a_step(1), limit=ODE.of),
-    SamplerSpec("ode_rk4", "ODE · RK4", "Fourth order; four calls a step.", "Kutta 1901",
-                rf"{_SLOPE} x_s = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)", _ODE, ODEOptions, calls_a_step(4),
-                limit=ODE.of),
-    SamplerSpec("ode_rk45", "ODE · RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
-                "Dormand & Prince 1980", rf"{_SLOPE} x_s = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i", _ODE,
-                AdaptiveOptions, lambda options: 2 + 6 * options.steps, adaptive=True, limit=ODE.of),
-)
-SPEC = FamilySpec("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", {spec.name: spec for spec in _SPECS}, ABOUT,
-            NetworkOptions, ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", invertible=True)
+SPEC = FamilySpec("sde", "SDE", "#56B4E9", "Song et al. 2021, arXiv:2011.13456", samplers_in(sampler), ABOUT, NetworkOptions,
+                  ("ode_heun", "reverse_diffusion", "predictor_corrector"), field="|s| score", invertible=True)

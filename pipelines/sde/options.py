@@ -1,9 +1,9 @@
-"""Options of the SDE family."""
+"""Options that the SDE family's samplers share, and of the network."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, Tolerances, option
+from pipelines.options import OptionError, option
 from pipelines.request import MAX_SEED
 
 PROCESSES = ("vp", "subvp", "ve")
@@ -38,27 +38,6 @@ class SDEOptions:
     def __post_init__(self) -> None:
         if self.t_start < 1 and not self.source:
             raise OptionError("A start time below 1 needs a picture to start from; choose one in the Picture panel, or start at 1.")
-
-
-@dataclass(frozen=True)
-class CorrectorOptions(SDEOptions):
-    corrector_steps: int = option(1, "Corrector steps", "Langevin steps for each predictor step; each costs a call.",
-                                  symbol="M", low=0, high=10)
-    snr: float = option(0.16, "Signal to noise", "How large a Langevin step is, as the ratio of its drift to its noise.",
-                        symbol="r", low=0.01, high=1)
-
-
-@dataclass(frozen=True)
-class ODEOptions(SDEOptions):
-    steps: int = option(25, "Steps", "How many steps from the prior to the picture; more follow the ODE more closely.",
-                        symbol="N", low=1, high=2000)
-    rho: float = option(2.0, "Spacing", "1 spaces the times evenly; more puts more of the steps near the picture.", symbol="ρ",
-                        low=1, high=7)
-
-
-@dataclass(frozen=True)
-class AdaptiveOptions(Tolerances, SDEOptions):
-    """Those of a solver that chooses its own steps."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
+from pipelines.late import Tensor, torch
 from pipelines.numerics.paths import Point, VariancePreserving, per_row
 
 

@@ -7,20 +7,27 @@ asked to.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
-from torch import Tensor
-
+from pipelines.family import Limit, calls_a_step, sampler
+from pipelines.late import Tensor, torch
 from pipelines.numerics.gaussian import denoised
 from pipelines.numerics.ode import EULER, HEUN, RK4, Control, Look, Tableau, adaptive, fixed
 from pipelines.numerics.paths import per_row
 from pipelines.numerics.rng import BrownianPaths, RowNoise
+from pipelines.options import Tolerances, option
 from pipelines.protocol import Outcome, Predict, Preview, Sampler, Steps
-from pipelines.sde.options import AdaptiveOptions, CorrectorOptions, SDEOptions
+from pipelines.sde.options import SDEOptions
 from pipelines.sde.processes import Process
+
+_EQUATION = ("process", "t_end", "clip", "t_start", "start_seed", "source")
+# Steps that shrink towards the picture: the drift of the reverse SDE grows without bound there.
+ODE = Limit("ODE", "ode_heun", {"steps": 100}, _EQUATION)
+SDE = Limit("SDE", "ancestral", {"steps": 500, "rho": 2.0}, (*_EQUATION, "denoise"))
+_FILE = "pipelines/numerics/ode.py"
+_SLOPE = r"k = f - \tfrac12 g^2 s_\theta,\quad h = s - t \\ "
 
 
 def score_of(v_theta: Predict, process: Process) -> Predict:
@@ -33,6 +40,41 @@ def score_of(v_theta: Predict, process: Process) -> Predict:
     return predict
 
 
+def probability_flow(table: Tableau, s_theta: Predict, x: Tensor, process: Process, options: SDEOptions) -> Sampler:
+    """The ODE dx = [f - g^2 s_theta / 2] dt by a Runge-Kutta method with fixed steps; deterministic."""
+    return (yield from fixed(table, _flow(s_theta, process), x, times(options), _look(process, options)))
+
+
+@dataclass(frozen=True)
+class ODEOptions(SDEOptions):
+    steps: int = option(25, "Steps", "How many steps from the prior to the picture; more follow the ODE more closely.",
+                        symbol="N", low=1, high=2000)
+    rho: float = option(2.0, "Spacing", "1 spaces the times evenly; more puts more of the steps near the picture.", symbol="ρ",
+                        low=1, high=7)
+
+
+@sampler("ode_heun", "ODE · Heun", "Deterministic and of second order; two calls a step, good from 10 steps on.", ODEOptions,
+         calls_a_step(2), order=2, limit=ODE.of, source="Song et al. 2021, eq. 13", file=_FILE,
+         formula=rf"{_SLOPE} x_s = x_t + \tfrac h2\left(k_t + k_s\right)")
+def ode_heun(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: ODEOptions) -> Sampler:
+    return probability_flow(HEUN, s_theta, x, process, options)
+
+
+@sampler("reverse_diffusion", "Reverse diffusion", "Undoes the forward step exactly in its linear part; wants about 100 steps.", SDEOptions,
+         calls_a_step(1), order=1, limit=SDE.of, source="Song et al. 2021, eq. 46", formula=r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z")
+def reverse_diffusion(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """x_s = (2 - a) x_t + G^2 s_theta + G z, where x_t = a x_s + G z is the forward step (Song et al. 2021, eq. 46)."""
+    w = _brownian(noise, options)
+    for step, t, s in _steps(options, x):
+        score = yield from s_theta(x, t)
+        yield _preview(process, options, step, x, t, s, score)
+        x = _reverse(process, x, score, t, s, w.increment(float(t[0]), float(s[0])) if not _last(step, options) else None)
+    return x
+
+
+@sampler("euler_maruyama", "Euler–Maruyama", "The plainest solver of the reverse SDE; wants many steps.", SDEOptions, calls_a_step(1),
+         order=1, limit=SDE.of, source="Song et al. 2021, Appendix D; Maruyama 1955",
+         formula=r"x_s = x_t - \left[f - g^2 s_\theta\right](t - s) \\ {}+ g\sqrt{t - s}\;z")
 def euler_maruyama(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """x_s = x_t - [f - g^2 s_theta] (t - s) + g sqrt(t - s) z."""
     w = _brownian(noise, options)
@@ -46,16 +88,38 @@ def euler_maruyama(s_theta: Predict, x: Tensor, noise: RowNoise, process: Proces
     return x
 
 
-def reverse_diffusion(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
-    """x_s = (2 - a) x_t + G^2 s_theta + G z, where x_t = a x_s + G z is the forward step (Song et al. 2021, eq. 46)."""
+@sampler("ancestral", "Ancestral", "Draws each step from the Gaussian that the estimate of the picture implies.", SDEOptions,
+         calls_a_step(1), order=1, limit=SDE.of, source="Song et al. 2021, Appendix F",
+         formula=r"x_s \sim p(x_s \mid x_t, \hat x_0) \\ \hat x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)")
+def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
+    """x_s ~ p(x_s | x_t, x0), a Gaussian, with the estimate of x0 put in (Ho et al. 2020, eq. 7; Song et al. 2021,
+    Appendix F, for any process with a linear drift)."""
     w = _brownian(noise, options)
     for step, t, s in _steps(options, x):
         score = yield from s_theta(x, t)
         yield _preview(process, options, step, x, t, s, score)
-        x = _reverse(process, x, score, t, s, w.increment(float(t[0]), float(s[0])) if not _last(step, options) else None)
+        a, variance = _forward(process, t, s)
+        here, there = process.at(t), process.at(s)
+        share = (there.sigma / here.sigma) ** 2                        # of what is known of x_s through x_t
+        x = per_row(a * share, x) * x + per_row(there.alpha * variance / here.sigma**2, x) * here.tweedie(x, score)
+        if not _last(step, options):
+            x = x + per_row((share * variance).sqrt(), x) * w.increment(float(t[0]), float(s[0]))
     return x
 
 
+@dataclass(frozen=True)
+class CorrectorOptions(SDEOptions):
+    corrector_steps: int = option(1, "Corrector steps", "Langevin steps for each predictor step; each costs a call.",
+                                  symbol="M", low=0, high=10)
+    snr: float = option(0.16, "Signal to noise", "How large a Langevin step is, as the ratio of its drift to its noise.",
+                        symbol="r", low=0.01, high=1)
+
+
+@sampler("predictor_corrector", "Predictor–corrector", "Reverse diffusion, then Langevin steps that repair its error at the "
+         "new noise level.", CorrectorOptions, lambda options: options.steps + (options.steps - 1) * options.corrector_steps,
+         limit=lambda options: None if options.corrector_steps else SDE, source="Song et al. 2021, Algorithms 1, 4, 5",
+         formula=r"x_s = (2 - a)\,x_t + G^2 s_\theta + G z \\ x_s \leftarrow x_s + e\,s' + \sqrt{2e}\;z' \\ s' = s_\theta(x_s, s) \\ "
+                 r"e = 2a^2\left(r\,\min(\|z'\| / \|s'\|,\, 2\sigma(s))\right)^2")
 def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
                         options: CorrectorOptions) -> Sampler:
     """Reverse diffusion, then M Langevin steps at the new time (Song et al. 2021, Algorithms 1, 4 and 5)."""
@@ -71,6 +135,11 @@ def predictor_corrector(s_theta: Predict, x: Tensor, noise: RowNoise, process: P
     return x
 
 
+@sampler("corrector_predictor", "Corrector–predictor", "The other order, as in the authors' code: Langevin steps at each noise level, then "
+         "reverse diffusion to the next, and from the last to the estimate of the picture.", CorrectorOptions,
+         lambda options: options.steps * (1 + options.corrector_steps), source="Song et al. 2021, their code",
+         formula=r"x_t \leftarrow x_t + e\,s_\theta + \sqrt{2e}\;z \\ x_s = (2 - a)\,x_t + G^2 s_\theta + G z' \\ "
+                 r"x_0 = (x_t + \sigma(t)^2 s_\theta) / \alpha(t)\ \text{at the end}")
 def corrector_predictor(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
                         options: CorrectorOptions) -> Sampler:
     """M Langevin steps at each of N times from 1 to t_end, and reverse diffusion to the next one; from the last to the estimate of the
@@ -100,22 +169,9 @@ def _langevin(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, op
     return x
 
 
-def ancestral(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
-    """x_s ~ p(x_s | x_t, x0), a Gaussian, with the estimate of x0 put in (Ho et al. 2020, eq. 7; Song et al. 2021,
-    Appendix F, for any process with a linear drift)."""
-    w = _brownian(noise, options)
-    for step, t, s in _steps(options, x):
-        score = yield from s_theta(x, t)
-        yield _preview(process, options, step, x, t, s, score)
-        a, variance = _forward(process, t, s)
-        here, there = process.at(t), process.at(s)
-        share = (there.sigma / here.sigma) ** 2                        # of what is known of x_s through x_t
-        x = per_row(a * share, x) * x + per_row(there.alpha * variance / here.sigma**2, x) * here.tweedie(x, score)
-        if not _last(step, options):
-            x = x + per_row((share * variance).sqrt(), x) * w.increment(float(t[0]), float(s[0]))
-    return x
-
-
+@sampler("heun_sde", "Stochastic Heun", "Averages drift and noise strength over both ends of a step; two calls a step.", SDEOptions,
+         lambda options: 2 * options.steps - options.denoise, order=1, limit=SDE.of, source="Kloeden & Platen 1992, section 15.1",
+         formula=r"k = g^2 s_\theta - f \\ x_s = x_t + \tfrac12\left(k_t + k_s\right)(t - s) \\ {}+ \tfrac12 (g_t + g_s)\sqrt{t - s}\;z")
 def heun_sde(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: SDEOptions) -> Sampler:
     """Heun's method for the reverse SDE: drift and g averaged over both ends of a step, one Brownian increment
     (Kloeden & Platen 1992, section 15.1; the noise is additive). A last step without noise is Euler's."""
@@ -137,15 +193,27 @@ def heun_sde(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, opt
     return x
 
 
-def probability_flow(table: Tableau, s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
-                     options: SDEOptions) -> Sampler:
-    """The ODE dx = [f - g^2 s_theta / 2] dt by a Runge-Kutta method with fixed steps; deterministic."""
-    return (yield from fixed(table, _flow(s_theta, process), x, times(options), _look(process, options)))
+@sampler("ode_euler", "ODE · Euler", "The plainest solver of the probability-flow ODE; one call a step.", ODEOptions, calls_a_step(1),
+         order=1, limit=ODE.of, source="Song et al. 2021, eq. 13", file=_FILE, formula=rf"{_SLOPE} x_s = x_t + h\,k_t")
+def ode_euler(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: ODEOptions) -> Sampler:
+    return probability_flow(EULER, s_theta, x, process, options)
 
 
-def probability_flow_rk45(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process,
-                          options: AdaptiveOptions) -> Sampler:
-    """The same ODE with steps that each picture chooses by its own error."""
+@sampler("ode_rk4", "ODE · RK4", "Fourth order; four calls a step.", ODEOptions, calls_a_step(4), order=4, limit=ODE.of,
+         source="Kutta 1901", file=_FILE, formula=rf"{_SLOPE} x_s = x_t + \tfrac h6\left(k_1 + 2k_2 + 2k_3 + k_4\right)")
+def ode_rk4(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: ODEOptions) -> Sampler:
+    return probability_flow(RK4, s_theta, x, process, options)
+
+
+@dataclass(frozen=True)
+class AdaptiveOptions(Tolerances, SDEOptions):
+    """Those of a solver that chooses its own steps."""
+
+
+@sampler("ode_rk45", "ODE · RK45", "Chooses its own steps, for each picture by its own error; stops at the tolerance you set.",
+         AdaptiveOptions, lambda options: 2 + 6 * options.steps, order=5, adaptive=True, limit=ODE.of, source="Dormand & Prince 1980",
+         file=_FILE, formula=rf"{_SLOPE} x_s = x_t + h\sum_i b_i k_i \\ e = h \sum_i (b_i - b_i^*)\,k_i")
+def ode_rk45(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: AdaptiveOptions) -> Sampler:
     control = Control(options.rtol, options.atol, options.steps)
     outcome: Outcome = yield from adaptive(_flow(s_theta, process), x, options.t_start, options.t_end, control,
                                            _look(process, options))
@@ -213,11 +281,3 @@ def _look(process: Process, options: SDEOptions) -> Look:
         score = 2 * (process.f(x, t) - slope) / per_row(process.g(t), x) ** 2
         return _preview(process, options, step, x, t, t + h, score)
     return look
-
-
-SAMPLERS: dict[str, Callable[..., Sampler]] = {
-    "reverse_diffusion": reverse_diffusion, "euler_maruyama": euler_maruyama, "ancestral": ancestral,
-    "predictor_corrector": predictor_corrector, "corrector_predictor": corrector_predictor, "heun_sde": heun_sde,
-    "ode_euler": lambda *a: probability_flow(EULER, *a), "ode_heun": lambda *a: probability_flow(HEUN, *a),
-    "ode_rk4": lambda *a: probability_flow(RK4, *a), "ode_rk45": probability_flow_rk45,
-}

@@ -7,10 +7,11 @@ from torch import Tensor
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.protocol import Sampler, Steps
 from pipelines.sde import objective
+from pipelines.sde.about import SPEC
 from pipelines.sde.network import score
 from pipelines.sde.options import T_MIN, SDEOptions
 from pipelines.sde.processes import PROCESSES
-from pipelines.sde.sampler import SAMPLERS, score_of
+from pipelines.sde.sampler import score_of
 from pipelines.toy2d.toy2d import CONTROL, KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
 
 T_DATA = 1e-3
@@ -22,7 +23,7 @@ def loss(net: PlaneNet, x0: Tensor, rng: torch.Generator) -> Tensor:
 
 def start(name: str, options: SDEOptions, x: Tensor, noise: CloudNoise) -> Sampler:
     process = PROCESSES[options.process]
-    return SAMPLERS[name](score_of(predictor(), process), process.prior_std * x, noise, process, options)
+    return SPEC.samplers[name](score_of(predictor(), process), process.prior_std * x, noise, process, options)
 
 
 def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:

@@ -15,7 +15,7 @@ from pipelines.data.dataset import Batch, batches
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.quantizer import usage
 from pipelines.protocol import Call, NetKey, Preview, Steps
-from pipelines.tokens.sampling import Drawn, Look, rule
+from pipelines.tokens.sampling import Drawn, Look
 
 
 @cache
@@ -53,7 +53,7 @@ class CodeMap:
 
 def raster(codes: CodeMap, options: Any) -> Look:
     """Shows the map each time the last code of a row is drawn: as colours, and decoded."""
-    numbers = {"\\tau": rule(options)[0]} if rule(options)[0] else {}
+    numbers = {"\\tau": options.temperature} if hasattr(options, "temperature") else {}
 
     def look(drawn: Drawn) -> Iterator[Any]:
         done = drawn.index + 1

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from pipelines.nets.codes import UNKNOWN
-from pipelines.numerics.logits import draw, guided_logits, gumbels, restricted
+from pipelines.numerics.logits import draw, guided_logits, gumbels
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Cache, Call, NetKey, Steps
+from pipelines.tokens.samplers import Rule
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,7 @@ AHEAD = 16                         # tokens whose random numbers are drawn at on
 Look = Callable[[Drawn], Iterator[Any]]                # what a family shows after each token, to `yield from`
 
 
-def rule(options: Any) -> tuple[float, int, float]:
-    """(temperature, top-k, top-p) of a sampler's options; what they do not have is no limit, without temperature it is greedy."""
-    return getattr(options, "temperature", 0.0), getattr(options, "top_k", 0), getattr(options, "top_p", 1.0)
-
-
-def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Tensor, noise: RowNoise, options: Any,
+def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Tensor, noise: RowNoise, rule: Rule,
               look: Look) -> Steps:
     """Tokens (B, L) after a prompt (B, n): those of given (B, L) stay, and where it is `UNKNOWN`, alike in all rows, they are drawn.
 
@@ -47,7 +43,7 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
     rows, guided = len(prompt), scale not in (0.0, 1.0)
     readers = [(prompt, Cache(rows)), (null, Cache(rows))] if guided else [(prompt if scale else null, Cache(rows))]
     fresh = [start for start, _ in readers]
-    position, tokens, random, limits = prompt.new_zeros(rows), given.clone(), None, rule(options)
+    position, tokens, random = prompt.new_zeros(rows), given.clone(), None
     for index, known in enumerate((given[0] != UNKNOWN).tolist()):
         if known:                                      # read together with what comes after it
             fresh = [torch.cat([new, given[:, index:index + 1]], 1) for new in fresh]
@@ -55,7 +51,7 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
         answers = yield tuple(Call(net, new, position, {}, cache) for new, (_, cache) in zip(fresh, readers, strict=True))
         logits = guided_logits(answers[0], answers[1], scale) if guided else answers[0]
         random = random or gumbels(noise, logits.shape[1], AHEAD)
-        token = draw(restricted(logits, *limits, own=answers[0]), next(random))
+        token = draw(rule(logits, answers[0]), next(random))
         tokens[:, index] = token
         yield from look(Drawn(index, token, logits, tokens))
         position = position + fresh[0].shape[1]

@@ -19,6 +19,7 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.ode import Control
 from pipelines.numerics.rng import BrownianPaths, RowNoise
 from pipelines.protocol import Call, Cond, MemoryShape, Net, NetKey, Predict, Preview, Remembering, Sampler, Steps
+from pipelines.tokens.samplers import Rule
 from pipelines.tokens.sampling import Drawn, continued
 
 WEIGHTS = "plane"
@@ -155,7 +156,7 @@ def token_nets(net: Any, memory: MemoryShape) -> dict[NetKey, Net]:
     return {KEY_READ: Remembering(net.read, memory), KEY_DECODE: net.decode}
 
 
-def by_token(prompt: Tensor, length: int, noise: CloudNoise, options: Any) -> Sampler:
+def by_token(prompt: Tensor, length: int, noise: CloudNoise, rule: Rule) -> Sampler:
     """Points (B, 2) whose tokens follow a prompt (B, n), drawn one after the other; each time those so far are decoded and shown."""
     def decoded(tokens: Tensor) -> Steps:
         (x,) = yield (Call(KEY_DECODE, tokens[:, None].clone(), None, {}),)                          # a map of one row
@@ -171,7 +172,7 @@ def by_token(prompt: Tensor, length: int, noise: CloudNoise, options: Any) -> Sa
 
     nothing = torch.full((len(prompt), length), UNKNOWN)
     yield from show(nothing, 0)
-    tokens = yield from continued(KEY_READ, prompt, prompt, 1.0, nothing, noise.rows(), options, look)
+    tokens = yield from continued(KEY_READ, prompt, prompt, 1.0, nothing, noise.rows(), rule, look)
     return (yield from decoded(tokens))
 
 

@@ -1,9 +1,10 @@
 """What the page says of the family and its samplers; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.family import About, FamilySpec, SamplerSpec, Term, calls_a_step
-from pipelines.tokens.options import TOKENS, Ancestral, Greedy, TopK, TopP, specs
-from pipelines.vqvae.options import MaskedOptions, NetworkOptions
+from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.tokens import samplers
+from pipelines.vqvae import masked
+from pipelines.vqvae.options import NetworkOptions
 
 ABOUT = About(
     network=Term(
@@ -39,12 +40,6 @@ ABOUT = About(
     ),
 )
 
-MASKED = SamplerSpec(
-    "masked", "Masked", "Guesses all hidden codes at once, keeps the surest, and again: a dozen calls and not one for each code.",
-    "Chang et al. 2022, arXiv:2202.04200", r"z_i \sim p(z_i \mid z_{known}), \quad \text{hide the } "
-    r"\lfloor L \cos(\tfrac{\pi n}{2N}) \rfloor \text{ least } \log p(z_i) + \tau_n g_i",
-    "pipelines/hub/masked.py", MaskedOptions, calls_a_step(1))
-
 
 def _named(prompt: str) -> str | None:
     """What is read of a prompt. The data set's words come with numpy, which help and flags do without."""
@@ -52,8 +47,7 @@ def _named(prompt: str) -> str | None:
     return named(prompt)
 
 
-SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937",
-            specs(Ancestral, TopK, TopP, Greedy, lambda options: TOKENS), ABOUT,
-            NetworkOptions, ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-            usual=lambda config: {"guidance_scale": 4.0}, reads=_named, label_only=True, draws_tokens=True, axis="temperature",
-            columns="0.5, 0.8, 1, 1.3", pretrained={"masked": MASKED})
+SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937", samplers_in(samplers), ABOUT, NetworkOptions,
+                  ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
+                  usual=lambda config: {"guidance_scale": 4.0}, reads=_named, label_only=True, draws_tokens=True, axis="temperature",
+                  columns="0.5, 0.8, 1, 1.3", pretrained=samplers_in(masked))

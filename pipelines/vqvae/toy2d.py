@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Net, NetKey, Sampler
 from pipelines.toy2d.toy2d import CloudNoise, Part, Plane, View, by_token, perceptron, token_nets
 from pipelines.vqvae import objective
+from pipelines.vqvae.about import SPEC
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 from pipelines.vqvae.options import NetworkOptions
 
@@ -50,7 +52,7 @@ def nets(net: VQVAE) -> Mapping[NetKey, Net]:
 
 def start(name: str, options: object, x: Tensor, noise: CloudNoise) -> Sampler:
     prompt = (CODES + unlabelled(len(x)))[:, None]                                     # as VQVAE.start numbers it
-    return (yield from by_token(prompt, LENGTH, noise, options))
+    return (yield from by_token(prompt, LENGTH, noise, partial(SPEC.samplers[name], options=options)))
 
 
 def field(net: VQVAE, x: Tensor, t: float, options: object) -> Tensor:

@@ -90,7 +90,7 @@ def ours() -> dict[str, Any]:
     from pipelines.nets.codes import UNKNOWN
     from pipelines.numerics.rng import RowNoise
     from pipelines.protocol import NetKey
-    from pipelines.tokens.options import Ancestral
+    from pipelines.tokens.samplers import Ancestral, ancestral
     from pipelines.tokens.sampling import Drawn, Look, continued
     torch.manual_seed(0)
     device = choose_device()
@@ -102,7 +102,7 @@ def ours() -> dict[str, Any]:
 
     def submitted(k: int, look: Look, listener: Listener | None = None) -> Job:
         return engine.submit(continued(NetKey("bench", "read"), words[k:k + 1], words[k:k + 1], 1.0, nothing,
-                                       RowNoise((k,), (1,), device), Ancestral(), look), listener=listener)
+                                       RowNoise((k,), (1,), device), partial(ancestral, options=Ancestral()), look), listener=listener)
 
     def side(came: Times) -> Times:
         ends, done = [0.0] * ROWS, threading.Semaphore(0)

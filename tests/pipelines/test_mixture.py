@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pipelines.flow.network import velocity
 from pipelines.flow.paths import PATHS
-from pipelines.flow.sampler import SAMPLERS as FLOW_SAMPLERS
 from pipelines.numerics.gaussian import velocity as field_of
 from pipelines.numerics.likelihood import bits_per_dim, exact, log_likelihood
 from pipelines.numerics.ode import Control
@@ -18,7 +17,6 @@ from pipelines.protocol import Outcome, run_alone
 from pipelines.registry import face
 from pipelines.sde.network import score
 from pipelines.sde.processes import PROCESSES
-from pipelines.sde.sampler import SAMPLERS as SDE_SAMPLERS
 from pipelines.sde.sampler import score_of
 from pipelines.toy2d.toy2d import CloudNoise
 from tests.pipelines.gaussian import KEY_VJP
@@ -75,17 +73,17 @@ def nearest_mode(x: Tensor) -> Tensor:
     return torch.bincount(joint.argmax(1), minlength=3).double()
 
 
-@pytest.mark.parametrize("name", [*SDE_SAMPLERS, *(f"flow-{name}" for name in FLOW_SAMPLERS)])
+@pytest.mark.parametrize("name", [*face("sde").samplers, *(f"flow-{name}" for name in face("flow").samplers)])
 def test_samplers_visit_the_modes_as_often_as_they_should(name: str) -> None:
     rows, specs = 600, face("flow" if name.startswith("flow-") else "sde").samplers
     noise = CloudNoise(0, rows)
     options = specs[name.removeprefix("flow-")].options(steps=100)
     if name.startswith("flow-"):
         path = PATHS[options.path]
-        sampler = FLOW_SAMPLERS[name[5:]](field_of(predictor(), path), noise.normal(), path, options)
+        sampler = specs[name[5:]](field_of(predictor(), path), noise.normal(), path, options)
     else:
         process = PROCESSES[options.process]
-        sampler = SDE_SAMPLERS[name](score_of(predictor(), process), noise.normal(), noise, process, options)
+        sampler = specs[name](score_of(predictor(), process), noise.normal(), noise, process, options)
     with torch.inference_mode():
         result = run_alone(sampler, DATA.nets)
     x = result.x if isinstance(result, Outcome) else result

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Preview, Remembering, run_alone
 from pipelines.registry import face
 from pipelines.request import Request
-from pipelines.tokens.options import Greedy
+from pipelines.tokens.samplers import Greedy, greedy
 from pipelines.tokens.sampling import Drawn, continued
 
 CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
@@ -62,7 +63,8 @@ def test_drawn_tokens_are_the_likeliest_of_the_uncached_reading(net: DALLE) -> N
 
     def sampler():
         words, null = net.words(tokens), net.words(tokenizer().batch(["", ""]))
-        return continued(KEY, words, null, 1.0, torch.full((2, 16), UNKNOWN), RowNoise((0, 1), (1,)), Greedy(), look)
+        choose = partial(greedy, options=Greedy())
+        return continued(KEY, words, null, 1.0, torch.full((2, 16), UNKNOWN), RowNoise((0, 1), (1,)), choose, look)
 
     with torch.inference_mode():
         found = run_alone(sampler(), {KEY: Remembering(net.read, CONFIG.transformer.memory)})

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from pipelines.diffusion.options import DiffusionOptions
-from pipelines.diffusion.samplers import RUN
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.paths import per_row
 from pipelines.numerics.rng import RowNoise
@@ -57,6 +56,6 @@ def draw(name: str, data: Gaussian, steps: int, rows: int = 16, side: int = 16,
         return data.eps(x, t, cond)
 
     chosen: DiffusionOptions = face("diffusion").samplers[name].options(steps=steps, clip=False, **options)
-    sampler = RUN[name](guided(KEY, {}, {}, 1.0), x_T, noise, data.schedule, chosen)
+    sampler = face("diffusion").samplers[name](guided(KEY, {}, {}, 1.0), x_T, noise, data.schedule, chosen)
     with torch.inference_mode():
         return run_alone(sampler, {KEY: net}), x_T, calls

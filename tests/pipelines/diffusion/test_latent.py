@@ -10,7 +10,8 @@ from pipelines.data.dataset import batches
 from pipelines.diffusion import family
 from pipelines.diffusion.latent import colours
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
-from pipelines.diffusion.options import DDIMOptions, NetworkOptions
+from pipelines.diffusion.options import NetworkOptions
+from pipelines.diffusion.sampler import DDIMOptions
 from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig, loss, psnr
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule

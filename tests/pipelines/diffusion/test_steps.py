@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from pipelines.diffusion.options import SPACINGS, DiffusionOptions, SolverOptions
-from pipelines.diffusion.samplers import RUN
 from pipelines.diffusion.solvers import times_of
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.library import SCHEDULERS
@@ -54,7 +53,7 @@ def asked(name: str, kind: str, options: DiffusionOptions) -> tuple[list[float],
         yield                                            # a generator, as predictors are
 
     noise, looks = RowNoise((0,), (1, 1, 1)), []
-    run_alone(RUN[name](nothing, noise.normal(), noise, KINDS[kind], options), {}, looks.append)
+    run_alone(SAMPLERS[name](nothing, noise.normal(), noise, KINDS[kind], options), {}, looks.append)
     seen = [look for look in looks if isinstance(look, Preview)]
     assert [(look.step, look.total) for look in seen] == [(step, len(times)) for step in range(1, len(times) + 1)]
     assert [look.t for look in seen] == pytest.approx(times, rel=1e-6)
@@ -82,7 +81,7 @@ def test_each_solver_is_the_librarys(name: str, more: dict[str, Any]) -> None:
     for steps in (5, 20):
         options = options_of(name, steps, {**more, "clip": False})
         noise, again = RowNoise((0, 1), (3, 8, 8)), RowNoise((0, 1), (3, 8, 8))
-        found = run_alone(RUN[name](guided(KEY, {}, {}, 1.0), noise.normal(), noise, DATA.schedule, options), {KEY: DATA.eps})
+        found = run_alone(SAMPLERS[name](guided(KEY, {}, {}, 1.0), noise.normal(), noise, DATA.schedule, options), {KEY: DATA.eps})
         difference = found - reference(name, DATA, options, again.normal(), again)
         assert difference.abs().max() < DATA.schedule.sigma(999) * 2**-22, steps
 
@@ -91,5 +90,6 @@ def test_each_solver_is_the_librarys(name: str, more: dict[str, Any]) -> None:
 def test_one_step_ends_at_the_estimate(name: str) -> None:
     noise = RowNoise((0, 1), (3, 8, 8))
     x_T, t, sigma = noise.normal(), torch.full((2,), 999.0), DATA.schedule.sigma(999)
-    found = run_alone(RUN[name](guided(KEY, {}, {}, 1.0), x_T, noise, DATA.schedule, options_of(name, 1, {"clip": False})), {KEY: DATA.eps})
+    sampler = SAMPLERS[name](guided(KEY, {}, {}, 1.0), x_T, noise, DATA.schedule, options_of(name, 1, {"clip": False}))
+    found = run_alone(sampler, {KEY: DATA.eps})
     assert (found - (x_T * (1 + sigma**2) ** 0.5 - sigma * DATA.eps(x_T, t, {}))).abs().max() < sigma * 2**-22

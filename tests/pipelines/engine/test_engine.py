@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pipelines.diffusion.family import start
-from pipelines.diffusion.options import DDIMOptions, SolverOptions
+from pipelines.diffusion.options import SolverOptions
+from pipelines.diffusion.sampler import DDIMOptions
 from pipelines.engine import Engine, EngineError
 from pipelines.engine.batch import Group
 from pipelines.protocol import Call, NetKey, Preview, Sampler, run_alone

@@ -5,8 +5,7 @@ import pytest
 import torch
 from scipy.stats import kstest, truncnorm
 
-from pipelines.gan.options import GeneratorOptions
-from pipelines.gan.sampler import noise, slerp, truncated
+from pipelines.gan.sampler import GeneratorOptions, noise, slerp, truncated
 
 CPU = torch.device("cpu")
 

@@ -17,7 +17,7 @@ from pipelines.hub.model import HubModel
 from pipelines.options import OptionError
 from pipelines.protocol import Preview, run_alone
 from pipelines.request import Request
-from pipelines.vqvae.options import MaskedOptions
+from pipelines.vqvae.masked import MaskedOptions
 from tests.pipelines.hub import tiny_more
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ask, drawn, loaded, nets_of
 from tests.rounding import bfloat16_in_attention

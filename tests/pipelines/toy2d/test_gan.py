@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pipelines.gan.network import GAN
-from pipelines.gan.options import GAMES, GeneratorOptions
+from pipelines.gan.options import GAMES
+from pipelines.gan.sampler import GeneratorOptions
 from pipelines.gan.toy2d import PLANE, forged
 from pipelines.toy2d.toy2d import Training, sample_density
 from tests.pipelines.toy2d.clouds import draw, fresh, off

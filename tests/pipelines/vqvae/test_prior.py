@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -11,13 +12,15 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from pipelines.engine import Engine
+from pipelines.family import samplers_in
 from pipelines.nets.codes import UNKNOWN, CodeAutoencoder, CodesConfig, reconstruction
 from pipelines.nets.transformer import TransformerConfig
-from pipelines.numerics.logits import guided_logits, restricted
+from pipelines.numerics.logits import guided_logits
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Remembering, Sampler, run_alone
-from pipelines.tokens.options import Ancestral, Greedy, TopK, TopP
-from pipelines.tokens.sampling import Drawn, continued, rule
+from pipelines.tokens import samplers
+from pipelines.tokens.samplers import Ancestral, Greedy, Rule, TopK, TopP
+from pipelines.tokens.sampling import Drawn, continued
 from pipelines.vqvae import objective
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 
@@ -39,11 +42,16 @@ def nothing(drawn: Drawn) -> Iterator[Any]:
     return iter(())
 
 
+def rule(options: object) -> Rule:
+    """That of the sampler which has these options."""
+    return next(partial(spec, options=options) for spec in samplers_in(samplers).values() if spec.options is type(options))
+
+
 def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: object, given: Tensor | None = None) -> Sampler:
     rows = len(seeds)
     start, null = (net.start(torch.full((rows,), which)) for which in (label, LABELS))
     given = torch.full((rows, 4), UNKNOWN) if given is None else given
-    return continued(KEY, start, null, scale, given, RowNoise(seeds, (1,)), options, nothing)
+    return continued(KEY, start, null, scale, given, RowNoise(seeds, (1,)), rule(options), nothing)
 
 
 def nets(net: VQVAE) -> dict:
@@ -59,7 +67,7 @@ def exact(net: VQVAE, label: int, scale: float = 1.0, options: object | None = N
         for i in range(4):
             own = logits[0 if scale else 1][:, i]
             guided = guided_logits(logits[0][:, i], logits[1][:, i], scale)
-            log_p += restricted(guided, *rule(options), own=own).log_softmax(1).gather(1, EVERY[:, i:i + 1])[:, 0]
+            log_p += rule(options)(guided, own).log_softmax(1).gather(1, EVERY[:, i:i + 1])[:, 0]
         return log_p.exp()
 
 
