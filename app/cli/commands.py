@@ -193,7 +193,7 @@ def _flag(name: str) -> str:
 
 def _ask(args: argparse.Namespace, count: int) -> Ask:
     options = {key[7:]: value for key, value in vars(args).items() if key.startswith("option_") and value is not None}
-    return Ask(args.family, getattr(args, "prompt", ""), getattr(args, "negative_prompt", ""), args.model, args.sampler,
+    return Ask(args.family, getattr(args, "prompt", "") or "", getattr(args, "negative_prompt", ""), args.model, args.sampler,
                options, args.guidance_scale, args.seed, args.count if args.count is not None else count,
                0 if args.width is None else args.width, 0 if args.height is None else args.height)
 
@@ -244,8 +244,8 @@ def _examine(args: argparse.Namespace) -> dict[str, Any]:
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
-        named = args.family and args.prompt
-        return cli_compare.run(args, service, _started(service, _ask(args, count=1), args.picture) if named else None)
+        ask = _started(service, _ask(args, count=1), args.picture) if cli_compare.named(args) else None
+        return cli_compare.run(args, service, ask)
     finally:
         service.close()
 

@@ -31,10 +31,24 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", metavar="GRID.png", help="the same for a labelled picture")
 
 
+def _varied(args: argparse.Namespace) -> set[str]:
+    """What the axes vary."""
+    return {getattr(args, axis).partition("=")[0].strip().replace("-", "_") for axis in AXES}
+
+
+def named(args: argparse.Namespace) -> bool:
+    """Whether it is said what to draw: by which family, for which prompt."""
+    return bool(args.family and (args.prompt or "prompt" in _varied(args)))
+
+
 def grid_ask(args: argparse.Namespace, ask: Ask) -> GridAsk:
     """The comparison that was asked for. Without --x and --y, samplers are the rows, values of the family's usual axis the columns."""
+    from app.grids.staying import overridden
     axes, options, usual = {axis: getattr(args, axis) for axis in AXES}, dict(ask.options), face_of(ask.family).axis
-    varied = {text.partition("=")[0].strip() for text in axes.values()}
+    varied = _varied(args)
+    for name in varied & {*BESIDE}:
+        if getattr(args, name):
+            raise BadInput(overridden(f"--{name.replace('_', '-')}", name))
     if not axes["x"] and usual in options and usual not in varied:
         axes["x"] = f"{usual}={options.pop(usual)}"
     if not axes["y"] and ask.sampler and "sampler" not in varied:
@@ -97,6 +111,7 @@ def _exported(service: Any, grid: str, files: list[Path], excel: bool) -> tuple[
     return written, problems
 
 
+BESIDE = ("prompt", "model", "sampler", "guidance_scale", "seed")         # flags that an axis of the same name leaves nothing to say
 KEPT = ("family", "prompt", "negative_prompt", "model", "sampler", "guidance_scale", "seed", "count", "width", "height", "exact",
         "snapshots", "no_distance", "name", "picture")
 

@@ -141,9 +141,12 @@ def fixed_options(text: str) -> dict[str, str]:
     found = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value:
+        name = name.replace("-", "_")
+        if not name or not equals or not value:
             raise BadInput(f"The fixed setting {quoted(repr(part))} could not be read; write them like steps=20, eta=0.5.")
-        found[name.replace("-", "_")] = value
+        if name in found:
+            raise BadInput(f"The fixed setting {quoted(repr(name))} has two values; write it once.")
+        found[name] = value
     return found
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from app.grids.plan import Plan, evaluations, make_plan, targets
 from app.grids.records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
 from app.grids.run import EXACT, GridBackend, GridRun
 from app.grids.state import CellState, LiveGrid
+from app.grids.staying import given
 from app.grids.store import Keeper
 from app.models.models import Models
 from app.text import readable
@@ -107,9 +108,10 @@ class Grids:
         Raises BadInput if one of them would be lost.
         """
         with self._taken(grid_id) as record:
+            before = asked_of(record.settings).ask
             if is_new(asked.ask.seed):
-                asked = replace(asked, ask=replace(asked.ask, seed=asked_of(record.settings).ask.seed))
-            plan, done = self._plan(asked), dict[str, list[CellState]]()
+                asked = replace(asked, ask=replace(asked.ask, seed=before.seed))
+            plan, done = self._plan(asked, given(before)), dict[str, list[CellState]]()
             for cell in cells_of(record):
                 if cell.status == "done":
                     done.setdefault(key_of(cell.settings), []).append(cell)
@@ -176,8 +178,8 @@ class Grids:
         finally:
             live.settled.set()
 
-    def _plan(self, asked: GridAsk) -> Plan:
-        return make_plan(asked, self._models, self._desk.pace if _budget_in_seconds(asked) else None)
+    def _plan(self, asked: GridAsk, dropped: Collection[str] = ()) -> Plan:
+        return make_plan(asked, self._models, self._desk.pace if _budget_in_seconds(asked) else None, dropped)
 
     def _empty(self, plan: Plan, grid_id: str = "") -> LiveGrid:
         """A grid in memory whose cells wait."""

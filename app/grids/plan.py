@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -13,6 +13,7 @@ from app.drawing.effects import never, notes_of
 from app.errors import BadInput, sentence, sentences
 from app.grids.ask import GridAsk
 from app.grids.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
+from app.grids.staying import IMPLIED, adaptive, note_on, unread, without
 from app.models.views import ModelView
 from app.text import readable
 from pipelines.family import SamplerSpec
@@ -24,8 +25,6 @@ MAX_CELLS = 3000
 MOST_STEPS = 1000                  # that a budget is turned into
 MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
 REQUEST = ("prompt", "negative_prompt", *(o.name for o in options_of(Request)))       # what of a request may vary besides its options
-# What an axis of another name says too.
-IMPLIED = {"nfe": ("steps",), "seconds": ("steps",)}
 SAME = (("steps", *BUDGETS), ("size", "width"), ("size", "height"))      # axes that cannot stand beside one another
 
 
@@ -60,19 +59,21 @@ class Plan:
     notes: tuple[str, ...] = ()              # what is to be known of all cells
 
     @property
+    def varied(self) -> set[str]:
+        """Names of its axes."""
+        return {axis.name for axis in (self.x, self.y, self.z) if axis.name}
+
+    @property
     def requests(self) -> list[Request]:
         return [spot.request for spot in self.spots if spot.request is not None]
 
 
-def adaptive(request: Request) -> bool:
-    """Whether the sampler chooses its steps itself, so that their number is only a limit."""
-    return face_of(request.family).every[request.sampler].adaptive
-
-
-def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Plan:
+def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None, dropped: Collection[str] = ()) -> Plan:
     """Check all of a comparison. Raises BadInput with a sentence.
 
     pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
+
+    dropped: names of settings that may be left out, which the plan then notes, where no cell reads them; others are refused.
     """
     asked = readable(asked)
     asked = replace(asked, ask=with_seed(asked.ask), x=with_new_seeds(asked.x), y=with_new_seeds(asked.y), z=with_new_seeds(asked.z))
@@ -89,14 +90,26 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None) -> Pla
         raise BadInput(f"The grid would have {cells:,} cells; at most {MAX_CELLS:,} are possible, so name fewer values.")
     spots = [_spot(asked.ask, (z, y, x), place, models, catalog, pace)
              for place in product(*(range(len(axis.values)) for axis in (z, y, x)))]
-    plan = _noted(Plan(asked, x, y, z, tuple(spots)))
+    plan = Plan(asked, x, y, z, tuple(spots))
     if not plan.requests:
         raise BadInput(spots[0].reason or "No cell of this grid can be drawn.")
+    plan = _noted(_without_unread(plan, dropped))
     evaluations = sum(nfe_of(request) * request.count for request in plan.requests)
     if evaluations > MAX_EVALUATIONS:
         raise BadInput(f"The grid would need {evaluations:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
                        "steps, values or images.")
+    if asked.snapshots and not snapshots_wanted(plan):
+        plan = replace(plan, notes=(*plan.notes, "There are no snapshots, since no two cells differ in their number of steps alone."))
     return plan
+
+
+def _without_unread(plan: Plan, dropped: Collection[str]) -> Plan:
+    """The same plan without settings that no cell reads. Raises BadInput for one that may not be dropped."""
+    lost = unread(plan.asked.ask, plan.varied, plan.requests)
+    for name, why in lost.items():
+        if name not in dropped:
+            raise BadInput(why)
+    return replace(plan, asked=replace(plan.asked, ask=without(plan.asked.ask, lost)), notes=tuple(lost.values()))
 
 
 def _noted(plan: Plan) -> Plan:
@@ -104,16 +117,15 @@ def _noted(plan: Plan) -> Plan:
     differ from cell to cell though no axis says so."""
     notes = {id(request): notes_of(request) for request in plan.requests}
     common = [note for note in next(iter(notes.values()), []) if all(note in found for found in notes.values())]
-    axes = {plan.x.name, plan.y.name, plan.z.name}
-    unsaid = _unsaid(plan.requests, axes | {name for axis in axes for name in IMPLIED.get(axis, ())})
+    unsaid = _unsaid(plan.requests, plan.varied | {name for axis in plan.varied for name in IMPLIED.get(axis, ())})
     spots = []
     for spot in plan.spots:
         if (request := spot.request) is not None:
             own = [", ".join(_worded(request, name) for name in unsaid if name in _settings(request)), spot.note,
-                   *(note for note in notes[id(request)] if note not in common)]
+                   note_on(request, plan.asked.ask), *(note for note in notes[id(request)] if note not in common)]
             spot = replace(spot, note="; ".join(filter(None, own)) or None)
         spots.append(spot)
-    return replace(plan, spots=tuple(spots), notes=tuple(common))
+    return replace(plan, spots=tuple(spots), notes=(*plan.notes, *common))
 
 
 def _settings(request: Request) -> dict[str, Any]:
@@ -243,3 +255,20 @@ def limit_text(request: Request) -> str | None:
     if limit is None or run is None:
         return None
     return f"{limit.equation} ({face_of(run.family).every[run.sampler].title}, {amount(run.family, steps_of(run))})"
+
+
+def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
+    """For the longest run of each line (all equal but the steps): (step, number of the shorter run's cell)."""
+    lines: dict[Request, list[tuple[int, int]]] = {}
+    for i, spot in enumerate(plan.spots):
+        request = spot.request
+        if request is not None and face_of(request.family).stepwise and not adaptive(request):
+            key = replace(request, options=replace(request.options, steps=1))
+            lines.setdefault(key, []).append((request.options.steps, i))
+    found = {}
+    for line in lines.values():
+        longest = max(line)
+        shorter = [(steps, i) for steps, i in line if steps < longest[0]]
+        if shorter:
+            found[longest[1]] = shorter
+    return found

@@ -6,17 +6,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from app.drawing.ask import face_of
 from app.drawing.runner import Backend, Drawn, drawn_of, pixels_of
 from app.errors import NoRoom, sentence, sentences
 from app.grids.distances import measured
 from app.grids.measures import Twins, rights, similarity, why_same
-from app.grids.plan import Plan, adaptive, limit_text, target
+from app.grids.plan import Plan, limit_text, snapshots_wanted, target
 from app.grids.state import CellState, LiveGrid
 from pipelines.request import Request
 from storage import DiskFull
@@ -304,20 +302,3 @@ class GridRun:
         else:
             job.change(status="failed" if failed == total else "done",
                        error=f"{failed} of {total} cells failed; each says why." if failed else None)
-
-
-def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
-    """For the longest run of each line (all equal but the steps): (step, number of the shorter run's cell)."""
-    lines: dict[Request, list[tuple[int, int]]] = {}
-    for i, spot in enumerate(plan.spots):
-        request = spot.request
-        if request is not None and face_of(request.family).stepwise and not adaptive(request):
-            key = replace(request, options=replace(request.options, steps=1))
-            lines.setdefault(key, []).append((request.options.steps, i))
-    found = {}
-    for line in lines.values():
-        longest = max(line)
-        shorter = [(steps, i) for steps, i in line if steps < longest[0]]
-        if shorter:
-            found[longest[1]] = shorter
-    return found

@@ -99,11 +99,15 @@ class Offers:
         kept = [name for name in names or [] if name in {name for _, name in there}] or [name for _, name in there]
         return [gr.update(choices=axes), gr.skip(), gr.update(choices=there, value=kept) if there else gr.skip(), gr.skip()]
 
+    def compared(self, family: str, model: str | None) -> list[str]:
+        """The samplers that a comparison of a model begins with."""
+        there = [name for _, name in self.samplers(family, model)]
+        return [name for name in self.families[family].compared if name in there] or there
+
     def beginning(self, family: str, model: str | None) -> list[Any]:
         """The axes that a comparison of a model begins with."""
-        spec, there = self.families[family], {name for _, name in self.samplers(family, model)}
-        compared = [name for name in spec.compared if name in there] or None
-        return [*self.axis(family, model, spec.axis, spec.columns), *self.axis(family, model, "sampler", compared),
+        spec = self.families[family]
+        return [*self.axis(family, model, spec.axis, spec.columns), *self.axis(family, model, "sampler", self.compared(family, model)),
                 *self.axis(family, model, NOTHING)]
 
 
@@ -124,14 +128,16 @@ class CompareTab:
     axes: list[Any]                          # for x, y and z: what varies, its numbers or words, its names, what varied before
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
-        """Updates for `received()`: all settings of a picture, and axes that begin with samplers by steps."""
+        """Updates for `received()`: all settings of a picture, and axes that begin with samplers by steps, as far as those read them."""
         if settings is None:
             return [gr.skip() for _ in self.received()]
-        family, sides = settings["family"], {side: settings[side] for side in SIDES if settings.get(side)}
-        fixed = ", ".join(f"{name}={value}" for name, value in (settings["options"] | sides).items() if value not in ("", None))
-        return [family, *self.belonging(family, settings["model"], settings["sampler"]), settings["prompt"],
-                settings.get("negative_prompt", ""), fixed, settings["guidance_scale"], settings["seed"],
-                *self.offers.beginning(family, settings["model"])]
+        family, model = settings["family"], settings["model"]
+        spec = self.offers.families[family]
+        read = {o.name for name in self.offers.compared(family, model) for o in options_of(spec.every[name].options)} | {*SIDES}
+        stay = settings["options"] | {side: settings[side] for side in SIDES if settings.get(side)}
+        fixed = ", ".join(f"{name}={value}" for name, value in stay.items() if name in read - {spec.axis} and value not in ("", None))
+        return [family, *self.belonging(family, model, settings["sampler"]), settings["prompt"], settings.get("negative_prompt", ""), fixed,
+                settings["guidance_scale"], settings["seed"], *self.offers.beginning(family, model)]
 
     def loaded(self, made: GridAsk) -> list[Any]:
         """Updates for `restored()`: what a grid was made from, with numbers for the texts of a command line. Raises BadInput."""

@@ -88,7 +88,17 @@ def test_a_flag_of_another_action_is_refused_also_with_its_default(command: str,
 @pytest.mark.parametrize("arguments", [
     ("gallery", "--empty-bin", "--text", "red"), ("again", "f" * 32, "--prompt", "x"), ("compare", "--retry"),
     ("compare", "--resume", "f" * 32, "--seed", "0"), ("compare", "--resume", "f" * 32, "--width", "0"),
-    ("compare", "gan", "--prompt", "a star", "--x", "seed=1", "--excel"), ("evaluate", "--table", "--split", "holdout"),
+    ("compare", "gan", "--prompt", "a star", "--x", "seed=1", "--excel"),
+    ("compare", "diffusion", "--prompt", "a red star", "--x", "steps=1", "--temperature", "0.5"),
+    ("compare", "diffusion", "--prompt", "a red star", "--y", "sampler=heun,ddim", "--sampler", "heun"),
+    ("compare", "diffusion", "--prompt", "a red star", "--x", "steps=1,2", "--y", "sampler=heun", "--eta", "0.5"),
+    ("compare", "diffusion", "--prompt", "a red star", "--x", "steps=1,2", "--steps", "x"),
+    ("compare", "diffusion", "--prompt", "a red star", "--x", "nfe=10", "--y", "sampler=ddim", "--steps", "5"),
+    ("compare", "diffusion", "--prompt", "a red star", "--y", "family=flow,gan", "--eta", "0.5"),
+    ("compare", "gan", "--prompt", "a red star", "--x", "seed=1,2", "--seed", "7"),
+    ("compare", "gan", "--prompt", "a red star", "--x", "prompt=a red star|a cross"),
+    ("compare", "diffusion", "--prompt", "a star", "--x", "negative-prompt=|a ring", "--negative-prompt", "a cross"),
+    ("evaluate", "--table", "--split", "holdout"),
     ("train", "--list", "--minutes", "5"), ("bench", "engine", "--list")])
 def test_a_flag_that_would_do_nothing_is_refused(arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main([*arguments, "--data", str(tmp_path)])

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,13 +12,14 @@ from app.drawing.ask import Ask, face_of, samplers_of
 from app.drawing.effects import never
 from app.errors import BadInput
 from app.grids.ask import GridAsk
-from app.grids.axes import OF_PICTURE, choices, offered
+from app.grids.axes import OF_PICTURE, choices, fixed_options, offered
 from app.grids.plan import Plan, make_plan
 from app.models.models import Models
 from app.models.views import ModelView
-from app.ui.compare import Offers
+from app.ui.compare import CompareTab, Offers
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS
+from pipelines.options import build
 
 MODELS = Models(Path("no-runs"), Path("no-models"))
 ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)
@@ -95,6 +96,22 @@ def test_every_axis_and_sampler_that_a_list_offers_can_be(model: ModelView) -> N
         used = {value for k, value in enumerate(found.x.values) if any(spot.request for spot in found.spots if spot.x == k)}
         lacking = {*found.x.values} - used
         assert what.value == axis and (not lacking or prompt == "7" and lacking <= {"vqvae", "shapes-vqvae"}), axis      # it knows no "7"
+
+
+@pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")
+@pytest.mark.parametrize("family", registry.NAMES)
+def test_a_picture_is_sent_to_compare_with_settings_that_some_cell_reads(family: str) -> None:
+    offers = Offers({spec.name: spec for spec in registry.faces()}, {f: WithHub().views(f) for f in registry.NAMES})
+    tab = CompareTab(offers, *[cast(Any, None)] * 9, [], [])
+    for sampler in face_of(family).samplers.values():
+        options = asdict(build(sampler.options, {}))
+        sent = tab.receive({"family": family, "model": f"shapes-{family}", "sampler": sampler.name, "prompt": "a red star",
+                            "options": options, "guidance_scale": None, "seed": 1})
+        x, y = (f"{what.value}={text.value or ','.join(names.value)}" for what, text, names, _ in (sent[8:12], sent[12:16]))
+        stay = fixed_options(sent[5])
+        assert make_plan(GridAsk(replace(ASK, family=family, guidance_scale=None, options=stay), x, y), WithHub()).requests
+        if sampler.name in sent[14].value:
+            assert {*stay} == {name for name, value in options.items() if value != ""} - {sent[8].value}
 
 
 @pytest.mark.parametrize("model", WithHub.there, ids=lambda m: m.name)
