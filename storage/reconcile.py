@@ -48,9 +48,9 @@ class Reconciliation:
                          "may be missing."),
             (self.flagged, "{} picture{s} {are} marked as missing, since {their} file{s} {are} gone."),
             (self.found_again, "{} missing picture{s} {are} there again."),
-            (self.altered, "{} picture{s} {have} another size than when {they} {were} saved; `launch.py gallery check` looks at all."),
+            (self.altered, "{} picture{s} {have} another size than when {they} {were} saved; the command `gallery check` looks at all."),
             (self.quarantined, "{} thing{s} that {are} no sound picture{s} {were} put into the folder quarantine, each with its reason."),
-            (range(self.left_out), "{} damaged record{s} cannot be read and {are} left out; `launch.py gallery check` lists {them}."),
+            (range(self.left_out), "{} damaged record{s} cannot be read and {are} left out; the command `gallery check` lists {them}."),
         ) if found for sentence in [_counted(sentence, len(found))]]
 
 
@@ -95,7 +95,7 @@ def refuse_many(gone: int, known: int, folder: Path) -> None:
     if gone >= MANY and gone > SHARE * known:
         raise ManyMissing(f"{gone:,} of {known:,} pictures are missing from {folder / 'images'}, which looks like a folder that is not "
                           "connected; until that is settled everything can be looked at and nothing is changed: connect the folder and "
-                          "look again (`launch.py gallery check`), or say that they are gone (`launch.py gallery check --accept`).")
+                          "look again (the command `gallery check`), or say that they are gone (`gallery check --accept`).")
 
 
 def flag(session: Session, gone: Iterable[str]) -> None:

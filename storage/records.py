@@ -23,7 +23,7 @@ def fault(row: Base) -> str | None:
 def sound(row: Base) -> None:
     """Raise StorageError for a row that holds what it cannot."""
     if reason := fault(row):
-        raise StorageError(f"A record of the {row.__tablename__} is damaged ({reason}); `launch.py gallery check` lists all that are.")
+        raise StorageError(f"A record of the {row.__tablename__} is damaged ({reason}); the command `gallery check` lists all that are.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,8 +60,8 @@ class Entry:
         self.usable()
         read_header(self.path)
         if self.expected not in (None, sha256(self.path)):
-            raise WeightsError(f"The weights of {self.name} do not match their checksum; restore them with `git checkout "
-                               "weights/bundled`.")
+            raise WeightsError(f"The weights of {self.name} do not match their checksum; restore them by `git checkout "
+                               "weights/bundled`, or a new installation.")
         check_numbers(self.path)
 
     @property
@@ -103,11 +103,11 @@ def described(path: Path) -> dict[str, Any]:
         found = json.loads(_header(path)[1]["model"])
     except (KeyError, ValueError, RecursionError) as error:
         raise WeightsError(f"{shown(path.name)} holds no description of its network, so it cannot be loaded; use weights that "
-                           "`launch.py train` wrote.") from error
+                           "the command `train` wrote.") from error
     wrong = "is no table of facts" if not isinstance(found, dict) else _wrong(found)
     if wrong:
         raise WeightsError(f"{shown(path.name)} cannot be used because the description of its network {wrong}; use weights that "
-                           "`launch.py train` wrote.")
+                           "the command `train` wrote.")
     return found
 
 

@@ -32,8 +32,8 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
     metadata = entry.metadata
     digest = sha256(entry.path)
     if entry.expected is not None and digest != entry.expected:
-        raise WeightsError(f"The weights of {entry.name} do not match their checksum, so they were not loaded; run "
-                           "`launch.py models verify`, and `git checkout weights/bundled` to restore them.")
+        raise WeightsError(f"The weights of {entry.name} do not match their checksum, so they were not loaded; restore "
+                           "them by `git checkout weights/bundled`, or a new installation, and try again.")
     try:
         build = registry.family(metadata["family"]).build
         with torch.device("meta"), _Shapes():                  # which takes no memory, whatever the description asks for
@@ -47,7 +47,7 @@ def load(entry: Entry, device: torch.device, stop: Callable[[], bool] = lambda: 
         net.load_state_dict(tensors)
     except (*MISREAD, RuntimeError, AssertionError, SafetensorError) as error:
         raise WeightsError(f"The weights of {entry.name} do not fit the network that they describe ({_first_line(error)}); use "
-                           "weights that `launch.py train` wrote.") from error
+                           "weights that the command `train` wrote.") from error
     if not finite(tensors):
         check_numbers(entry.path)                              # which says how many are none
     return digest, net.to(device, memory_format=torch.channels_last).eval()     # type: ignore[call-overload]
@@ -68,8 +68,8 @@ def _pretrained(entry: Pretrained, device: torch.device, stop: Callable[[], bool
     try:
         return entry.digest, _networks(entry, torch.device("cpu") if waiting else device, dtype, stop)
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        raise WeightsError(f"{entry.name} could not be loaded ({_first_line(error)}); check it with `launch.py models verify`, or remove "
-                           "it and download it again.") from error
+        raise WeightsError(f"{entry.name} could not be loaded ({_first_line(error)}); check it with the command `models verify`, or "
+                           "remove it and download it again.") from error
 
 
 def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype, stop: Callable[[], bool]) -> nn.Module:

@@ -11,6 +11,7 @@ from app.cli.terminal import decimal_comma, folder, watch
 from app.drawing.ask import Ask, face_of
 from app.errors import BadInput, sentence, sentences
 from app.grids.ask import AXES, ENDINGS, GridAsk
+from app.paths import PROGRAM
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, An
     table = service.reading.table(grid)
     lacking = {cell["status"] for cell in table} - {"done", "empty"}
     if lacking:
-        problems.append(f"Go on with: launch.py compare --resume {grid}{' --retry' * ('failed' in lacking)}")
+        problems.append(f"Go on with: {PROGRAM} compare --resume {grid}{' --retry' * ('failed' in lacking)}")
     for problem in problems:
         print(problem, file=sys.stderr)
     # Too long for a line, or said by the labels already.

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
         pages.append(gallery.page(family=args.family, sampler=args.sampler, text=args.text, limit=room, after=after))
         room, after = room - len(pages[-1].items), pages[-1].next
     if left_out := sum(page.left_out for page in pages):
-        print(f"{left_out} damaged records are left out; `launch.py gallery check` lists them.", file=sys.stderr)
+        print(f"{left_out} damaged records are left out; the command `gallery check` lists them.", file=sys.stderr)
     return {"total": pages[0].total, "next": after, "images": [_line(gallery, picture) for page in pages for picture in page.items]}
 
 

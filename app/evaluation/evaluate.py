@@ -40,7 +40,7 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
     if ask.adapter:
         raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "
-                       "`launch.py train` made.")
+                       "the command `train` made.")
     first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
     pictures, calls, seconds = drawn(backend, first, [caption for _, caption, _ in cases], progress)
     one = count - count // 2

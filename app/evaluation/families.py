@@ -178,13 +178,13 @@ class SideBySide:
             try:
                 return self._table(own, "Measured here.")
             except MISREAD as error:
-                said = (f"Your own table {own} could not be read ({type(error).__name__}), so it is left out; make it anew with `launch.py "
-                        "evaluate --table`. ")
+                said = (f"Your own table {own} could not be read ({type(error).__name__}), so it is left out; make it anew with the "
+                        "command `evaluate --table`. ")
         try:
             return self._table(BUNDLED, f"{said}Measured by the project.") if BUNDLED.exists() else None
         except MISREAD as error:
-            raise UserError(f"The table {BUNDLED} could not be read ({type(error).__name__}); restore it with `git checkout "
-                            "weights/bundled`.") from error
+            raise UserError(f"The table {BUNDLED} could not be read ({type(error).__name__}); restore it by `git checkout "
+                            "weights/bundled`, or a new installation.") from error
 
     def _table(self, path: Path, source: str) -> FamilyTable:
         """The table in a file. Raises one of MISREAD."""

@@ -124,7 +124,7 @@ class Models:
                 if damage is not None and entry.source != "bundled":
                     break
                 return entry
-        raise damage or WeightsError(f"There are no weights for {family}; train some with `launch.py train {family}`.")
+        raise damage or WeightsError(f"There are no weights for {family}; train some with the command `train {family}`.")
 
     def find(self, name: str) -> Entry:
         """An entry by name. Raises WeightsError, also for one that cannot be used."""
@@ -161,7 +161,7 @@ class Models:
             raise BadInput(str(error)) from error
         try:
             if not source.exists():
-                raise BadInput(f"There is no finished run {run!r} in {self._runs}; name one that `launch.py train` finished.")
+                raise BadInput(f"There is no finished run {run!r} in {self._runs}; name one that the command `train` finished.")
             self.check(Entry(run, source, "run", None))
             target = catalog.BUNDLED / f"{run}.safetensors"
             for ending, content in ((".md", catalog.card_in(source.with_suffix(".md"))), (".safetensors", source.read_bytes())):

@@ -23,7 +23,7 @@ def publish(drawing: Drawing, models: Models, run: str, repo: str, private: bool
     """Upload a finished run; the address of the commit. Raises WeightsError, UserError."""
     entry = models.find(run)
     if entry.source != "run":
-        raise BadInput(f"{run} is no run of your own; name one that `launch.py train` finished.")
+        raise BadInput(f"{run} is no run of your own; name one that the command `train` finished.")
     samples = {prompt: _drawn(drawing, models, Ask(entry.metadata["family"], prompt, model=run, seed=seed, count=1))
                for seed, prompt in enumerate(SAMPLES)}
     return push(entry.path, repo, private=private, samples=samples)

@@ -108,7 +108,7 @@ class _Repository:
         family, title = own.get("family"), own.get("title")
         if family not in registry.NAMES or not isinstance(own.get("config"), dict):
             raise WeightsError(f"config.json describes no network of this program (family {short(family)}); there are "
-                               f"{', '.join(registry.NAMES)}, so use a model that `launch.py models push` wrote.")
+                               f"{', '.join(registry.NAMES)}, so use a model that the command `models push` wrote.")
         self._weights("", "model", None)
         return self._plan("own", family, title[:120] if isinstance(title, str) and title else f"A model of the family {family}")
 

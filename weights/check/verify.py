@@ -31,7 +31,7 @@ def read_header(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """
     def refuse(why: str) -> WeightsError:
         return WeightsError(f"{shown(path.name)} cannot be loaded because {why}; only complete safetensors files are accepted, "
-                            "so fetch it again (bundled files: `git checkout weights/bundled`).")
+                            "so fetch it again (bundled files: by `git checkout weights/bundled`, or a new installation).")
     try:
         size = regular(path).st_size
         with path.open("rb") as file:

@@ -108,7 +108,7 @@ sx.kinds.measured = (root) => {
           sx.el("td", cell.best ? {class: "sx-best", title: "The best of this column: its 95 % interval lies apart from those of all others"} : cell.text === "not defined" ? {class: "sx-quiet"} : {}, cell.text))]));
   const draw = () => {
     note.textContent = table ? table.note.replaceAll("`", "")
-      : "Nothing has been measured yet. “launch.py evaluate --table” measures all families, and goes on where it was stopped.";
+      : "Nothing has been measured yet. The command “evaluate --table” measures all families, and goes on where it was stopped.";
     whole.hidden = !table;
     if (!table) return;
     words.replaceChildren(...table.words.map((saying) => sx.el("li", {style: accent(saying.family)},

@@ -28,7 +28,7 @@ sx.kinds.gallery = (root, props, trigger) => {
   };
   const told = () => {
     total.textContent = `${count.toLocaleString("en")} picture${count === 1 ? "" : "s"}`
-      + (leftOut ? ` · ${leftOut} damaged left out (launch.py gallery check lists them)` : "");
+      + (leftOut ? ` · ${leftOut} damaged left out (the command “gallery check” lists them)` : "");
     empty.hidden = !filters.bin() || !count;
     if (!items.length) list.replaceChildren(sx.el("p", {class: "sx-quiet"}, filters.bin() ? "The bin is empty." : "Nothing here yet: pictures appear when you generate or compare, or change the filter."));
   };

@@ -93,7 +93,7 @@ def test_a_family_without_weights_says_so(data: Path) -> None:
     (data / "runs" / "tiny-gan" / "model.safetensors").unlink()
     service = Service(Paths(data))
     drawings = {d.family: d for d in service.side_by_side.draw(CAPTION, 1, 1)}
-    assert drawings["gan"].error == "There are no weights for gan; train some with `launch.py train gan`."
+    assert drawings["gan"].error == "There are no weights for gan; train some with the command `train gan`."
     assert all(d.job for d in drawings.values() if d.family != "gan")
     service.close()
 
