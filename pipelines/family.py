@@ -91,6 +91,17 @@ class About:
 
 
 @dataclass(frozen=True)
+class Toy2DSpec:
+    """What the page must know of a family's laboratory in the plane (`Family.plane`) before torch is imported."""
+    parts: tuple[str, ...] = ()              # of a network with several, each of which can be trained step by step
+    learnt: tuple[str, ...] = ()             # options of a new network that count there
+    field: str = "field"                     # what is seen of the network, in a word and in a line
+    about_field: str = "Arrows of the network's field at this time"
+    starts: bool = True                      # particles come from a point that may be the same for all
+    no_likelihood: str = ""                  # why there are no contours
+
+
+@dataclass(frozen=True)
 class FamilySpec:
     """What a page or a command line must know of a family before torch is imported."""
     name: str
@@ -117,6 +128,7 @@ class FamilySpec:
     axis: str = "steps"                      # the option that a comparison varies from column to column
     columns: str = "5, 10, 20"               # and the values that it begins with
     pretrained: Mapping[str, SamplerSpec] = dataclass_field(default_factory=dict)      # further samplers, for models of the Hub alone
+    toy2d: Toy2DSpec = Toy2DSpec()
 
     @property
     def every(self) -> dict[str, SamplerSpec]:

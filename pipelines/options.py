@@ -51,6 +51,8 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    in_plane: bool = True                    # offered in the 2-D laboratory too
+    stays: bool = False                      # how much of the picture that a request starts from; does nothing without one
 
     def parse(self, value: Any) -> Any:
         """The value as this option's type; None is an empty text. Raises OptionError with a sentence."""
@@ -98,8 +100,20 @@ class Option:
 
 
 def option(default: Any, label: str, help: str, **more: Any) -> Any:
-    """A dataclass field that carries an `Option`; `more` are its symbol, low, high and choices."""
+    """A dataclass field that carries an `Option`; `more` are its symbol, low, high, choices, in_plane and stays."""
     return field(default=default, metadata={"option": {"label": label, "help": help, **more}})
+
+
+def from_picture(which: str = "that is changed (SDEdit, Meng et al. 2022); empty: start from noise", panel: str = "Picture") -> Any:
+    """The option `source`: a picture to start from."""
+    return option("", "Start from a picture", f"Checksum of the picture {which}. The {panel} panel fills it in.", symbol="x⁽⁰⁾",
+                  in_plane=False)
+
+
+def needs_source(options: Any, changed: bool, what: str, otherwise: str) -> None:
+    """Raises OptionError where something is said of a picture and there is none."""
+    if changed and not options.source:
+        raise OptionError(f"{what} needs a picture to start from; choose one in the Picture panel, or {otherwise}.")
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,6 @@ _RANGE = re.compile(rf"(-?{_DIGITS})(?:\s*-\s*(-?{_DIGITS})\s*(?:\(\s*([+-]\s*{_
                     re.IGNORECASE | re.ASCII)
 _PAIR = re.compile(r"(?<![\d.])(\d+),(\d+)(?![\d.])", re.ASCII)
 NEAR = Decimal("1e-9")             # of a stride: as far as one that was rounded may miss the end of its range
-# How much of the picture that a request starts from stays; they do nothing without one.
-OF_PICTURE = ("strength", "t_start", "keep_rows")
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ def offered(families: Iterable[str], models: Sequence[ModelView], drawn: Sequenc
             works |= (plain | {o.name for name in samplers for o in options_of(face.every[name].options)}) - {*idle}
     if not any("@" in m.name and m.family in families for m in models):
         works -= {"training"}
-    works -= {*OF_PICTURE} if not picture else set()
-    return {name: options for name, options in choices(families).items() if name in works}
+    return {name: options for name, options in choices(families).items() if name in works and (picture or not options[0].stays)}
 
 
 def families_of(texts: Iterable[str], family: str, models: Sequence[ModelView]) -> tuple[str, ...]:
@@ -125,7 +122,7 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
         titles = ", ".join(face_of(f).title for f in families)
         there = ", ".join(offered(families, models, drawn, picture))
         raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {there}.")
-    if name in OF_PICTURE and not picture:
+    if known[name][0].stays and not picture:
         raise BadInput(f"{known[name][0].label} says how much stays of a picture, so that it varies only where there is one to start from: "
                        "give --picture FILE, or write source=CHECKSUM of one among the settings that stay.")
     values, labels = _values(name, written, known[name], families, models, drawn)

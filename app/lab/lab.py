@@ -5,7 +5,7 @@ import math
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -28,39 +28,20 @@ COUNT = Option("count", int, 400, "Particles", "How many particles are drawn.", 
 STEPS = Option("steps", int, 30, "Steps", "How many steps from noise to data.", symbol="N", low=1, high=300)
 SEED = Option("seed", int, 0, "Seed", "Number of the random stream.", low=0, high=2**32 - 1)
 TIMES = Option("count", int, 1, "Training steps", "How many steps are taken at once.", low=1, high=100)
-# Options that change something here: of samplers, whose others are about pictures and captions, and of networks.
-SAMPLED = ("steps", "process", "path", "eta", "variance", "spacing", "karras", "rho", "denoise", "corrector_steps", "snr", "rtol", "atol",
-           "temperature", "top_k", "top_p", "truncation")
-LEARNT = ("game", "codebook")
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What the page must know of a family's plane before torch is imported; a test compares the two."""
-    parts: tuple[str, ...] = ()    # of a network with several, each of which can be trained step by step
-    field: str = "field"           # what is seen of the network, in a word and in a line
-    about_field: str = "Arrows of the network's field at this time"
-    starts: bool = True            # particles come from a point that may be the same for all
-    no_likelihood: str = ""        # why there are no contours
-
-
-BENCHES = {
-    "gan": Bench(("D", "G"), "discriminator", "Coloured where the discriminator sees data, gray where it sees forgeries; arrows: where it "
-                 "would push a sample", False, "A GAN defines no likelihood: it draws samples, but cannot say how likely a point is."),
-    "vqvae": Bench(("codes", "prior"), "cells", "Each region with its pair of codes; rings: where the decoder puts those that hold data; "
-                   "arrows: from a point to its reconstruction", False,
-                   "A VQ-VAE defines no likelihood of points: its prior is exact for codes, but its decoder gives a place and no density."),
-    "dalle": Bench((), "tokens", "How likely the token drawn last is, in every column and then in every bin", False),
-}
 
 
 def bench(family: str) -> dict[str, Any]:
-    """What the page of a family's laboratory is made from: its bench, every sampler's controls, those of the training."""
+    """What the page of a family's laboratory is made from: what it says of the plane, every sampler's controls, those of the training."""
     face = registry.face(family)
-    samplers = [{"name": s.name, "title": s.title, "options": [_shown(STEPS if o.name == "steps" else o) for o in options_of(s.options)
-                                                               if o.name in SAMPLED]} for s in face.samplers.values()]
-    return {"family": family, "unit": face.unit, "samplers": samplers,
-            "learnt": [_shown(o) for o in options_of(face.network) if o.name in LEARNT], **asdict(BENCHES.get(family, Bench()))}
+    samplers = [{"name": s.name, "title": s.title, "options": [_shown(STEPS if o.name == "steps" else o) for o in _offered(s.options)]}
+                for s in face.samplers.values()]
+    return asdict(face.toy2d) | {"family": family, "unit": face.unit, "samplers": samplers,
+                                 "learnt": [_shown(o) for o in options_of(face.network) if o.name in face.toy2d.learnt]}
+
+
+def _offered(cls: type) -> list[Option]:
+    """The options of a sampler that say something of points."""
+    return [o for o in options_of(cls) if o.in_plane]
 
 
 def _shown(option: Option) -> dict[str, Any]:
@@ -122,7 +103,8 @@ class Lab:
         face = face_of(family)
         if density not in DENSITIES:
             raise BadInput(f"There is no density {density!r}; there are {', '.join(DENSITIES)}.")
-        model = Model(family, density, _points(points) if density == "drawn" else None, _build(face.network, options or {}))
+        chosen = _build(face.network, options or {}, face.toy2d.learnt)
+        model = Model(family, density, _points(points) if density == "drawn" else None, chosen)
         name = uuid.uuid4().hex
         with self._lock:
             self._models[name] = model
@@ -174,7 +156,7 @@ class Lab:
         rows, seed = COUNT.parse(count), SEED.parse(seed)
         if any(o.name == "steps" for o in options_of(spec.options)):
             options = {**options, "steps": STEPS.parse(options.get("steps", STEPS.default))}
-        chosen = _build(spec.options, options)
+        chosen = _sampled(spec.options, options)
         plane, net, noise = model.plane, deepcopy(training.net), CloudNoise(seed, rows)      # the network itself may learn on meanwhile
         x = noise.normal()
         if fan:
@@ -197,9 +179,10 @@ class Lab:
         model, training = self._ready(name)
         plane = model.plane
         if plane.log_density is None:
-            raise UserError(BENCHES[model.family].no_likelihood)
+            face = registry.face(model.family)
+            raise UserError(face.toy2d.no_likelihood or f"{face.title} defines no likelihood of points.")
         spec = next(iter(face_of(model.family).samplers.values()))
-        chosen = _build(spec.options, {n: v for n, v in options.items() if n != "steps"})
+        chosen = _sampled(spec.options, {n: v for n, v in options.items() if n != "steps"})
         log_p = run_alone(plane.log_density(_grid(side), chosen), plane.nets(deepcopy(training.net))).x[:, 0].detach()
         mass = float(log_p.exp().sum()) * (2 * SPAN / (side - 1)) ** 2
         return {"side": side, "log_p": [round(v, 3) for v in log_p.clamp(min=-30).tolist()], "mass": mass}
@@ -261,11 +244,14 @@ def _follow(sampler: Any, nets: Any) -> tuple[list[tuple[float, Any]], Any, int]
     return ways, result.x if isinstance(result, Outcome) else result, calls
 
 
-def _build(cls: type, options: Mapping[str, Any]) -> Any:
-    """Options of a sampler or a network from those values that it has and that count here."""
-    known = {o.name for o in options_of(cls)}
-    chosen = build(cls, {n: v for n, v in options.items() if n in known and n in SAMPLED + LEARNT})
-    return replace(chosen, clip=False) if "clip" in known else chosen       # the densities are not confined to [-1, 1]
+def _build(cls: type, options: Mapping[str, Any], names: Collection[str]) -> Any:
+    """Options of a sampler or a network from those values that count here; other samplers' may be among what is given."""
+    chosen = build(cls, {name: value for name, value in options.items() if name in names})
+    return replace(chosen, clip=False) if hasattr(chosen, "clip") else chosen       # the densities are not confined to [-1, 1]
+
+
+def _sampled(cls: type, options: Mapping[str, Any]) -> Any:
+    return _build(cls, options, [o.name for o in _offered(cls)])
 
 
 def _points(points: list[list[float]] | None) -> np.ndarray:

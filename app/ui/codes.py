@@ -42,7 +42,7 @@ class CodesPanel:
 def codes_panel(family: FamilySpec) -> CodesPanel:
     """Build the panel."""
     name = family.name
-    keep = next((o for s in family.every.values() for o in options_of(s.options) if o.name == "keep_rows"), None)
+    keep = next((o for s in family.every.values() for o in options_of(s.options) if o.stays), None)
     with gr.Tab("Codes", elem_id=f"{name}-codes"):
         with gr.Row(elem_classes="sx-pair"):
             picture = upload("Your picture", f"{name}-codes-picture", 140)

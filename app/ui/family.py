@@ -271,7 +271,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     def draw_from(picture: Any, option: str, value: Any, keep: bool, seed: Any, values: Sequence[Any]) -> tuple[Any, Any, str]:
         """Draw from a picture; the option says how much of it stays."""
         def change(ask: Ask) -> Ask:
-            others = {name: own for name, own in ask.options.items() if name not in ("keep_rows", "mask", "source")}
+            start = {"source", *(o.name for o in tab.own(ask.sampler or "").values() if o.stays)}
+            others = {name: own for name, own in ask.options.items() if name not in start}
             source = service.keep_source(replace(ask, options=others), picture)
             return replace(ask, options=others | {"source": source, option: value})
         return draw(keep, seed, values, change)

@@ -15,8 +15,6 @@ from app.ui.edges import answering
 from pipelines.family import FamilySpec
 from pipelines.options import options_of
 
-STAYS = ("t_start", "strength")    # the option that says how much of a picture stays
-
 
 @dataclass
 class Both:
@@ -31,7 +29,7 @@ class Both:
 @dataclass
 class PicturePanel:
     first: gr.Image
-    option: str                    # one of STAYS
+    option: str                    # which says how much of the picture stays
     start: gr.Slider
     edit: gr.Button
     both: Both | None
@@ -56,8 +54,8 @@ class PicturePanel:
 
 def picture_panel(family: FamilySpec) -> PicturePanel | None:
     """Build the panel; None for a family that starts from no pictures but codes, or from none."""
-    option = next((o for s in family.every.values() for o in options_of(s.options) if o.name in STAYS), None)
-    if option is None:
+    option = next((o for s in family.every.values() for o in options_of(s.options) if o.stays), None)
+    if option is None or family.draws_tokens:
         return None
     name, both = family.name, None
     with gr.Tab("Picture", elem_id=f"{name}-own"):

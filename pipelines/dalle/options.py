@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, option
+from pipelines.options import OptionError, from_picture, option
 from pipelines.tokens.samplers import SIDE, TOKENS
 
 TOKENIZERS = ("vqvae", "dvae")
@@ -14,13 +14,13 @@ TOKENIZERS = ("vqvae", "dvae")
 class Completion:
     """Options that every sampler of the family takes besides its own."""
     candidates: int = option(1, "Candidates", "How many pictures are drawn for each one; the scorer, which has learnt which captions go "
-                             "with which pictures, keeps the best (Ramesh et al. 2021, section 2.6).", symbol="n", low=1, high=16)
+                             "with which pictures, keeps the best (Ramesh et al. 2021, section 2.6).", symbol="n", low=1, high=16,
+                             in_plane=False)
     keep_rows: int = option(0, "Rows kept", "With a picture to start from: how many of its eight rows of codes stay, from the top; "
-                            "the model goes on from there.", symbol="r", low=0, high=7)
+                            "the model goes on from there.", symbol="r", low=0, high=7, in_plane=False, stays=True)
     mask: str = option("", "Mask", "Which of a picture's 64 codes stay besides: 16 hexadecimal digits, a bit for each in raster order, the "
-                       "first the highest. The Codes panel paints it.", symbol="M")
-    source: str = option("", "Start from a picture", "Checksum of the picture whose upper part stays; empty: a whole new picture. The "
-                         "Codes panel fills it in.", symbol="x⁽⁰⁾")
+                       "first the highest. The Codes panel paints it.", symbol="M", in_plane=False, stays=True)
+    source: str = from_picture("whose upper part stays; empty: a whole new picture", "Codes")
 
     def __post_init__(self) -> None:
         if (self.keep_rows or self.mask) and not self.source:

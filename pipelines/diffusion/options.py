@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, option
+from pipelines.options import from_picture, needs_source, option
 
 PREDICTIONS = ("v", "eps")
 NOISE_SCHEDULES = ("linear", "cosine")
@@ -18,15 +18,13 @@ class DiffusionOptions:
                         "solution.", symbol="N", low=1, high=1000)
     spacing: str = option("trailing", "Spacing", "Which of the T training times are visited: trailing includes the "
                           "last, leading the first, linspace both.", symbol="t_i", choices=SPACINGS)
-    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.")
+    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.", in_plane=False)
     strength: float = option(1.0, "Strength", "How much of the picture that it starts from is drawn anew: 1 all of it, less leaves out the "
-                             "first steps.", symbol="s", low=0.05, high=1)
-    source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
-                         "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
+                             "first steps.", symbol="s", low=0.05, high=1, in_plane=False, stays=True)
+    source: str = from_picture()
 
     def __post_init__(self) -> None:
-        if self.strength < 1 and not self.source:
-            raise OptionError("A strength below 1 needs a picture to start from; choose one in the Picture panel, or leave it at 1.")
+        needs_source(self, self.strength < 1, "A strength below 1", "leave it at 1")
 
     @property
     def skipped(self) -> int:

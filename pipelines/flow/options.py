@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, option
+from pipelines.options import from_picture, needs_source, option
 
 PATHS = ("ot", "vp")
 COUPLINGS = ("independent", "minibatch-ot", "reflow")
@@ -16,15 +16,13 @@ class FlowOptions:
     steps: int = option(25, "Steps", "How many steps from noise (t = 0) to the picture (t = 1).", symbol="N", low=1, high=1000)
     path: str = option("ot", "Path", "How noise and picture are mixed on the way: along straight lines (optimal transport) or "
                        "as diffusion does. The same network serves both.", symbol="p_t", choices=PATHS)
-    clip: bool = option(True, "Clip x̂1", "Hold the estimate of the picture inside the range of images at every step.")
+    clip: bool = option(True, "Clip x̂1", "Hold the estimate of the picture inside the range of images at every step.", in_plane=False)
     t_start: float = option(0.0, "Start time", "Where the flow starts: 0 is pure noise; more keeps more of the picture that it "
-                            "starts from.", symbol="t₀", low=0, high=0.85)
-    source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
-                         "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
+                            "starts from.", symbol="t₀", low=0, high=0.85, in_plane=False, stays=True)
+    source: str = from_picture()
 
     def __post_init__(self) -> None:
-        if self.t_start > 0 and not self.source:
-            raise OptionError("A start time above 0 needs a picture to start from; choose one in the Picture panel, or start at 0.")
+        needs_source(self, self.t_start > 0, "A start time above 0", "start at 0")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the page says of the family and its sampler; formulas use the letters of the code."""
 from __future__ import annotations
 
-from pipelines.family import About, FamilySpec, Term, samplers_in
+from pipelines.family import About, FamilySpec, Term, Toy2DSpec, samplers_in
 from pipelines.gan import sampler
 from pipelines.gan.options import NetworkOptions
 
@@ -40,6 +40,9 @@ ABOUT = About(
     ),
 )
 
+TOY2D = Toy2DSpec(
+    ("D", "G"), ("game",), "discriminator", "Coloured where the discriminator sees data, gray where it sees forgeries; arrows: where it "
+    "would push a sample", False, "A GAN defines no likelihood: it draws samples, but cannot say how likely a point is.")
 SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", samplers_in(sampler), ABOUT, NetworkOptions,
                   ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
-                  single_call=True, axis="truncation", columns="0.5, 1, 2, 4")
+                  single_call=True, axis="truncation", columns="0.5, 1, 2, 4", toy2d=TOY2D)

@@ -20,10 +20,10 @@ class GeneratorOptions:
     truncation: float = option(2.0, "Truncation", "Noise is held within ± this: less is safer and more alike, 4 leaves it as it is "
                                "(Brock et al. 2019, section 3.1).", symbol="ψ", low=0.1, high=4)
     walk: float = option(0.0, "Way to the second seed", "0 is the seed's own picture, 1 that of the second seed; between them z goes "
-                         "along the sphere.", symbol="s", low=0, high=1)
+                         "along the sphere.", symbol="s", low=0, high=1, in_plane=False)
     mix: str = option("nothing", "Taken from the second seed", "Layout: where things begin; style: what modulates every block (Karras "
-                      "et al. 2019, section 3.1).", symbol="m", choices=PARTS)
-    second: int = option(1, "Second seed", "Where the way leads and what is mixed in.", symbol="s₂", low=0, high=MAX_SEED)
+                      "et al. 2019, section 3.1).", symbol="m", choices=PARTS, in_plane=False)
+    second: int = option(1, "Second seed", "Where the way leads and what is mixed in.", symbol="s₂", low=0, high=MAX_SEED, in_plane=False)
 
 
 def truncated(z: Tensor, limit: float) -> Tensor:

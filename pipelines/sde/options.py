@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import OptionError, option
+from pipelines.options import from_picture, needs_source, option
 from pipelines.request import MAX_SEED
 
 PROCESSES = ("vp", "subvp", "ve")
@@ -21,23 +21,21 @@ class SDEOptions:
                           "relative, or variance exploding. The same network serves all three.", symbol="f, g",
                           choices=PROCESSES)
     t_end: float = option(1e-3, "End time", "Where the reverse time stops: below it the score grows without bound and "
-                          "the noise cannot be seen.", symbol="ε", low=1e-5, high=0.1)
+                          "the noise cannot be seen.", symbol="ε", low=1e-5, high=0.1, in_plane=False)
     rho: float = option(1.0, "Spacing", "1 spaces the times evenly; more puts more of the steps near the picture.", symbol="ρ",
                         low=1, high=7)
     denoise: bool = option(True, "Last step without noise", "Take the mean of the last step instead of a draw, which would "
                            "leave a trace of noise on the picture; an ODE has none.")
-    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.")
+    clip: bool = option(True, "Clip x̂0", "Hold the estimate of the picture inside the range of images at every step.", in_plane=False)
     t_start: float = option(1.0, "Start time", "Where the reverse time starts: 1 is pure noise; less keeps more of the picture "
-                            "that it starts from.", symbol="t₀", low=0.15, high=1)
+                            "that it starts from.", symbol="t₀", low=0.15, high=1, in_plane=False, stays=True)
     start_seed: int = option(-1, "Start seed", "Seed of the noise that every picture starts from, while its own seed drives what comes "
                              "after: an SDE then fans out from one point, an ODE always draws the same. -1: each its own.",
-                             symbol="x₁", low=-1, high=MAX_SEED)
-    source: str = option("", "Start from a picture", "Checksum of the picture that is changed (SDEdit, Meng et al. 2022); empty: "
-                         "start from noise. The Picture panel fills it in.", symbol="x⁽⁰⁾")
+                             symbol="x₁", low=-1, high=MAX_SEED, in_plane=False)
+    source: str = from_picture()
 
     def __post_init__(self) -> None:
-        if self.t_start < 1 and not self.source:
-            raise OptionError("A start time below 1 needs a picture to start from; choose one in the Picture panel, or start at 1.")
+        needs_source(self, self.t_start < 1, "A start time below 1", "start at 1")
 
 
 @dataclass(frozen=True)

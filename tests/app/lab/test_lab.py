@@ -43,9 +43,10 @@ def test_the_page_knows_of_the_planes_what_they_are() -> None:
         plane, bench = registry.family(family).plane, module.bench(family)
         assert bench["parts"] == (tuple(plane.parts) if len(plane.parts) > 1 else ())
         assert bool(bench["no_likelihood"]) == (plane.log_density is None)
-    shown = {o["name"] for family in registry.NAMES for s in module.bench(family)["samplers"] for o in s["options"]}
-    assert shown == set(module.SAMPLED)
-    assert {o["name"] for family in registry.NAMES for o in module.bench(family)["learnt"]} == set(module.LEARNT)
+        assert {o["name"] for o in bench["learnt"]} == set(registry.face(family).toy2d.learnt)
+        for shown, spec in zip(bench["samplers"], registry.face(family).samplers.values(), strict=True):
+            of_a_picture = {"source", "clip", *(o.name for o in options_of(spec.options) if o.stays)}
+            assert of_a_picture.isdisjoint(o["name"] for o in shown["options"])
 
 
 def test_a_game_is_trained_step_by_step(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

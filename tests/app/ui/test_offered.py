@@ -12,7 +12,7 @@ from app.drawing.ask import Ask, face_of, samplers_of
 from app.drawing.effects import never
 from app.errors import BadInput
 from app.grids.ask import GridAsk
-from app.grids.axes import OF_PICTURE, choices, fixed_options, offered
+from app.grids.axes import choices, fixed_options, offered
 from app.grids.plan import Plan, make_plan
 from app.models.models import Models
 from app.models.views import ModelView
@@ -22,6 +22,7 @@ from pipelines.hub.about import ADAPTERS
 from pipelines.options import build
 
 MODELS = Models(Path("no-runs"), Path("no-models"))
+OF_PICTURE = ("strength", "t_start", "keep_rows")
 ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)
 
 
