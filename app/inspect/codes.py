@@ -1,7 +1,6 @@
 """Pictures as codes: reconstruct one of the user's own, change a code, see the codebook, and what the model thought of each code."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -67,12 +66,11 @@ class Codes:
         return found
 
     def _view(self, bench: Bench, codes: list[list[int]], pixels: np.ndarray | None, thought: Thought | None = None) -> CodeView:
+        from pipelines.data.dataset import to_tensor
+        from pipelines.metrics.distance import psnr
         back = _decoded(bench, _checked(bench, codes))
-        psnr = None
-        if pixels is not None:
-            error = float(np.mean((back / 255.0 - pixels / 255.0) ** 2))
-            psnr = -10 * math.log10(max(error, 1e-10))
-        return CodeView(codes, data_url(back), data_url(pixels) if pixels is not None else None, psnr, thought,
+        apart = None if pixels is None else float(psnr(to_tensor(back)[None], to_tensor(pixels)[None]))
+        return CodeView(codes, data_url(back), data_url(pixels) if pixels is not None else None, apart, thought,
                         bench.request.model)
 
     def _thought(self, bench: Bench, tokens: np.ndarray) -> Thought:

@@ -1,7 +1,6 @@
 """The DALL-E family (Ramesh et al. 2021) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from pipelines.dalle import objective, scorer
 from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
-from pipelines.dalle.options import NetworkOptions
 from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.dalle.toy2d import PLANE
 from pipelines.data.dataset import Batch
@@ -19,20 +17,11 @@ from pipelines.data.tokenizer import tokenizer
 from pipelines.family import Family, Stage
 from pipelines.nets import codes, dvae
 from pipelines.nets.conditioning import training_pair
+from pipelines.nets.config import begun, built
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, NetKey, Sampler
 from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, figures_of
-
-
-def build(config: dict[str, Any]) -> DALLE:
-    """The network of a stored configuration, weights not yet loaded."""
-    return DALLE(DALLEConfig.from_dict(config))
-
-
-def fresh(options: NetworkOptions) -> DALLE:
-    """A new network that has learnt nothing yet."""
-    return DALLE(DALLEConfig(training=asdict(options)))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -100,7 +89,8 @@ def figures(net: nn.Module) -> dict[str, float]:
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE, figures=figures, looks=True,
+FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, plane=PLANE,
+                figures=figures, looks=True,
                 methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
                 memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt,

@@ -5,7 +5,7 @@ Tokens are numbered codes first, then the words' pieces, then a padding token fo
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pipelines.dalle.scorer import Scorer, ScorerConfig
 from pipelines.data.tokenizer import LENGTH, tokenizer
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
+from pipelines.nets.config import NetworkConfig
 from pipelines.nets.dvae import DiscreteVAE
 from pipelines.nets.tokens import TokenModel
 from pipelines.nets.transformer import TransformerConfig
@@ -21,7 +22,7 @@ from pipelines.protocol import Cond
 
 
 @dataclass(frozen=True)
-class DALLEConfig:
+class DALLEConfig(NetworkConfig):
     """Everything needed to build the networks again; stored in the weights file."""
     codes: CodesConfig = field(default_factory=CodesConfig)
     vocabulary: int = field(default_factory=lambda: tokenizer().vocabulary)      # of the text
@@ -47,9 +48,6 @@ class DALLEConfig:
     @property
     def transformer(self) -> TransformerConfig:
         return TransformerConfig(self.text + self.image, self.width, self.layers, self.heads)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DALLEConfig:

@@ -1,8 +1,6 @@
 """The diffusion family (Ho et al. 2020) as the rest of the program sees it."""
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -15,9 +13,11 @@ from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
 from pipelines.diffusion.toy2d import PLANE
 from pipelines.family import Family, Stage
+from pipelines.metrics.distance import psnr
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.conditioning import predictor, training_pair
+from pipelines.nets.config import built
 from pipelines.nets.text import TextConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped
@@ -27,11 +27,6 @@ from pipelines.protocol import NetKey, Sampler, asked
 from pipelines.request import Request
 
 LATENT_RANGE = 8.0                 # the bundled autoencoder's latents of 512 pictures lie within 7.95 (unit variance, long tails)
-
-
-def build(config: dict[str, Any]) -> DiffusionNet:
-    """The network of a stored configuration, weights not yet loaded."""
-    return DiffusionNet(DiffusionConfig.from_dict(config))
 
 
 def fresh(options: NetworkOptions) -> DiffusionNet:
@@ -66,7 +61,8 @@ def figures(net: nn.Module) -> dict[str, float]:
         return {}
     batch = next(batches("test", 0, net.config.size, 128)).to(next(net.parameters()).device)
     with torch.inference_mode():
-        return {"psnr": autoencoder.psnr(net.autoencoder, batch.x0)}
+        back = net.autoencoder.decode(net.autoencoder.encode(batch.x0)).clamp(-1, 1)
+        return {"psnr": psnr(back, batch.x0).mean().item()}
 
 
 def ready(request: Request, net: nn.Module) -> None:
@@ -93,6 +89,6 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, ready=ready, plane=PLANE,
+FAMILY = Family(build=built(DiffusionNet, DiffusionConfig), fresh=fresh, loss=loss, start=start, ready=ready, plane=PLANE,
                 methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

@@ -1,12 +1,13 @@
 """What the network stands for: eps_theta(x_t, t, c), the noise in a noisy picture, given the step and the caption."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from pipelines.diffusion.options import PREDICTIONS
 from pipelines.nets.autoencoder import Autoencoder, AutoencoderConfig
+from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule
@@ -14,7 +15,7 @@ from pipelines.protocol import Cond
 
 
 @dataclass(frozen=True)
-class DiffusionConfig:
+class DiffusionConfig(NetworkConfig):
     """Everything needed to build the network again; stored in the weights file."""
     text: TextConfig
     unet: UNetConfig = field(default_factory=UNetConfig)
@@ -28,9 +29,6 @@ class DiffusionConfig:
         """(C, H, W) of what the UNet works on."""
         side = self.size if self.autoencoder is None else self.size // 4
         return self.unet.channels, side, side
-
-    def to_dict(self) -> dict:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict) -> DiffusionConfig:

@@ -13,7 +13,8 @@ from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.flow.reflow import Couples, draw_couples
 from pipelines.flow.toy2d import PLANE
 from pipelines.nets.conditioning import predictor, training_pair
-from pipelines.nets.denoiser import Denoiser, build, fresh
+from pipelines.nets.config import begun, built
+from pipelines.nets.denoiser import Denoiser, DenoiserConfig
 from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise
@@ -55,6 +56,6 @@ def own_data(options: NetworkOptions) -> OwnData | None:
     return OwnData(draw_couples, Couples) if options.coupling == "reflow" else None
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start,
+FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start,
                 methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport,
                 own_data=own_data)

@@ -1,8 +1,7 @@
 """The GAN family (Goodfellow et al. 2014) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +15,9 @@ from pipelines.gan.options import NetworkOptions
 from pipelines.gan.sampler import generated, noise
 from pipelines.gan.toy2d import PLANE
 from pipelines.nets.conditioning import read_captions
+from pipelines.nets.config import begun, built
 from pipelines.protocol import Sampler
 from pipelines.request import Request
-
-
-def build(config: dict[str, Any]) -> GAN:
-    """The networks of a stored configuration, weights not yet loaded."""
-    return GAN(GANConfig.from_dict(config))
-
-
-def fresh(options: NetworkOptions) -> GAN:
-    """New networks that have learnt nothing yet."""
-    return GAN(GANConfig(training=asdict(options)))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -66,5 +56,5 @@ def mixture(request: Request, weights: str, net: nn.Module, device: torch.device
 
 
 # In fp32: casting costs such small layers more than bfloat16 products save them (`bench train`).
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE,
+FAMILY = Family(build=built(GAN, GANConfig), fresh=begun(GAN, GANConfig), loss=loss, start=start, plane=PLANE,
                 methods=("encode", "generate", "judge"), betas=(0.0, 0.99), fp32=True, walk=walk, mixture=mixture)

@@ -2,7 +2,7 @@
 how real a picture looks beside its caption (Goodfellow et al. 2014; Radford et al. 2016; Reed et al. 2016)."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import Attention, place_features
 from pipelines.protocol import Cond
@@ -19,7 +20,7 @@ GRID = 8                           # side at which captions are attended to
 
 
 @dataclass(frozen=True)
-class GANConfig:
+class GANConfig(NetworkConfig):
     """Everything needed to build the networks again; stored in the weights file."""
     text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH))
     latent: int = 64                                         # length of each of the two parts of z
@@ -27,9 +28,6 @@ class GANConfig:
     heads: int = 4
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> GANConfig:

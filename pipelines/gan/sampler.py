@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipelines.family import sampler
 from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.sphere import slerp
 from pipelines.options import option
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Preview, Steps
 from pipelines.request import MAX_SEED
@@ -34,13 +35,6 @@ def truncated(z: Tensor, limit: float) -> Tensor:
     quantile = torch.special.ndtr(z.double())
     low = 0.5 * math.erfc(limit / math.sqrt(2))
     return torch.special.ndtri(low + (1 - 2 * low) * quantile).float()
-
-
-def slerp(a: Tensor, b: Tensor, s: float) -> Tensor:
-    """The point at s in [0, 1] on the arc from a to b, (B, ..., Z) (Shoemake 1985); lengths go along evenly."""
-    cosine = (a * b).sum(-1, keepdim=True) / (a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True))
-    angle = cosine.clamp(-1 + 1e-6, 1 - 1e-6).acos()
-    return ((1 - s) * angle).sin() / angle.sin() * a + (s * angle).sin() / angle.sin() * b
 
 
 def noise(options: GeneratorOptions, seeds: tuple[int, ...], latent: int, device: torch.device) -> Tensor:

@@ -76,9 +76,3 @@ def loss(net: Autoencoder, x: Tensor, rng: torch.Generator, kl_weight: float = 1
     channels = mean.transpose(0, 1).flatten(1)
     unit = channels.mean(1).square().mean() + (channels.std(1) - 1).square().mean()
     return F.l1_loss(net.decode(z), x) + kl_weight * kl + 0.1 * unit
-
-
-def psnr(net: Autoencoder, x: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures (B, 3, H, H) in [-1, 1] that went through the latents, mean of the pictures."""
-    back = net.decode(net.encode(x)).clamp(-1, 1)
-    return (10 * torch.log10(4 / (back - x).square().flatten(1).mean(1).clamp(min=1e-10))).mean().item()

@@ -1,20 +1,21 @@
 """A network for pictures under Gaussian noise of any level, the common ground of the families in continuous time."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.protocol import Cond
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
+class DenoiserConfig(NetworkConfig):
     """Everything needed to build the network again; stored in the weights file."""
     text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH))
     unet: UNetConfig = field(default_factory=UNetConfig)
@@ -25,9 +26,6 @@ class DenoiserConfig:
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of what the network works on."""
         return self.unet.channels, self.size, self.size
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
@@ -55,16 +53,6 @@ class Denoiser(nn.Module):
     def predict_vjp(self, z: Tensor, phi: Tensor, cond: Cond) -> dict[str, Tensor]:
         """{"value": v, "product": e^T dv/dz} for the vectors e = cond["vector"] (B, C, H, W); for likelihoods."""
         return vjp(self.predict, z, phi, cond)
-
-
-def build(config: dict[str, Any]) -> Denoiser:
-    """The network of a stored configuration, weights not yet loaded."""
-    return Denoiser(DenoiserConfig.from_dict(config))
-
-
-def fresh(options: Any) -> Denoiser:
-    """A new network that has learnt nothing yet, to be trained as a family's network options say."""
-    return Denoiser(DenoiserConfig(training=asdict(options)))
 
 
 def vjp(predict: Any, z: Tensor, phi: Tensor, cond: Cond) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from pipelines.numerics.likelihood import dequantised, hutchinson, log_likelihoo
 from pipelines.numerics.ode import Control, adaptive
 from pipelines.numerics.paths import Path
 from pipelines.numerics.rng import RowNoise
+from pipelines.numerics.sphere import slerp
 from pipelines.protocol import NetKey, Outcome, Predict, Sampler, Steps
 from pipelines.request import Request
 
@@ -64,12 +65,5 @@ def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor,
 
 
 def between(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
-    """Noises on the great circle from a to b (C, H, W) at shares (K,) of the way: (K, C, H, W).
-
-    A straight line would leave the shell on which noise lives (White 2016, section 2.1).
-    """
-    angle = torch.acos(torch.clamp((a * b).sum() / (a.norm() * b.norm()), -1, 1))
-    s = shares.to(a)[:, None, None, None]
-    if angle < 1e-4:
-        return torch.lerp(a.expand(len(shares), *a.shape), b.expand(len(shares), *b.shape), s)
-    return (torch.sin((1 - s) * angle) * a + torch.sin(s * angle) * b) / torch.sin(angle)
+    """Noises on the great circle from a to b (C, H, W) at shares (K,) of the way: (K, C, H, W)."""
+    return slerp(a.flatten(), b.flatten(), shares.to(a)[:, None]).unflatten(1, a.shape)

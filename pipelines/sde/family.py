@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from pipelines.data.dataset import Batch
 from pipelines.family import Family
 from pipelines.nets.conditioning import predictor, training_pair
-from pipelines.nets.denoiser import Denoiser, build, fresh
+from pipelines.nets.config import begun, built
+from pipelines.nets.denoiser import Denoiser, DenoiserConfig
 from pipelines.numerics.gaussian import clipped_v
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise, import_paths
@@ -64,5 +65,5 @@ def transport(options: SDEOptions) -> Transport:
     return Transport(process, T_MIN, 1.0, process.prior_std)
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, ready=ready,
+FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start, ready=ready,
                 methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)

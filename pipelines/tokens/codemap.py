@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipelines.data.dataset import Batch, batches
+from pipelines.metrics.distance import psnr
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.quantizer import usage
 from pipelines.protocol import Call, NetKey, Preview, Steps
@@ -73,8 +74,7 @@ def figures_of(autoencoder: Any, size: int, log_likelihood: Callable[[Tensor, Ba
     with torch.inference_mode():
         codes = autoencoder.codes(batch.x0)
         back = autoencoder.decode(codes).clamp(-1, 1)
-        psnr = (10 * torch.log10(4 / (back - batch.x0).square().flatten(1).mean(1).clamp(min=1e-10))).mean()
         bits = -log_likelihood(codes, batch) / (math.log(2) * codes[0].numel())
     share, perplexity = usage(codes, autoencoder.size)
-    return {"psnr": float(psnr), "codes_used": share, "perplexity": perplexity, "bits_per_code": float(bits.mean()),
+    return {"psnr": psnr(back, batch.x0).mean().item(), "codes_used": share, "perplexity": perplexity, "bits_per_code": float(bits.mean()),
             "bits_per_code_se": float(bits.std() / math.sqrt(len(bits)))}

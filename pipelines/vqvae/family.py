@@ -1,7 +1,6 @@
 """The VQ-VAE family (van den Oord et al. 2018) as the rest of the program sees it."""
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from pipelines.data.dataset import Batch
 from pipelines.family import Family, Stage
 from pipelines.nets import codes
+from pipelines.nets.config import begun, built
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Sampler
 from pipelines.request import Request
@@ -20,18 +20,7 @@ from pipelines.vqvae import objective
 from pipelines.vqvae.about import SPEC
 from pipelines.vqvae.labels import label_of, name_of
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
-from pipelines.vqvae.options import NetworkOptions
 from pipelines.vqvae.toy2d import PLANE
-
-
-def build(config: dict[str, Any]) -> VQVAE:
-    """The network of a stored configuration, weights not yet loaded."""
-    return VQVAE(VQVAEConfig.from_dict(config))
-
-
-def fresh(options: NetworkOptions) -> VQVAE:
-    """A new network that has learnt nothing yet."""
-    return VQVAE(VQVAEConfig(training=asdict(options)))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -79,6 +68,7 @@ def figures(net: nn.Module) -> dict[str, float]:
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
 
 
-FAMILY = Family(build=build, fresh=fresh, loss=loss, start=start, plane=PLANE, figures=figures, looks=True,
+FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, plane=PLANE,
+                figures=figures, looks=True,
                 methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
                 memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt, log_likelihood=log_likelihood)

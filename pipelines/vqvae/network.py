@@ -1,12 +1,13 @@
 """What the networks stand for: encoder and decoder between pictures and 8 x 8 codes, and the prior p(z | l) of the codes."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
+from pipelines.nets.config import NetworkConfig
 from pipelines.nets.tokens import TokenModel
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Cond
@@ -15,7 +16,7 @@ LABELS = 48                        # shape x colour of a scene's main thing
 
 
 @dataclass(frozen=True)
-class VQVAEConfig:
+class VQVAEConfig(NetworkConfig):
     """Everything needed to build the network again; stored in the weights file."""
     codes: CodesConfig = field(default_factory=CodesConfig)
     prior: TransformerConfig = field(default_factory=lambda: TransformerConfig(length=64, width=128, layers=4, heads=4))
@@ -26,9 +27,6 @@ class VQVAEConfig:
     def side(self) -> int:
         """Of the map of codes."""
         return self.size // 4
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> VQVAEConfig:

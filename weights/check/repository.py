@@ -13,7 +13,6 @@ from weights.check.configs import check_name, check_size, judge, parsed, short
 from weights.check.verify import WeightsError
 
 MAX_VOCABULARY = 64 * 2**20        # bytes of a tokenizer's file
-ROOTS = frozenset(("model_index.json", "config.json"))         # a model has one of them
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".bz2", ".dduf")
 TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.json")

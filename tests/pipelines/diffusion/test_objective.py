@@ -52,7 +52,7 @@ def test_both_parametrisations_name_the_same_noise(schedule: str) -> None:
 def test_the_configuration_round_trips() -> None:
     config = tiny_diffusion("eps", "linear").config
     assert DiffusionConfig.from_dict(config.to_dict()) == config
-    assert family.build(config.to_dict()).config == config
+    assert family.FAMILY.build(config.to_dict()).config == config
 
 
 @pytest.mark.parametrize(("name", "optimizer"), [("diffusion", "adamw"), ("vqvae", "muon")])

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.stats import kstest, truncnorm
 
-from pipelines.gan.sampler import GeneratorOptions, noise, slerp, truncated
+from pipelines.gan.sampler import GeneratorOptions, noise, truncated
+from pipelines.numerics.sphere import slerp
 
 CPU = torch.device("cpu")
 
