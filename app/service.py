@@ -67,7 +67,7 @@ class Service:
         self.codes, self.seeds = Codes(self.bench, self._jobs), Seeds(self.bench)
         self.side_by_side = SideBySide(self, self.bench, self._models, paths.tables)
         self._threads: list[threading.Thread] = []
-        self._closing = False
+        self._closing = threading.Event()
         self._slots = {kind: threading.Semaphore(AT_ONCE) for kind in ("generate", "compare")}
         self._rates: dict[str, float] = {}                         # evaluations for a picture, per second of a model's last run
         self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
@@ -143,10 +143,14 @@ class Service:
         """Give a stored job a thread of its own; returns its id."""
         job.models = job.models or {request.model}
         self._jobs.add(job)
-        thread = threading.Thread(target=self._run, args=(job, run), name=f"job-{job.id[:8]}", daemon=True)
+        self._begin(f"job-{job.id[:8]}", self._run, job, run)
+        return job.id
+
+    def _begin(self, name: str, work: Callable[..., None], *given: Any) -> None:
+        """Work on a thread of its own, which `close` waits for."""
+        thread = threading.Thread(target=work, args=given, name=name, daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
-        return job.id
 
     def _run(self, job: JobState, run: Callable[[], None]) -> None:
         """A job's thread: wait for a slot, run, and whatever happens end in a stored final state."""
@@ -168,7 +172,7 @@ class Service:
             if job.status in RUNNING:
                 job.change(status="failed", error="The job ended without a result; run it again.")
             try:
-                ended = "interrupted" if self._closing and job.status == "stopped" else job.status
+                ended = "interrupted" if self._closing.is_set() and job.status == "stopped" else job.status
                 job.on_end()
                 self._storage.finish_job(job.id, ended, job.error)
             except StorageError as error:
@@ -306,12 +310,18 @@ class Service:
         """Models of unfinished jobs."""
         return {model for job in self._jobs.all() if job.status in RUNNING for model in job.models}
 
-    def warm(self) -> None:
-        """Import torch and load the first model, so that the first click does not wait for it."""
+    def warm(self, after: float) -> None:
+        """Import torch and load the first model, after so many seconds and on a thread of its own, so that the first click does not wait
+        for it."""
+        self._begin("warm", self._warm, after)
+
+    def _warm(self, after: float) -> None:
         try:
-            self._load(self._models.first())
+            if not self._closing.wait(after):
+                self._load(self._models.first(), self._closing.is_set)
         except sentences() as error:
-            log.warning("the first model could not be loaded: %s", error)
+            if not self._closing.is_set():
+                log.warning("the first model could not be loaded: %s", sentence(error))
 
     def chips(self) -> dict[str, Any]:
         """Device, memory and queue for the head of the page."""
@@ -322,7 +332,7 @@ class Service:
 
     def close(self) -> None:
         """Stop all jobs, which are then interrupted, and close engine and database."""
-        self._closing = True
+        self._closing.set()
         for state in self._jobs.all():
             self._jobs.stop(state.id)
         self.lab.close()

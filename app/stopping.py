@@ -1,21 +1,31 @@
 """How a command is asked to end: Ctrl-C, TERM and a terminal that closes (HUP) mean the same."""
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")                # the last is Windows' own
 
 
+def end_at_once() -> NoReturn:
+    """What a second Ctrl-C means."""
+    with suppress(OSError):
+        os.write(2, b"Ended at once.\n")
+    os._exit(1)
+
+
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(for_good: bool = False) -> Iterator[None]:
     """Whatever asks to end raises KeyboardInterrupt in the main thread, once, so that work is saved and all is closed in order.
 
     Asked again, only Ctrl-C counts, and ends the process at once. What is ignored (nohup) stays ignored.
+
+    for_good: the process ends afterwards, and whoever asks while it does is answered in the same way.
     """
     asked = False
 
@@ -27,9 +37,7 @@ def stoppable() -> Iterator[None]:
             asked = True
             raise KeyboardInterrupt
         elif number == signal.SIGINT:
-            with suppress(OSError):
-                os.write(2, b"Ended at once.\n")
-            os._exit(1)
+            end_at_once()
 
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
@@ -38,10 +46,13 @@ def stoppable() -> Iterator[None]:
     changed = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
     for number in changed:
         signal.signal(number, stop)
+    if for_good:                                                   # what Python hears no more, at its very end, must not end it otherwise
+        atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in changed])
     try:
         yield
     finally:
-        for number in changed:
+        asked = True
+        for number in [] if for_good else changed:
             signal.signal(number, before[number])
 
 

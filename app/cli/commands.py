@@ -353,12 +353,15 @@ def _serve(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes: 0, 1 (it failed or was stopped), 2 (bad arguments)."""
+    """Exit codes: 0, 1 (it failed or was stopped), 2 (bad arguments).
+
+    argv: None for those of the process, which ends with them.
+    """
     with streams():
-        return _main(argv if argv is not None else sys.argv[1:] or ["serve"])
+        return _main(sys.argv[1:] or ["serve"], for_good=True) if argv is None else _main(argv, for_good=False)
 
 
-def _main(argv: list[str]) -> int:
+def _main(argv: list[str], for_good: bool) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     top = parser()
     args, unknown = top.parse_known_args(argv)
@@ -371,7 +374,7 @@ def _main(argv: list[str]) -> int:
         for name, value in vars(args).items():
             if name not in FILES and isinstance(value, str):
                 readable(value)
-        with stoppable():
+        with stoppable(for_good):
             result = args.run(args)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

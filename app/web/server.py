@@ -5,7 +5,6 @@ import atexit
 import os
 import socket
 import sys
-import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -73,7 +72,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     mounted = app.routes[-1]
     mounted.app = Gate(Head(mounted.app, assets), uploads.folder, page.fns)
     if warm:
-        threading.Timer(1.5, service.warm).start()
+        service.warm(after=1.5)                    # the page first
     return app, service
 
 
@@ -121,13 +120,14 @@ def _joined(seat: Seat, host: str, port: int | None, open_browser: bool) -> bool
 def _run(paths: Paths, access: Access, listener: socket.socket, card: Card, open_browser: bool) -> None:
     import uvicorn
 
+    from app.web.ending import Server
     from app.web.patience import Patient
 
     app, service = build_app(paths, access)
     tell(service.gallery.notices())
     # What a proxy on this machine says of addresses counts if there is one, else anybody could say it.
-    server = uvicorn.Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient,
-                                           ws="none", proxy_headers=bool(access.root_path), server_header=False))
+    server = Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient, ws="none",
+                                   proxy_headers=bool(access.root_path), server_header=False))
     try:
         with suppress(KeyboardInterrupt), server.capture_signals():       # it ends in order, and then says why
             print(f"Sextant is at {card.url} (Ctrl-C stops it); data in {paths.data}", file=sys.stderr, flush=True)

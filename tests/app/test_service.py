@@ -4,7 +4,9 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from app.service import Service
 from app.uncertain import with_error
 from pipelines import registry
 from pipelines.data.tokenizer import tokenizer
+from storage import StorageError
 from tests.tiny import tiny, tiny_diffusion
 from tests.waiting import until
 from weights.load import save
@@ -53,6 +56,34 @@ def test_closing_interrupts_and_stopping_stops(small: Path, tmp_path: Path) -> N
     wait_for_step(service, running)
     service.close()
     assert stored(tmp_path) == ["stopped", "interrupted"]
+
+
+def test_a_service_that_is_closed_while_it_warms_up_waits_for_nothing_and_says_nothing(
+        small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[bool] = []
+
+    def load(name: str, stop: Callable[[], bool]) -> None:
+        asked.append(stop())
+        until(stop)
+        raise StorageError("The data folder is being opened; try again in a moment.")
+
+    for after in (240, 0):
+        service = Service(Paths(tmp_path / str(after)))
+        monkeypatch.setattr(service, "_load", load)
+        service.warm(after)
+        thread = next(thread for thread in threading.enumerate() if thread.name == "warm")
+        until(lambda after=after: after or asked)                              # type: ignore[misc]
+        service.close()
+        assert thread.daemon and not thread.is_alive()
+    assert asked == [False] and not caplog.records
+
+
+def test_a_first_model_that_cannot_be_loaded_is_logged(small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (small / "shapes-diffusion.safetensors").write_bytes(b"nothing")
+    service = Service(Paths(tmp_path))
+    service.warm(0)
+    until(lambda: "the first model could not be loaded" in caplog.text)
+    service.close()
 
 
 def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,48 @@ def test_a_servers_jobs_become_interrupted(start: Callable[..., Process], tmp_pa
     assert jobs(tmp_path) == ["done", "interrupted"]
 
 
+# What may take long while a server ends: each says so, and goes on until a file is there.
+ENDINGS = {"lifespan": "pass",                                            # of the application, within the server
+           "thread": "threading.Thread(target=wait).start()", "exit": "atexit.register(wait)", "objects": "sys.last_of_ours = Last()"}
+SLOW = SMALL + """
+import atexit, contextlib, os, sys, threading
+from starlette.applications import Starlette
+def wait(write=os.write, there=os.path.exists, sleep=time.sleep):
+    write(2, b'ending\\n')
+    while not there({path!r}):
+        sleep(0.02)
+class Last:
+    __del__ = lambda self, wait=wait: wait()
+def close(self):
+    {what}
+Service.close = close
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    yield
+    if {what!r} == 'pass':
+        wait()
+app.web.server.build_app = lambda *_: (Starlette(lifespan=lifespan), Service())
+"""
+
+
+@pytest.mark.parametrize("what", ENDINGS)
+@pytest.mark.parametrize("signals", [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGHUP"), ("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT")],
+                         ids="+".join)
+def test_a_server_that_is_asked_again_while_it_ends_does_so_in_order_or_says_otherwise(
+        start: Callable[..., Process], tmp_path: Path, what: str, signals: tuple[str, str]) -> None:
+    server = start("serve", "--port", str(free_port()), "--data", str(tmp_path), "--no-browser",
+                   before=SLOW.format(path=str(tmp_path / "go"), what=ENDINGS[what]))
+    server.said("Sextant is at")
+    server.send_signal(getattr(signal, signals[0]))
+    server.said("ending")
+    server.send_signal(getattr(signal, signals[1]))
+    at_once = signals[1] == "SIGINT" and what != "objects"                  # when those go, nothing else is left to be done
+    if not at_once:
+        (tmp_path / "go").touch()
+    _, error = server.communicate(timeout=120)
+    assert (server.returncode, error) == ((1, "Ended at once.\n") if at_once else (0, ""))
+
+
 def test_drawing_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.cli.terminal.bar", asks(signal.SIGHUP))
     assert main(["sample", "diffusion", "--prompt", "a red star", "--steps", "999", "--count", "8", "--data", str(tmp_path), "--json"]) == 1
