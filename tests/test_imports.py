@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.registry import NAMES
+from pipelines import registry
 
 ROOT = Path(__file__).parents[1]
 OURS = ("app", "pipelines", "weights", "storage", "tests")
@@ -52,7 +52,7 @@ def allowed(path: str, module: str) -> bool:
             return False
         if parts[1] == "engine":
             return not ours or target[1:2] in (["engine"], ["protocol"]) or module == "pipelines"
-        if parts[1] in NAMES and len(target) > 1 and target[1] in NAMES:
+        if parts[1] in registry.NAMES and len(target) > 1 and target[1] in registry.NAMES:
             return target[1] == parts[1]
         return True
     if parts[0] == "weights":

@@ -23,7 +23,7 @@ from pipelines.request import Request
 
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
-KINDS = ("process", "path")        # the option that changes which equation is solved
+KINDS = ("process", "path")        # options that change which equation is solved
 PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
 
 
@@ -184,7 +184,7 @@ def family_tab(service: Service, family: FamilySpec) -> FamilyTab:
             prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
             chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
             own = known[0].samplers if known else ()
-            sampler = gr.Dropdown([(s.title, s.name) for s in samplers if s.name in own], value=first.name, label="Sampler",
+            sampler = gr.Dropdown([(s.title, s.name) for s in samplers if not own or s.name in own], value=first.name, label="Sampler",
                                   elem_id=f"{name}-sampler", filterable=False)
             summary = gr.Markdown(first.summary, elem_classes="sx-quiet")
             with gr.Row(elem_classes="sx-pair"):
@@ -304,9 +304,10 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     if own is not None:
         own.edit.click(edit(own.option), [own.first, own.start, *controls], shown, **in_line)
     if own is not None and own.both is not None:
-        kind = next(name for name in KINDS if name in tab.options)
+        kinds = [name for name in KINDS if name in tab.options]
 
-        def ask(model: str, chosen: str) -> Ask:
-            return Ask(tab.family.name, "", model=model, sampler=next(iter(tab.family.every)), options={kind: chosen})
+        def ask(model: str, *chosen: str) -> Ask:
+            options = dict(zip(kinds, chosen, strict=True))
+            return Ask(tab.family.name, "", model=model, sampler=next(iter(tab.family.every)), options=options)
 
-        own.wire(service, ask, [tab.model, tab.options[kind]])
+        own.wire(service, ask, [tab.model, *(tab.options[name] for name in kinds)])
