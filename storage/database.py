@@ -23,6 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, inspect
 
 from storage.errors import Damaged, StorageError, damaged, failure
+from storage.files import replacing
 from storage.tables import Base
 from storage.words import fold_stored
 
@@ -232,9 +233,8 @@ def _put_back(path: Path, problem: str) -> str:
         path.with_name(path.name + SUSPECT).unlink(missing_ok=True)
         for backup in _backups(path):
             if backup.stat().st_size and _fault(backup, thorough=True) is None:
-                temporary = path.with_name(path.name + ".part")
-                shutil.copyfile(backup, temporary)
-                os.replace(temporary, path)
+                with replacing(path) as draft:
+                    shutil.copyfile(backup, draft)
                 made = datetime.fromtimestamp(backup.stat().st_mtime)
                 return f"The database was damaged ({problem}){kept}, and the backup of {made:%Y-%m-%d %H:%M} was opened in its place."
     except OSError as error:
@@ -264,16 +264,11 @@ def _back_up(path: Path) -> None:
 
 def _copy(path: Path, target: Path, judged: bool = False) -> None:
     """A consistent copy of a database that others may be using. judged: raises Damaged if it is not sound in every part."""
-    temporary = target.with_name(target.name + ".part")
-    temporary.unlink(missing_ok=True)
-    try:
-        with closing(sqlite3.connect(path, timeout=5)) as source, closing(sqlite3.connect(temporary)) as copy:
+    with replacing(target) as draft:
+        with closing(sqlite3.connect(path, timeout=5)) as source, closing(sqlite3.connect(draft)) as copy:
             source.backup(copy)
-        if judged and (fault := _fault(temporary, thorough=True)):
+        if judged and (fault := _fault(draft, thorough=True)):
             raise damaged(path, fault)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # Migrations

@@ -8,7 +8,8 @@ import os
 import stat
 import struct
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,20 @@ def encode(pixels: np.ndarray, settings: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def write(path: Path, data: bytes, durable: bool = True) -> None:
-    """Temporary file, fsync, rename, fsync of the folder: after return the file survives a power cut, if it is to be durable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A draft beside `path` to be written, which takes its place when the block ends: before that, and if anything goes wrong, what was
+    there is there. It and its name are then on the disk and survive a power cut, if they are to be durable."""
+    draft = path.parent / f".{uuid.uuid4().hex}.part"
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            if durable:
+        yield draft
+        if durable:
+            with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
         raise
     if durable and os.name != "nt":                   # Windows cannot open a folder to sync it
         folder = os.open(path.parent, os.O_RDONLY)
@@ -61,6 +62,13 @@ def write(path: Path, data: bytes, durable: bool = True) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write(path: Path, data: bytes, durable: bool = True) -> None:
+    """A file's new content, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, durable) as draft, draft.open("xb") as file:
+        file.write(data)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
