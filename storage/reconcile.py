@@ -84,8 +84,8 @@ def recover_grids(session: Session, grid_files: GridFiles, restored: bool, repor
 
 
 def missing(session: Session, folder: Path) -> tuple[list[str], int]:
-    """(ids of pictures whose file is gone, number of all). Reads names only, no files."""
-    rows = list(session.scalars(select(Image.id).where(Image.missing.is_(False))))
+    """(ids of pictures whose file is gone, number of all), but for those in the bin. Reads names only, no files."""
+    rows = list(session.scalars(select(Image.id).where(Image.missing.is_(False), Image.deleted.is_(None))))
     disk = _scan(folder / ROOT, sizes=False)
     return [image_id for image_id in rows if isinstance(image_id, str) and _gone(disk, image_id)], len(rows)
 
@@ -110,11 +110,13 @@ def reconcile(session: Session, folder: Path, report: Reconciliation, accept: bo
     """
     disk = _scan(folder / ROOT)
     damaged = set(session.scalars(select(Image.id).where(unsound(_table(Image)))))
-    rows = {row.id: row for row in session.execute(select(Image.id, Image.missing, Image.bytes, Image.altered)) if row.id not in damaged}
+    columns = Image.id, Image.missing, Image.bytes, Image.altered, Image.deleted
+    rows = {row.id: row for row in session.execute(select(*columns)) if row.id not in damaged}
     gone = [image_id for image_id, row in rows.items() if not row.missing and _gone(disk, image_id)]
+    lost = [image_id for image_id in gone if rows[image_id].deleted is None]       # what is in the bin may be going for good just now
     if not accept:
-        refuse_many(len(gone), len(rows), folder)
-    report.flagged += gone
+        refuse_many(len(lost), sum(row.deleted is None for row in rows.values()), folder)
+    report.flagged += lost
     report.found_again += [image_id for image_id, row in rows.items() if row.missing and image_id in disk.pictures]
     flag(session, gone)
     _mark(session, report.found_again, missing=False)

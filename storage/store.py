@@ -36,6 +36,11 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+def days_ago(days: float) -> int:
+    """The time of that many days before now."""
+    return now() - int(days * 86_400e6)
+
+
 class _Session(Session):
     """Refuses rows that could not be read again."""
 
@@ -106,7 +111,7 @@ class Storage:
             self._write(lambda session: self._tidy(session, accept))
             for grid_id in self._read(lambda session: set(session.scalars(select(Grid.id)))) - self.grid_files.ids():
                 self.grid_files.keep(str(grid_id), durable=False)
-            self.empty_bin(BIN_DAYS)
+            self._empty_bin(days_ago(BIN_DAYS))
             return
         gone, known = self._read(lambda session: missing(session, self.folder))
         if not accept:
@@ -411,24 +416,47 @@ class Storage:
         return self._write(work)
 
     def empty_bin(self, older_than_days: float = BIN_DAYS) -> int:
-        """Remove pictures and grids for good that have been in the bin for that long; returns how many pictures. Rows first:
-        a file alone is adopted again at the next start, a row without a file would be a loss."""
-        limit = now() - int(older_than_days * 86_400e6)
+        """Remove pictures and grids for good that have been in the bin for that long; returns how many pictures."""
+        limit = days_ago(older_than_days)
+        try:
+            return self._empty_bin(limit)
+        except DiskFull as full:
+            if not (gone := self._empty_files(limit)):
+                raise
+            with suppress(DiskFull):
+                self.look_again()
+                return self._empty_bin(limit)
+            raise DiskFull(f"The files of {gone:,} picture{'s' * (gone != 1)} in the bin were removed, which leaves too little room to "
+                           "note it; free some more space and empty the bin again.") from full
 
+    def _empty_bin(self, limit: int) -> int:
+        """Rows first: a file alone is adopted again at the next start, a row without a file would be a loss."""
         def work(session: Session) -> tuple[list[str], list[str], list[str]]:
-            old = Image.deleted.is_not(None) & (Image.deleted <= limit)
-            ids = list(session.scalars(select(Image.id).where(old)))
-            session.execute(delete(Image).where(old))
+            ids = list(session.scalars(select(Image.id).where(Image.deleted <= limit)))
+            session.execute(delete(Image).where(Image.deleted <= limit))
             return ids, *grids.empty_bin(session, limit)
         ids, cells, gone = self._write(work)
         ids, cells, gone = (list(filter(lambda name: isinstance(name, str), names)) for names in (ids, cells, gone))
         self._drop_snapshots(cells)
         self.grid_files.drop(gone)
+        self._drop_files(ids)
+        return len(ids)
+
+    def _empty_files(self, limit: int) -> int:
+        """Remove the files of pictures in the bin, where there is no room to change a row: without them there may be. Returns how many
+        there were. Whatever ends it here, a row in the bin without a file is no loss."""
+        ids = self._read(lambda session: list(session.scalars(select(Image.id).where(Image.deleted <= limit))))
+        return self._drop_files(name for name in ids if isinstance(name, str))
+
+    def _drop_files(self, ids: Iterable[str]) -> int:
+        """The files of pictures; how many there were."""
+        count = 0
         for image_id in filter(str.isalnum, ids):
             with suppress(OSError):                     # it comes back at the next start, which says so
-                self._path(image_id).unlink(missing_ok=True)
+                self._path(image_id).unlink()
+                count += 1
             self.processes.drop(image_id)
-        return len(ids)
+        return count
 
     def check(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Checked:
         """Read every picture and compare it with the checksum that was noted when it was saved; list what is wrong."""

@@ -271,6 +271,17 @@ def test_a_run_that_cannot_save_all_shows_what_it_saved(tmp_path: Path, run: Run
     assert all(Path(image["path"]).exists() for image in found["images"])
 
 
+def on_a_small_disk(tmp_path: Path, script: str, commands: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a shell's script comes to that has such a disk at $PLACE."""
+    disk, unshare = tmp_path / "disk", shutil.which("unshare")
+    disk.mkdir()
+    if unshare is None or subprocess.run([unshare, "-rm", "mount", "-t", "tmpfs", "small", str(disk)], capture_output=True).returncode:
+        pytest.skip("this system lets no ordinary program make a small disk")
+    environ = os.environ | {"PLACE": str(disk), "TMPDIR": str(disk), "PYTHON": sys.executable, "COMMANDS": commands} | variables
+    return subprocess.run([unshare, "-rm", "sh", "-c", f'mount -t tmpfs -o size=2m small "$PLACE" && {script}'], capture_output=True,
+                          text=True, cwd=ROOT, env=environ)
+
+
 COMMANDS = """import os, sys
 from app.cli import main
 for words in (["gallery"], ["gallery", "check"], ["gallery", "--empty-bin"]):
@@ -284,17 +295,54 @@ sys.exit(code)"""
 def test_a_full_disk_and_a_read_only_folder_are_looked_at(full: tuple[Path, list[str], str], tmp_path: Path, fill_up: str,
                                                           said: str) -> None:
     folder, ids, _ = full
-    disk, unshare = tmp_path / "disk", shutil.which("unshare")
-    disk.mkdir()
-    if unshare is None or subprocess.run([unshare, "-rm", "mount", "-t", "tmpfs", "small", str(disk)], capture_output=True).returncode:
-        pytest.skip("this system lets no ordinary program make a small disk")
-    script = f'mount -t tmpfs -o size=2m small "$PLACE" && cp -r "{folder}" "$PLACE/data" && {fill_up} && "$PYTHON" -c "$COMMANDS"'
-    variables = os.environ | {"PLACE": str(disk), "TMPDIR": str(disk), "PYTHON": sys.executable, "COMMANDS": COMMANDS}
-    found = subprocess.run([unshare, "-rm", "sh", "-c", script], capture_output=True, text=True, cwd=ROOT, env=variables)
+    found = on_a_small_disk(tmp_path, f'cp -r "{folder}" "$PLACE/data" && {fill_up} && "$PYTHON" -c "$COMMANDS"', COMMANDS)
     assert found.returncode == 1 and "Traceback" not in found.stderr
     listed, checked = map(json.loads, found.stdout.splitlines())
     assert listed["total"] == len(ids) and checked["sound"] == len(ids)
     assert found.stderr.count(said) == 4 and "Everything can be looked at and nothing is changed" in found.stderr
+
+
+EMPTIED = """import json, os, sys
+from pathlib import Path
+from storage import Filters, Storage
+folder, number = Path(os.environ["PLACE"]) / "data", int(os.environ["NUMBER"])
+import numpy as np
+from tests.app.test_data_folder import picture
+noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+opened = Storage(folder)
+opened.delete([opened.save_image(picture(pixels=noise)).id for _ in range(number)])
+if os.environ["AGAIN"]:
+    opened.close()
+with open(folder.parent / "fill", "wb", buffering=0) as fill:
+    try:
+        while fill.write(bytes(fill.tell() < 2**20 and 1024 or 1)):
+            pass
+    except OSError:
+        pass
+if os.environ["AGAIN"]:
+    opened = Storage(folder)
+found = {"room": os.statvfs(folder).f_bavail, "closed": bool(opened.closed), "before": opened.page(Filters(bin=True)).total}
+try:
+    found["removed"] = opened.empty_bin(0)
+except Exception as error:
+    found["error"] = str(error)
+found |= {"after": opened.page(Filters(bin=True)).total, "files": len(list(folder.glob("images/*/*")))}
+opened.close()
+opened = Storage(folder)
+found["notices"] = opened.notices()
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize(("again", "number"), [("", 30), ("yes", 30), ("yes", 1)], ids=["while it runs", "at the start", "too little"])
+def test_the_bin_of_a_full_disk_is_emptied(tmp_path: Path, again: str, number: int) -> None:
+    ended = on_a_small_disk(tmp_path, '"$PYTHON" -c "$COMMANDS"', EMPTIED, AGAIN=again, NUMBER=str(number))
+    found = json.loads(ended.stdout or pytest.fail(ended.stderr))
+    assert found["room"] == 0 and found["closed"] == bool(again) and found["before"] == number and found["files"] == 0
+    if number == 1:                                                            # whose file is too little for the database to work with
+        assert found["error"].startswith("The files of 1 picture in the bin were removed") and found["after"] == 1
+    else:
+        assert found["removed"] == number and found["after"] == 0 and not found["notices"]
 
 
 AXIS = '{"name": "", "title": "", "labels": [""]}'

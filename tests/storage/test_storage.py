@@ -176,6 +176,30 @@ def test_a_disconnected_folder_changes_nothing(tmp_path: Path, picture: Make) ->
     opened.close()
 
 
+def test_a_bin_that_was_half_emptied_on_a_full_disk_says_nothing_wrong(tmp_path: Path, picture: Make,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Storage(tmp_path)
+    stays = first.save_image(picture()).id
+    first.delete([first.save_image(picture(seed=k)).id for k in range(30)])
+
+    def full(*_: object) -> None:
+        raise DiskFull("There is no room.")
+    with monkeypatch.context() as patch:
+        patch.setattr(first, "_write", full)
+        with pytest.raises(DiskFull, match="The files of 30 pictures in the bin were removed"):
+            first.empty_bin(0)
+        with pytest.raises(DiskFull, match="There is no room"):               # once more, there is nothing left to remove
+            first.empty_bin(0)
+    second = Storage(tmp_path)                                                # beside the first, and then alone
+    assert not second.notices() and second.page(Filters(bin=True)).total == 30
+    second.close()
+    first.close()
+    alone = Storage(tmp_path)
+    assert not alone.notices() and all(record.missing for record in alone.page(Filters(bin=True)).items)
+    assert alone.empty_bin(0) == 30 and alone.page(Filters(bin=True)).total == 0 and alone.path(stays).exists()
+    alone.close()
+
+
 def test_many_files_that_are_gone_are_gone_when_a_person_says_so(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
     lost = [first.save_image(picture(seed=k)).id for k in range(25)]
