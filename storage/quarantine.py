@@ -14,15 +14,18 @@ def printable(name: str) -> str:
 class Quarantine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.name = ""                               # of the folder that the last thing was put into
 
     def take(self, path: str, why: str) -> str | None:
         """Move whatever is at a path (a file, a folder, a pipe) here; returns why it could not be, None if it was."""
         try:
-            target = self._free(self._place(), os.path.basename(path))
+            place = self._place()
+            target = self._free(place, os.path.basename(path))
             os.rename(path, target)
             target.with_name(target.name + ".txt").write_text(f"{printable(path)}: {why}\n", encoding="utf-8")
         except OSError as error:
             return error.strerror or str(error)
+        self.name = place.name
         return None
 
     def _place(self) -> Path:

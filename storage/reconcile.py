@@ -33,7 +33,8 @@ class Reconciliation:
     """What opening the storage found."""
     notes: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)        # files without a row, or with a damaged one, that got one
-    quarantined: list[str] = field(default_factory=list)    # files that are none of ours, or half written
+    quarantined: list[str] = field(default_factory=list)    # files that are none of ours, or half written,
+    quarantine: str = ""                                    # and the folder that they were put into
     flagged: list[str] = field(default_factory=list)        # rows whose file is gone
     found_again: list[str] = field(default_factory=list)    # rows whose file came back
     altered: list[str] = field(default_factory=list)        # rows whose file has another size than the one that was saved
@@ -49,16 +50,16 @@ class Reconciliation:
             (self.flagged, "{} picture{s} {are} marked as missing, since {their} file{s} {are} gone."),
             (self.found_again, "{} missing picture{s} {are} there again."),
             (self.altered, "{} picture{s} {have} another size than when {they} {were} saved; the command `gallery check` looks at all."),
-            (self.quarantined, "{} thing{s} that {are} no sound picture{s} {were} put into the folder quarantine, each with its reason."),
+            (self.quarantined, "{} thing{s} that {are} no sound picture{s} {were} put into the folder {place}, each with its reason."),
             (range(self.left_out), "{} damaged record{s} cannot be read and {are} left out; the command `gallery check` lists {them}."),
-        ) if found for sentence in [_counted(sentence, len(found))]]
+        ) if found for sentence in [_counted(sentence, len(found), self.quarantine)]]
 
 
-def _counted(sentence: str, number: int) -> str:
+def _counted(sentence: str, number: int, place: str) -> str:
     one = number == 1
     words = {"s": "" if one else "s", "are": "is" if one else "are", "were": "was" if one else "were", "have": "has" if one else "have",
              "their": "its" if one else "their", "they": "it" if one else "they", "them": "it" if one else "them"}
-    return sentence.format(f"{number:,}", **words)
+    return sentence.format(f"{number:,}", place=place, **words)
 
 
 @dataclass
@@ -138,6 +139,7 @@ def reconcile(session: Session, folder: Path, report: Reconciliation, accept: bo
             report.quarantined.append(name)
         else:
             report.notes.append(f"{name} does not belong among the pictures ({why}) and could not be put aside ({problem}).")
+    report.quarantine = quarantine.name
     report.notes += [f"The folder {printable(name)} of pictures could not be looked into; make it readable." for name in sorted(disk.dark)]
     finish_cells(session, report.grids)
     report.left_out = count_unsound(session, TABLES if damaged else (Grid, Cell))      # many pictures are judged once

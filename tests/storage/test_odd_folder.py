@@ -68,7 +68,8 @@ def test_pictures_with_odd_settings_are_put_aside_with_their_reasons(tmp_path: P
     assert opened.report.adopted == [f"ab{'f' * 30}"] and len(opened.report.quarantined) == len(odd)
     reasons = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "quarantine").glob("*.txt")}
     assert len(reasons) == len(odd) and "prompt is None where text was expected" in reasons[f"ab{0:030x}.png.txt"]
-    assert opened.page(Filters()).total == 1 and f"{len(odd)} things" in " ".join(opened.notices())
+    assert opened.page(Filters()).total == 1
+    assert f"{len(odd)} things that are no sound pictures were put into the folder quarantine, each with its reason." in opened.notices()
     opened.close()
     again = Storage(tmp_path)
     assert not again.notices()
@@ -142,6 +143,7 @@ def test_things_that_are_no_files_hold_nothing_up(odd: Path, picture: Make) -> N
         sentence.encode()
     assert (odd / "quarantine").read_text().startswith("a file") and len(list((odd / "quarantine-2").glob("*.txt"))) == 14
     assert (odd / "quarantine-2" / "note.txt").read_text() == "mine"
+    assert any("put into the folder quarantine-2, each" in sentence for sentence in opened.notices())
     opened.close()
 
 
