@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("app", "pipelines", "weights", "storage", "tests")
 # The folders of app/, each of which may know those before it; "" are the files that stand beside them.
 IN_APP = ("", "device", "drawing", "models", "inspect", "grids", "evaluation", "gallery", "training", "lab", "service", "ui", "web", "cli")
-KNOWN_TO = {"pipelines.engine": ("device", "service"), "weights": ("", "device", "models", "training", "service"),
+KNOWN_TO = {"pipelines.engine": ("device", "drawing", "service"), "weights": ("", "device", "drawing", "models", "training", "service"),
             "storage": ("", "drawing", "inspect", "grids", "gallery", "service")}
 
 
@@ -67,7 +67,8 @@ def allowed(path: str, module: str) -> bool:
             return IN_APP.index(folder_of(target)) <= IN_APP.index(folder)
         if folder == "ui" and ours and target[0] != "app":
             return module in ("pipelines", "pipelines.hub") or module.startswith(
-                ("pipelines.options", "pipelines.request", "pipelines.family", "pipelines.registry", "pipelines.hub.about"))
+                ("pipelines.options", "pipelines.request", "pipelines.family", "pipelines.registry", "pipelines.effects",
+                 "pipelines.hub.about"))
         return all(folder in folders for part, folders in KNOWN_TO.items() if module == part or module.startswith(part + "."))
     return True
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.terminal import decimal_comma, folder, watch
-from app.drawing.ask import Ask, face_of
+from app.drawing.ask import Ask
 from app.errors import BadInput, sentence, sentences
 from app.grids.ask import AXES, ENDINGS, GridAsk
 from app.paths import PROGRAM
+from pipelines.request import face_of
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:

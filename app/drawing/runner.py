@@ -1,21 +1,18 @@
-"""What a job does, on its own thread: hands samplers to the engine, records what comes back, saves pictures.
-
-The service passes itself in as `Backend`, so nothing here knows of database, weights files or devices.
-"""
+"""What a job does, on its own thread: hands a request to the engine, records what comes back, has the pictures saved."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.drawing.ask import guidance_calls
 from app.drawing.jobs import JobState
 from app.drawing.recording import Recorded
-from app.drawing.views import Shot
 from app.errors import UserError
 from pipelines.request import Request
+
+if TYPE_CHECKING:
+    from app.drawing.artist import Artist
 
 PIXELS = 13                        # pixels of a picture whose way is recorded
 
@@ -49,16 +46,6 @@ class Drawn:
     captions: tuple[str, ...] = ()           # a few words to stand under each
 
 
-class Backend(Protocol):
-    """What a runner needs of the service."""
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
-               exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Any: ...
-    def cancel(self, engine_job: Any) -> None: ...
-    def save(self, request: Request, k: int, drawn: Drawn, stats: Any, job: JobState,
-             cell: str | None = None) -> Shot: ...
-    def measured(self, request: Request, drawn: Drawn, seconds: float) -> None: ...
-
-
 def finished(engine_job: Any) -> Any:
     """What an engine's job came to. Raises UserError if it failed or was stopped."""
     for event in engine_job.events():
@@ -79,7 +66,7 @@ def drawn_of(request: Request, result: Any, calls: int) -> Drawn:
     """From a sampler's result; `calls` are those of the whole request, which its rows share unless the result says else."""
     from pipelines.protocol import Outcome
     if isinstance(result, Outcome):
-        return Drawn(pixels_of(result.x), tuple(n * guidance_calls(request) for n in result.nfe), result.notes,
+        return Drawn(pixels_of(result.x), tuple(n * request.guidance_calls for n in result.nfe), result.notes,
                      None if result.tokens is None else result.tokens.cpu().numpy(), result.captions)
     return Drawn(pixels_of(result), (calls,) * request.count, (None,) * request.count)
 
@@ -90,10 +77,10 @@ def _said(job: JobState, drawn: Drawn) -> str:
     return " ".join([*([job.note] if job.note else []), *said])
 
 
-def generate(job: JobState, request: Request, backend: Backend) -> None:
+def generate(job: JobState, request: Request, artist: Artist) -> None:
     """Draw the pictures of one request."""
-    engine_job = backend.submit(request, priority=1, look=True)
-    job.on_stop = lambda: backend.cancel(engine_job)
+    engine_job = artist.submit(request, priority=1, look=True)
+    job.on_stop = lambda: artist.cancel(engine_job)
     if job.stopped:
         job.on_stop()
     for event in engine_job.events():
@@ -109,7 +96,7 @@ def generate(job: JobState, request: Request, backend: Backend) -> None:
             job.change(status="stopped", note=f"Stopped at step {job.step} of {job.total}; nothing was saved.")
         elif event.kind == "done":
             drawn = drawn_of(request, event.result, stats.nfe)
-            backend.measured(request, drawn, stats.network)
+            artist.measured(request, drawn, stats.network)
             for k in range(request.count):                         # one that fails to be saved leaves those before it
-                job.change(shots=(*job.shots, backend.save(request, k, drawn, stats, job)))
+                job.change(shots=(*job.shots, artist.save(request, k, drawn, stats, job)))
             job.change(status="done", tokens=drawn.tokens, calls=max(drawn.nfe), note=_said(job, drawn))

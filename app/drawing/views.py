@@ -6,6 +6,17 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Check:
+    """What the service found in a valid request before anything runs."""
+    notes: tuple[str, ...]                   # "The model does not know the word 'elephant'.", ...
+    images: int
+    nfe: int                                 # network evaluations for one image
+    calls: int                               # network evaluations in all
+    estimated_seconds: float | None          # None until a first run was measured
+    settings: dict[str, Any]                 # every setting with its value, as it will be stored
+
+
+@dataclass(frozen=True)
 class Shot:
     """One finished picture."""
     id: str                                  # of the gallery record

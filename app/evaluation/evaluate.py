@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.drawing.ask import Ask, face_of, make_request, settings_of, steps_of
-from app.drawing.runner import Backend, drawn_of
+from app.drawing.artist import Artist
+from app.drawing.ask import Ask, make_request
+from app.drawing.runner import drawn_of
 from app.errors import BadInput, UserError
+from app.inspect.probe import ModelProbe
 from app.uncertain import mean_and_error
 from pipelines.options import Option
+from pipelines.request import face_of
 
 if TYPE_CHECKING:
-    from app.inspect.picture import Bench
     from pipelines.request import Request
 
 COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=8, high=5000)
 TOLERANCE, STEPS = 1e-4, 300                               # of the likelihood's solver
 
 
-def evaluate(backend: Backend, ask: Ask, split: str,
-             progress: Callable[[int, int], None]) -> dict[str, Any]:
+def evaluate(artist: Artist, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Draw one picture for each of `ask.count` fixed captions of a split (half with one object, half with two) and judge them.
 
     `frechet_floor` and the ceilings are what as many rendered pictures score; the kernel distance needs none. How far the judge itself
@@ -36,13 +37,14 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     from pipelines.metrics.manifold import precision_recall
     from pipelines.metrics.near_misses import rates
 
-    count = COUNT.parse(ask.count)
+    ask, count = artist.weights.resolved(ask), COUNT.parse(ask.count)
+    loaded = artist.load(str(ask.model))
     cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
     if ask.adapter:
         raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "
                        "the command `train` made.")
     first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
-    pictures, calls, seconds = drawn(backend, first, [caption for _, caption, _ in cases], progress)
+    pictures, calls, seconds = drawn(artist, first, [caption for _, caption, _ in cases], progress)
     one = count - count // 2
     judge = label_accuracy if face_of(ask.family).label_only else caption_accuracy
     accuracy = {name: judge(pictures[part], [claim for _, _, claim in cases[part]])
@@ -52,9 +54,9 @@ def evaluate(backend: Backend, ask: Ask, split: str,
     precision, recall = precision_recall(real, fake)
     kernel, kernel_se = kernel_distance(real, fake)
     limit, judged = perfect(space, split, count), rates()
-    settings = settings_of(first)
+    settings = first.settings
     return {
-        "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": steps_of(first),
+        "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": first.steps,
         "guidance_scale": first.guidance_scale, "options": settings["options"], "split": split, "count": count,
         "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
         "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
@@ -64,10 +66,10 @@ def evaluate(backend: Backend, ask: Ask, split: str,
         "kernel_distance": kernel, "kernel_distance_se": kernel_se, "judge_rules": RULES, "judge_false_accepts": judged.false_accepts,
         "judge_true_accepts": judged.true_accepts,
         "feature_space": "our own, not Inception", "nfe": calls, "seconds_per_image": seconds,
-    }
+        **loaded.drawing.figures(loaded.net), "model_sha256": loaded.sha256, "environment": artist.environment()}
 
 
-def drawn(backend: Backend, first: Request, captions: list[str],
+def drawn(artist: Artist, first: Request, captions: list[str],
           progress: Callable[[int, int], None]) -> tuple[np.ndarray, float, float]:
     """Caption i drawn with seed i and else as `first` says: pictures (N, H, W, 3) uint8, calls and seconds of one on average."""
     inbox: queue.SimpleQueue[tuple[int, Any, Any]] = queue.SimpleQueue()
@@ -82,7 +84,7 @@ def drawn(backend: Backend, first: Request, captions: list[str],
     while ended < count:
         while waiting and active < 64:
             index = waiting.pop(0)
-            backend.submit(replace(first, prompt=captions[index], seed=index), 0, listen(index))
+            artist.submit(replace(first, prompt=captions[index], seed=index), 0, listen(index))
             active += 1
         index, job, event = inbox.get()
         if event.kind in ("failed", "cancelled"):
@@ -96,7 +98,7 @@ def drawn(backend: Backend, first: Request, captions: list[str],
     return np.stack([image for image in images if image is not None]), calls / count, seconds / count
 
 
-def bits_per_dim(bench: Bench, count: int, progress: Callable[[int, int], None]) -> dict[str, float | None]:
+def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], None]) -> dict[str, float | None]:
     """Bits per dimension of `count` fixed test pictures under their captions, on average, by the model's ODE: `bits_per_dim`, and
     `bits_per_dim_se`, the standard error.
 
@@ -114,9 +116,9 @@ def bits_per_dim(bench: Bench, count: int, progress: Callable[[int, int], None])
     jobs, cases = [], [evaluation_captions("test", (count + 1) // 2, objects) for objects in (1, 2)]
     for k in range(count):
         scene, caption, _ = cases[k % 2][k // 2]
-        x0 = to_tensor(render(scene, bench.loaded.size))[None].to(bench.device)
-        request = replace(bench.request, prompt=caption, seed=k, count=1)
-        jobs.append(bench.submit(likelihood(bench.transport, request, bench.loaded.sha256, x0, 1, Control(TOLERANCE, TOLERANCE, STEPS))))
+        x0 = to_tensor(render(scene, probe.loaded.size))[None].to(probe.device)
+        request = replace(probe.request, prompt=caption, seed=k, count=1)
+        jobs.append(probe.submit(likelihood(probe.transport, request, probe.loaded.sha256, x0, 1, Control(TOLERANCE, TOLERANCE, STEPS))))
     bits = []
     for job in jobs:
         event = list(job.events())[-1]

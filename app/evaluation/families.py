@@ -12,22 +12,24 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from app.drawing.ask import PROMPT, Ask, amount, face_of, make_request, settings_of, steps_of
+from app.drawing.artist import Artist
+from app.drawing.ask import PROMPT, Ask
 from app.errors import UserError, sentence, sentences
 from app.evaluation import samplers as quality
 from app.evaluation import table as family_table
-from app.evaluation.evaluate import COUNT, bits_per_dim
+from app.evaluation.evaluate import COUNT, bits_per_dim, evaluate
 from app.evaluation.views import Drawing, FamilyTable
+from app.inspect.probe import probe
 from app.paths import ROOT
 from app.whole import write_text
 from pipelines import registry
 from pipelines.files import MISREAD
+from pipelines.request import face_of
 from pipelines.tokens.samplers import TOKENS
 
 if TYPE_CHECKING:
-    from app.inspect.picture import Bench
     from app.models.models import Models
     from pipelines.request import Request
 
@@ -36,17 +38,11 @@ BEGIN, END = "<!-- families -->", "<!-- /families -->"
 Progress = Callable[[int, int], None]
 
 
-class Backend(Protocol):
-    """What is needed of the service."""
-    def generate(self, ask: Ask) -> str: ...
-    def evaluate(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]: ...
-
-
 class SideBySide:
     """What compares all families. Raises UserError with one sentence."""
 
-    def __init__(self, backend: Backend, bench: Callable[[Ask], Bench], models: Models, tables: Path) -> None:
-        self._backend, self._bench, self._models, self._tables = backend, bench, models, tables
+    def __init__(self, artist: Artist, models: Models, tables: Path) -> None:
+        self._artist, self._models, self._tables = artist, models, tables
 
     def draw(self, prompt: str, seed: Any, count: Any) -> list[Drawing]:
         """Start drawing a caption with every family's first model; one that cannot says why, the others draw.
@@ -60,16 +56,16 @@ class SideBySide:
 
     def _drawing(self, ask: Ask) -> Drawing:
         try:
-            return Drawing(ask.family, self._backend.generate(ask), None)
+            return Drawing(ask.family, self._artist.generate(ask), None)
         except sentences() as error:
             return Drawing(ask.family, None, sentence(error))
 
     def measure_samplers(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]:
         """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
         quality.check(ask)
-        ask = self._models.resolved(ask)
-        path = self._tables / quality.file_name(ask, self._bench(replace(ask, prompt=PROMPT)).loaded.sha256, split)
-        rows = quality.measure(lambda cell: self._backend.evaluate(cell, split, lambda done, total: None), ask, path, progress=progress)
+        ask = self._artist.weights.resolved(ask)
+        path = self._tables / quality.file_name(ask, probe(self._artist, replace(ask, prompt=PROMPT)).loaded.sha256, split)
+        rows = quality.measure(lambda cell: evaluate(self._artist, cell, split, lambda done, total: None), ask, path, progress=progress)
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
 
     def measure_all_samplers(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]:
@@ -102,7 +98,7 @@ class SideBySide:
     def _row(self, family: str, counts: dict[str, int], log: quality.Log, progress: Progress) -> dict[str, Any]:
         """A family's row; says what the problem is if it has no weights."""
         try:
-            request = make_request(self._models.resolved(Ask(family, PROMPT, count=1)))
+            request = self._artist.weights.request(Ask(family, PROMPT, count=1))
         except sentences() as error:
             return {"family": family, "problem": sentence(error)}
         cells, done, face = {}, 0, face_of(family)
@@ -114,7 +110,7 @@ class SideBySide:
         model = next(m for m in self._models.views(family) if m.name == request.model)
         lineage, own = self._lineage(request.model), self._images(request.model)
         return {
-            "family": family, "model": model.name, "sampler": request.sampler, "amount": amount(family, steps_of(request)),
+            "family": family, "model": model.name, "sampler": request.sampler, "amount": request.amount,
             "guidance_scale": request.guidance_scale, "label_only": face.label_only,
             "accuracy_one": test["caption_accuracy_one_object"], "accuracy_two": test["caption_accuracy_two_objects"],
             "holdout": cells["holdout"]["caption_accuracy"], "frechet_distance": test["frechet_distance"],
@@ -126,23 +122,23 @@ class SideBySide:
 
     def _cell(self, request: Request, cell: str, count: int, log: quality.Log, progress: Progress) -> dict[str, Any]:
         """What was measured of a model: a split's captions or the likelihood, from the log or now."""
-        bench, settings = self._bench(Ask(request.family, PROMPT, model=request.model)), settings_of(request)
+        own, settings = probe(self._artist, Ask(request.family, PROMPT, model=request.model)), request.settings
         subject = {name: settings[name] for name in ("family", "sampler", "options", "guidance_scale")} | {
-            "cell": cell, "count": count, "model_sha256": bench.loaded.sha256}
+            "cell": cell, "count": count, "model_sha256": own.loaded.sha256}
         if cell == "likelihood":
-            subject["begins_at"] = bench.transport.data                    # lines of before it was told are measured again
+            subject["begins_at"] = own.transport.data                    # lines of before it was told are measured again
         else:
             subject["judge_rules"] = quality.judge_rules()                 # as are those of another judge
         found = log.find(subject)
         if found is None:
             ask = Ask(request.family, "", model=request.model, count=count)
-            found = (bits_per_dim(bench, count, progress) if cell == "likelihood"
-                     else self._backend.evaluate(ask, cell, progress)) | {"size": bench.loaded.size} | subject
+            found = (bits_per_dim(own, count, progress) if cell == "likelihood"
+                     else evaluate(self._artist, ask, cell, progress)) | {"size": own.loaded.size} | subject
             log.add(found)
         return found
 
     def _training(self, name: str) -> dict[str, Any]:
-        return self._models.find(name).metadata.get("training") or {}
+        return self._artist.weights.find(name).metadata.get("training") or {}
 
     def _images(self, name: str) -> int:
         return self._training(name).get("images", 0)

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.drawing.ask import PROMPT, Ask, face_of, make_request
+from app.drawing.ask import PROMPT, Ask, make_request
 from app.errors import BadInput
 from app.grids.plan import steps_within
 from app.whole import trouble, write_table, write_text
 from pipelines.files import write_whole
 from pipelines.options import options_of
+from pipelines.request import face_of
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
 MOST_STEPS = 200

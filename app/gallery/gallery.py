@@ -8,7 +8,6 @@ from typing import Any
 
 from PIL import Image
 
-from app.drawing.ask import amount, face_of
 from app.drawing.png import data_url
 from app.errors import BadInput
 from app.gallery.views import Picture
@@ -16,10 +15,12 @@ from app.paths import ROOT
 from app.text import readable
 from pipelines import registry
 from pipelines.options import Option, quoted
+from pipelines.request import amount, face_of, plain
 from storage import Cursor, Filters, ImageRecord, ManyMissing, Storage, read_settings
 
 MOST = 200                         # pictures of a page
 STEPS = tuple(Option("", int, None, label, "", low=0, high=10**9) for label in ("Steps from", "Steps to"))
+SINGLE = {"count": 1, "width": 0, "height": 0}      # what a picture's settings may leave out
 EXAMPLES = ROOT / "weights" / "bundled" / "examples"
 
 
@@ -107,23 +108,13 @@ class Gallery:
                 url = data_url(np.asarray(image.convert("RGB")))
             found.append(Picture(path.stem, url, settings.get("created", ""), family, settings["model_name"],
                                  settings["sampler"], settings["steps"], settings["seed"], settings["prompt"],
-                                 _restorable(settings), {}, False, False,
+                                 SINGLE | plain(settings), {}, False, False,
                                  amount=amount(family, settings["steps"])))
         return found
 
 
-def _restorable(settings: dict[str, Any]) -> dict[str, Any]:
-    """What `Ask` needs to draw a picture again."""
-    return {"family": settings["family"], "model": settings["model_name"], "prompt": settings["prompt"],
-            "negative_prompt": settings["negative_prompt"], "sampler": settings["sampler"],
-            "options": settings["options"], "guidance_scale": settings["guidance"], "seed": settings["seed"], "count": 1,
-            "width": settings.get("width", 0), "height": settings.get("height", 0)}
-
-
 def picture(record: ImageRecord) -> Picture:
     """A record in words."""
-    plain = {name: getattr(record, name) for name in ("family", "model_name", "prompt", "negative_prompt", "sampler",
-                                                      "options", "guidance", "seed", "width", "height")}
     try:
         spec = registry.face(record.family).every[record.sampler]
         family, sampler = registry.face(record.family).title, spec.title
@@ -141,7 +132,7 @@ def picture(record: ImageRecord) -> Picture:
     if "note" in record.environment:
         facts["Note"] = record.environment["note"]
     return Picture(record.id, f"image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
-                   record.sampler, record.steps, record.seed, record.prompt, _restorable(plain), facts, record.deleted,
+                   record.sampler, record.steps, record.seed, record.prompt, SINGLE | plain(vars(record)), facts, record.deleted,
                    record.missing, amount=amount(record.family, record.steps))
 
 

@@ -5,29 +5,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from app.drawing.ask import Ask, make_request
+from app.drawing.artist import Artist
+from app.drawing.ask import Ask
 from app.drawing.runner import drawn_of, finished
 from app.errors import BadInput, UserError
 from app.grids.grids import Grids
-from app.grids.store import Keeper
-from app.models.models import Models
+from app.grids.store import GridStore
 from pipelines.request import Request
-from storage import ImageRecord, Storage
+from storage import ImageRecord
 
 TOLERANCE = 3                      # of 255: as far as other batches, or another version's rounding, move a pixel at most
 MOST = 256                         # pictures that are drawn again at once
 BATCH = 8                          # pictures of the self-test
-
-
-class Drawing(Protocol):
-    """What drawing again needs of the service."""
-    def submit(self, request: Request, priority: int, *, exact: int | None = None) -> Any: ...
-    def environment(self) -> dict[str, str]: ...
-    def digest(self, model: str) -> str: ...
 
 
 def verdict(then: np.ndarray, now: np.ndarray) -> dict[str, Any]:
@@ -43,9 +36,9 @@ def verdict(then: np.ndarray, now: np.ndarray) -> dict[str, Any]:
 class Reproduction:
     """Draws kept pictures again, each by a request of its own, and holds them against the files."""
 
-    def __init__(self, storage: Storage, models: Models, grids: Grids, drawing: Drawing) -> None:
-        self._storage, self._models, self._grids, self._drawing = storage, models, grids, drawing
-        self._keeper, self._turn = Keeper(storage), threading.Lock()
+    def __init__(self, artist: Artist, grids: Grids) -> None:
+        self._artist, self._storage, self._grids = artist, artist.storage, grids
+        self._store, self._turn = GridStore(artist.storage), threading.Lock()
 
     def of(self, name: str) -> dict[str, Any]:
         """A grid or a picture, by its id."""
@@ -71,24 +64,21 @@ class Reproduction:
 
     def selftest(self, ask: Ask) -> dict[str, Any]:
         """The same seeds one by one and as one batch."""
-        batch = make_request(self._models.resolved(replace(ask, count=BATCH)))
+        batch = self._artist.weights.request(replace(ask, count=BATCH))
         with self._alone():
-            together = self._drawn(batch)
-            pictures = [verdict(together[k], self._drawn(replace(batch, seed=seed, count=1))[0]) for k, seed in enumerate(batch.seeds)]
-        return {"batch": BATCH, "pictures": pictures, "worst": max(pictures, key=lambda v: v["max"]), "now": self._drawing.environment()}
-
-    def _drawn(self, request: Request) -> np.ndarray:
-        return drawn_of(request, finished(self._drawing.submit(request, 0)), 0).pixels
+            together = self._artist.drawn(batch).pixels
+            pictures = [verdict(together[k], self._artist.drawn(batch.alone(k)).pixels[0]) for k in range(batch.count)]
+        return {"batch": BATCH, "pictures": pictures, "worst": max(pictures, key=lambda v: v["max"]), "now": self._artist.environment()}
 
     def _again(self, images: list[str], exact: int | None = None) -> dict[str, Any]:
         records = [self._storage.image(image) for image in images]
-        then = [self._keeper.pixels(image) for image in images]
+        then = [self._store.pixels(image) for image in images]
         requests = [self._request(record) for record in records]
         with self._alone():
-            jobs = [self._drawing.submit(request, 0, exact=exact) for request in requests]
+            jobs = [self._artist.submit(request, 0, exact=exact) for request in requests]
             now = [drawn_of(request, finished(job), 0).pixels[0] for request, job in zip(requests, jobs, strict=True)]
         return {"pictures": [verdict(a, b) for a, b in zip(then, now, strict=True)], "then": _environments(records),
-                "now": self._drawing.environment()}
+                "now": self._artist.environment()}
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -102,10 +92,8 @@ class Reproduction:
 
     def _request(self, record: ImageRecord) -> Request:
         """What drew a picture. Raises UserError if its weights are no longer there."""
-        ask = Ask(record.family, record.prompt, record.negative_prompt, record.model_name, record.sampler, record.options,
-                  record.guidance, record.seed, 1, record.width, record.height)
-        request = make_request(self._models.resolved(ask))
-        if self._drawing.digest(record.model_name) != record.model_sha256:
+        request = self._artist.weights.request(Ask.of(vars(record)))
+        if self._artist.digest(record.model_name) != record.model_sha256:
             raise UserError(f"The weights {record.model_name} are not those that drew this picture ({record.model_sha256[:12]}); "
                             "put the old file back to draw it again.")
         return request

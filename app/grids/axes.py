@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from app.drawing.ask import amount, face_of, samplers_of, seed_of
-from app.drawing.effects import never
+from app.drawing.ask import seed_of
 from app.errors import BadInput
 from app.models.views import ModelView
 from pipelines import registry
+from pipelines.effects import never
 from pipelines.options import Option, OptionError, options_of, quoted
-from pipelines.request import Request
+from pipelines.request import Request, amount, face_of, samplers_of
 
 MAX_VALUES = 1000                  # on one axis
 MAX_TEXT = 100_000                 # characters that an axis is written with

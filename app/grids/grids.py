@@ -3,28 +3,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from app.drawing.ask import is_new, settings_of
-from app.drawing.effects import notes_of
+from app.drawing.artist import Artist
+from app.drawing.ask import is_new
 from app.drawing.jobs import RUNNING, JobState
 from app.errors import BadInput, UserError, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import comma_note
 from app.grids.measures import terms
 from app.grids.plan import Plan, evaluations, make_plan, targets
-from app.grids.records import asked_of, axis_of, cells_of, key_of, made_from, plan_of, upgraded
-from app.grids.run import EXACT, GridBackend, GridRun
+from app.grids.records import asked_of, axis_of, cells_of, made_from, plan_of, request_of, upgraded
+from app.grids.run import EXACT, GridRun
 from app.grids.state import CellState, LiveGrid
 from app.grids.staying import given
-from app.grids.store import Keeper
+from app.grids.store import GridStore
 from app.models.models import Models
 from app.text import readable
 from pipelines.request import Request
-from storage import Cursor, GridRecord, Storage, StorageError
+from storage import Cursor, GridRecord, StorageError
 
 log = logging.getLogger(__name__)
 KEPT = 8                           # ended grids whose cells stay in memory
@@ -47,15 +47,6 @@ class GridCheck:
     notes: tuple[str, ...]
 
 
-class Desk(GridBackend, Protocol):
-    """What grids need of the service."""
-    def launch(self, job: JobState, request: Request, run: Callable[[], None]) -> str: ...
-    def stop(self, job_id: str) -> None: ...
-    def pace(self, request: Request) -> float: ...
-    def estimate(self, calls: dict[str, int]) -> float | None: ...
-    def digest(self, model: str) -> str: ...
-
-
 def _budget_in_seconds(asked: GridAsk) -> bool:
     return any(text.partition("=")[0].strip() == "seconds" for text in (asked.x, asked.y, asked.z))
 
@@ -63,9 +54,9 @@ def _budget_in_seconds(asked: GridAsk) -> bool:
 class Grids:
     """All comparisons of a data folder."""
 
-    def __init__(self, storage: Storage, models: Models, desk: Desk) -> None:
-        self._storage, self._models, self._desk = storage, models, desk
-        self.keeper = Keeper(storage)
+    def __init__(self, artist: Artist, models: Models) -> None:
+        self._artist, self._models, self._storage = artist, models, artist.storage
+        self.store = GridStore(artist.storage)
         self._live: dict[str, LiveGrid] = {}                       # that this process draws, and the last that it drew
         self._lock = threading.Lock()                              # of that table
 
@@ -76,14 +67,13 @@ class Grids:
         """
         plan = make_plan(asked, self._models)
         empty = [spot.reason for spot in plan.spots if spot.request is None]
-        calls, references, later = evaluations(plan.requests), targets(plan), _budget_in_seconds(asked)
-        beside = evaluations(references)
-        seconds = self._desk.estimate({model: calls.get(model, 0) + beside.get(model, 0) for model in calls | beside})
+        references, later = targets(plan), _budget_in_seconds(asked)
+        seconds = self._artist.estimate([*plan.requests, *references])
         commas = [note for text in (asked.x, asked.y, asked.z) if comma and (note := comma_note(text))]
-        notes = dict.fromkeys([*commas, *plan.notes, *(note for request in plan.requests[:50] for note in notes_of(request))])
+        notes = dict.fromkeys([*commas, *plan.notes, *(note for request in plan.requests[:50] for note in request.notes)])
         return GridCheck(len(plan.spots), len(empty), empty[0] or "" if empty else "", sum(r.count for r in plan.requests),
-                         None if later else sum(calls.values()), len(references), sum(beside.values()), None if later else seconds,
-                         tuple(notes))
+                         None if later else evaluations(plan.requests), len(references), evaluations(references),
+                         None if later else seconds, tuple(notes))
 
     def start(self, asked: GridAsk) -> str:
         """Begin a comparison; returns the grid's id at once."""
@@ -111,13 +101,13 @@ class Grids:
             before = asked_of(record.settings).ask
             if is_new(asked.ask.seed):
                 asked = replace(asked, ask=replace(asked.ask, seed=before.seed))
-            plan, done = self._plan(asked, given(before)), dict[str, list[CellState]]()
+            plan, done = self._plan(asked, given(before)), dict[Request | None, list[CellState]]()
             for cell in cells_of(record):
                 if cell.status == "done":
-                    done.setdefault(key_of(cell.settings), []).append(cell)
+                    done.setdefault(request_of(cell), []).append(cell)
             kept = {}
             for i, spot in enumerate(plan.spots):
-                if spot.request is not None and (same := done.get(key_of(settings_of(spot.request)))):
+                if spot.request is not None and (same := done.get(spot.request)):
                     kept[i] = same.pop(0)
             if lost := sum(len(cells) for cells in done.values()):
                 raise BadInput(f"{lost} finished cell{'s' * (lost != 1)} of that grid would be lost, since the settings or values above "
@@ -142,7 +132,7 @@ class Grids:
             raise UserError(next((spot.reason for spot in plan.spots if spot.reason), None) or "There is nothing to draw in that grid.")
         for model, cell in {cell.settings.get("model", ""): cell for cell in kept.values() if cell.images}.items():
             drawn_by = self._storage.image(cell.images[0]).model_sha256
-            if drawn_by != self._desk.digest(model):
+            if drawn_by != self._artist.digest(model):
                 raise UserError(f"The weights {model} have changed since that grid was begun, so new cells would not compare with the "
                                 "old ones; begin a new grid.")
         live = self._empty(plan, record.id)
@@ -179,7 +169,7 @@ class Grids:
             live.settled.set()
 
     def _plan(self, asked: GridAsk, dropped: Collection[str] = ()) -> Plan:
-        return make_plan(asked, self._models, self._desk.pace if _budget_in_seconds(asked) else None, dropped)
+        return make_plan(asked, self._models, self._artist.pace if _budget_in_seconds(asked) else None, dropped)
 
     def _empty(self, plan: Plan, grid_id: str = "") -> LiveGrid:
         """A grid in memory whose cells wait."""
@@ -189,7 +179,7 @@ class Grids:
         job = JobState("compare", first.family, name, asdict(plan.asked))
         job.models = {request.model for request in plan.requests}
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
-                 else CellState("waiting", settings=settings_of(spot.request), metrics={"note": spot.note} if spot.note else {})
+                 else CellState("waiting", settings=spot.request.settings, metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
         return LiveGrid(grid_id, axes, job, cells, distance=bool(targets(plan)),
                         count=first.count, name=name, made=made_from(plan.asked))
@@ -215,7 +205,7 @@ class Grids:
             for old in ended[:max(0, len(ended) - KEPT)]:
                 del self._live[old]
             self._live[live.id] = live
-        self._desk.launch(job, plan.requests[0], GridRun(live, plan, self._desk, self.keeper).run)
+        self._artist.launch(job, plan.requests[0], GridRun(live, plan, self._artist, self.store).run)
 
     # Looking at them
 
@@ -290,7 +280,7 @@ class Grids:
         if after:
             live.job.change(note="Stopping after the cells that are being drawn.")
         else:
-            self._desk.stop(live.job.id)
+            self._artist.stop(live.job.id)
 
     def change(self, grid_id: str, name: str | None = None, note: str | None = None) -> None:
         """Rename a grid, or write a note to it."""

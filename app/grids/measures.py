@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from app.drawing.ask import face_of
-from app.drawing.effects import idle
 from app.errors import sentences
 from app.grids.state import LiveGrid
-from pipelines.request import Request
+from pipelines.effects import idle
+from pipelines.request import Request, face_of
 
 CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
 BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
@@ -32,7 +31,7 @@ def rights(request: Request, pixels: np.ndarray) -> dict[str, Any]:
     claim = parse(request.prompt)
     if claim is None or pixels.shape[1] != 32:
         return {}
-    problem = label_fault if face_of(request.family).label_only else fault
+    problem = label_fault if request.face.label_only else fault
     right = [problem(read(picture), claim) is None for picture in pixels]
     low, high = wilson(sum(right), len(right))
     return {"right": right, "accuracy": {"share": sum(right) / len(right), "low": low, "high": high, "count": len(right), "rules": RULES}}

@@ -6,32 +6,28 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
-from app.drawing.ask import Ask, amount, face_of, guidance_calls, make_request, nfe_of, own_options, samplers_of, steps_of, with_seed
-from app.drawing.effects import never, notes_of
+from app.drawing.ask import Ask, make_request, with_seed
+from app.drawing.weights import Weights
 from app.errors import BadInput, sentence, sentences
 from app.grids.ask import GridAsk
 from app.grids.axes import BUDGETS, NONE, OWN, Axis, families_of, label_of, models_of, parse_axis, with_new_seeds
-from app.grids.staying import IMPLIED, adaptive, note_on, unread, without
+from app.grids.staying import IMPLIED, note_on, unread, without
+from app.models.models import Models
 from app.models.views import ModelView
 from app.text import readable
+from pipelines.effects import never
 from pipelines.family import SamplerSpec
 from pipelines.options import build, options_of, quoted
 from pipelines.registry import converged, limit_of
-from pipelines.request import Request
+from pipelines.request import Request, face_of, samplers_of
 
 MAX_CELLS = 3000
 MOST_STEPS = 1000                  # that a budget is turned into
 MAX_EVALUATIONS = 2_000_000        # of networks, in one grid
 REQUEST = ("prompt", "negative_prompt", *(o.name for o in options_of(Request)))       # what of a request may vary besides its options
 SAME = (("steps", *BUDGETS), ("size", "width"), ("size", "height"))      # axes that cannot stand beside one another
-
-
-class Catalog(Protocol):
-    """What a plan needs to know of the models there are."""
-    def views(self, family: str | None = None) -> list[ModelView]: ...
-    def resolved(self, ask: Ask) -> Ask: ...
 
 
 Pace = Callable[[Request], float]            # seconds that a call takes for a picture of this request
@@ -68,7 +64,7 @@ class Plan:
         return [spot.request for spot in self.spots if spot.request is not None]
 
 
-def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None, dropped: Collection[str] = ()) -> Plan:
+def make_plan(asked: GridAsk, models: Models, pace: Pace | None = None, dropped: Collection[str] = ()) -> Plan:
     """Check all of a comparison. Raises BadInput with a sentence.
 
     pace: without it, a budget in seconds is only read; cells then hold what their family is used to.
@@ -77,10 +73,10 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None, droppe
     """
     asked = readable(asked)
     asked = replace(asked, ask=with_seed(asked.ask), x=with_new_seeds(asked.x), y=with_new_seeds(asked.y), z=with_new_seeds(asked.z))
-    texts, models = (asked.x, asked.y, asked.z), catalog.views()
-    families = families_of(texts, asked.ask.family, models)
-    drawn = models_of(texts, asked.ask.model, models)
-    axes = [parse_axis(text, families, models, drawn, bool(asked.ask.options.get("source"))) for text in texts]
+    texts, views = (asked.x, asked.y, asked.z), models.views()
+    families = families_of(texts, asked.ask.family, views)
+    drawn = models_of(texts, asked.ask.model, views)
+    axes = [parse_axis(text, families, views, drawn, bool(asked.ask.options.get("source"))) for text in texts]
     names = [axis.name for axis in axes if axis.name]
     if len({*names}) < len(names) or any(sum(name in same for name in names) > 1 for same in SAME):
         raise BadInput(f"Two axes say the same ({', '.join(names)}); a grid varies each thing, and steps or one budget, once.")
@@ -88,15 +84,14 @@ def make_plan(asked: GridAsk, catalog: Catalog, pace: Pace | None = None, droppe
     cells = len(x.values) * len(y.values) * len(z.values)
     if cells > MAX_CELLS:
         raise BadInput(f"The grid would have {cells:,} cells; at most {MAX_CELLS:,} are possible, so name fewer values.")
-    spots = [_spot(asked.ask, (z, y, x), place, models, catalog, pace)
+    spots = [_spot(asked.ask, (z, y, x), place, views, models.weights, pace)
              for place in product(*(range(len(axis.values)) for axis in (z, y, x)))]
     plan = Plan(asked, x, y, z, tuple(spots))
     if not plan.requests:
         raise BadInput(spots[0].reason or "No cell of this grid can be drawn.")
     plan = _noted(_without_unread(plan, dropped))
-    evaluations = sum(nfe_of(request) * request.count for request in plan.requests)
-    if evaluations > MAX_EVALUATIONS:
-        raise BadInput(f"The grid would need {evaluations:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
+    if (calls := evaluations(plan.requests)) > MAX_EVALUATIONS:
+        raise BadInput(f"The grid would need {calls:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
                        "steps, values or images.")
     if asked.snapshots and not snapshots_wanted(plan):
         plan = replace(plan, notes=(*plan.notes, "There are no snapshots, since no two cells differ in their number of steps alone."))
@@ -115,7 +110,7 @@ def _without_unread(plan: Plan, dropped: Collection[str]) -> Plan:
 def _noted(plan: Plan) -> Plan:
     """The same plan, whose cells say what is to be known of them and not of all: what has no effect there, and which settings of theirs
     differ from cell to cell though no axis says so."""
-    notes = {id(request): notes_of(request) for request in plan.requests}
+    notes = {id(request): request.notes for request in plan.requests}
     common = [note for note in next(iter(notes.values()), []) if all(note in found for found in notes.values())]
     unsaid = _unsaid(plan.requests, plan.varied | {name for axis in plan.varied for name in IMPLIED.get(axis, ())})
     spots = []
@@ -131,8 +126,8 @@ def _noted(plan: Plan) -> Plan:
 def _settings(request: Request) -> dict[str, Any]:
     """What a picture depends on besides what every axis of another name leaves alone: guidance if there is some, sampler, its options."""
     found = {"guidance_scale": request.guidance_scale, "sampler": request.sampler}
-    found |= {o.name: getattr(request.options, o.name) for o in own_options(request) if o.type is not str or o.choices}
-    return {name: value for name, value in found.items() if name not in never(face_of(request.family), request.adapter)}
+    found |= {o.name: getattr(request.options, o.name) for o in request.own_options if o.type is not str or o.choices}
+    return {name: value for name, value in found.items() if name not in never(request.face, request.adapter)}
 
 
 def _unsaid(requests: list[Request], said: set[str]) -> list[str]:
@@ -149,24 +144,24 @@ def _worded(request: Request, name: str) -> str:
     if name == "guidance_scale":
         return f"guidance {request.guidance_scale:g}"
     if name == "sampler":
-        return face_of(request.family).every[request.sampler].title
-    option, value = next(o for o in own_options(request) if o.name == name), getattr(request.options, name)
+        return request.spec.title
+    option, value = next(o for o in request.own_options if o.name == name), getattr(request.options, name)
     return f"{option.label}: {value}" if option.choices else label_of(option, value, (request.family,))
 
 
-def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> Spot:
+def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], views: list[ModelView], weights: Weights, pace: Pace | None) -> Spot:
     """The cell at a place, with what its axes say put into the request."""
     said, (z, y, x) = {axis.name: axis.values[k] for axis, k in zip(axes, place, strict=True) if axis is not NONE}, place
     try:
-        request, note = _request(ask, said, models, catalog, pace)
+        request, note = _request(ask, said, views, weights, pace)
         return Spot(z, y, x, request, note=note)
     except sentences() as error:
         return Spot(z, y, x, None, reason=sentence(error))
 
 
-def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: Catalog, pace: Pace | None) -> tuple[Request, str | None]:
+def _request(ask: Ask, said: dict[str, Any], views: list[ModelView], weights: Weights, pace: Pace | None) -> tuple[Request, str | None]:
     """(request, note). Raises UserError with the reason why the axes do not apply."""
-    family = said.get("family") or next((m.family for m in models if m.name == said.get("model")), ask.family)
+    family = said.get("family") or next((m.family for m in views if m.name == said.get("model")), ask.family)
     if family != ask.family:                 # a family's own habits, and none of another's
         ask = replace(ask, family=family, model=None, sampler=None, options={}, guidance_scale=None)
     ask = replace(ask, **{name: value for name, value in said.items() if name in ("model", "sampler", *REQUEST)})
@@ -175,8 +170,8 @@ def _request(ask: Ask, said: dict[str, Any], models: list[ModelView], catalog: C
     if "replace" in said:
         ask = replace(ask, prompt=_replaced(ask.prompt, *said["replace"]))
     if "training" in said:
-        ask = replace(ask, model=f"{str(catalog.resolved(ask).model).partition('@')[0]}@{said['training']}")
-    ask, face = catalog.resolved(ask), face_of(ask.family)
+        ask = replace(ask, model=f"{str(weights.resolved(ask).model).partition('@')[0]}@{said['training']}")
+    ask, face = weights.resolved(ask), face_of(ask.family)
     spec = face.every.get(ask.sampler or samplers_of(face, ask.adapter)[0])
     if spec is None:
         raise BadInput(f"{face.title} has no sampler {ask.sampler!r}.")
@@ -204,9 +199,9 @@ def _replaced(prompt: str, words: str, other: str) -> str:
 
 def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) -> tuple[Request, str | None]:
     """The request with as many steps as the budget of calls pays for, and a note where it can not choose."""
-    cost = guidance_calls(request)
+    cost = request.guidance_calls
     if "steps" not in {o.name for o in options_of(spec.options)}:
-        return request, f"takes its {amount(request.family, steps_of(request))} whatever the budget"
+        return request, f"takes its {request.amount} whatever the budget"
     if spec.adaptive:
         return request, "chooses its steps itself, whatever the budget"
     given = {o.name: getattr(request.options, o.name) for o in options_of(spec.options)}
@@ -231,12 +226,9 @@ def _costs(spec: SamplerSpec, given: tuple[tuple[str, Any], ...]) -> list[int]:
     return [spec.nfe(build(spec.options, dict(given) | {"steps": n})) for n in range(1, min(int(most), MOST_STEPS) + 1)]
 
 
-def evaluations(requests: Iterable[Request]) -> dict[str, int]:
-    """Network calls by model, each for one picture."""
-    found: dict[str, int] = {}
-    for request in requests:
-        found[request.model] = found.get(request.model, 0) + nfe_of(request) * request.count
-    return found
+def evaluations(requests: Iterable[Request]) -> int:
+    """Network calls, each for one picture."""
+    return sum(request.nfe * request.count for request in requests)
 
 
 def target(request: Request, plan: Plan) -> Request | None:
@@ -254,7 +246,7 @@ def limit_text(request: Request) -> str | None:
     limit, run = limit_of(request), converged(request)
     if limit is None or run is None:
         return None
-    return f"{limit.equation} ({face_of(run.family).every[run.sampler].title}, {amount(run.family, steps_of(run))})"
+    return f"{limit.equation} ({run.spec.title}, {run.amount})"
 
 
 def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
@@ -262,7 +254,7 @@ def snapshots_wanted(plan: Plan) -> dict[int, list[tuple[int, int]]]:
     lines: dict[Request, list[tuple[int, int]]] = {}
     for i, spot in enumerate(plan.spots):
         request = spot.request
-        if request is not None and face_of(request.family).stepwise and not adaptive(request):
+        if request is not None and request.face.stepwise and not request.spec.adaptive:
             key = replace(request, options=replace(request.options, steps=1))
             lines.setdefault(key, []).append((request.options.steps, i))
     found = {}

@@ -2,31 +2,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from app.drawing.ask import Ask
-from app.drawing.effects import SIDES
+from app.drawing.artist import Artist
 from app.errors import BadInput
 from app.grids import points as grid_charts
 from app.grids.ask import ENDINGS
 from app.grids.export import export, facts
 from app.grids.grids import Grids
 from app.grids.likelihood import bits_per_dim
-from app.inspect.picture import Bench
+from pipelines.effects import SIDES
 from pipelines.options import quoted
-from storage import Storage, StorageError
+from storage import StorageError
 
 
 class GridReading:
-    """Raises UserError with one sentence. bench: what is needed to look at pictures with a model."""
+    """Raises UserError with one sentence. artist: looks at pictures with a model."""
 
-    def __init__(self, grids: Grids, storage: Storage, exports: Path, bench: Callable[[Ask], Bench]) -> None:
-        self._grids, self._storage, self._exports, self._bench = grids, storage, exports, bench
+    def __init__(self, grids: Grids, exports: Path, artist: Artist) -> None:
+        self._grids, self._storage, self._exports, self._artist = grids, artist.storage, exports, artist
 
     def cell(self, grid_id: str, i: int) -> dict[str, Any]:
         """The settings that a cell really used."""
@@ -56,7 +54,7 @@ class GridReading:
 
     def frechet(self, grid_id: str) -> list[dict[str, Any]]:
         """Fréchet distance of every line, where there are enough pictures."""
-        return grid_charts.frechet(self._grids.find(grid_id), self._grids.keeper.pixels)
+        return grid_charts.frechet(self._grids.find(grid_id), self._grids.store.pixels)
 
     def bits(self, grid_id: str, i: int) -> dict[str, Any]:
         """Bits per dimension of a cell's pictures, or why there are none."""
@@ -66,8 +64,8 @@ class GridReading:
         settings = self._grids.find(grid_id).cells[i].settings
         if not settings:
             raise BadInput("That cell was kept without its settings; draw it anew to measure it.")
-        pixels = np.stack([self._grids.keeper.pixels(image) for image in images])
-        return bits_per_dim(self._bench, settings, pixels)
+        pixels = np.stack([self._grids.store.pixels(image) for image in images])
+        return bits_per_dim(self._artist, settings, pixels)
 
     def snapshot(self, cell_id: str) -> bytes:
         """PNG of what a longer run looked like after as many steps as a cell takes."""

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from app.drawing.ask import Ask, make_request
+from app.drawing.ask import Ask
 from app.errors import UserError, sentence, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import NONE, Axis
@@ -146,9 +147,11 @@ def made_from(asked: GridAsk) -> str:
     return " · ".join(text for name, text in facts.items() if text and name not in varied)
 
 
-def key_of(settings: dict[str, Any]) -> str:
-    """By which a finished cell is known again."""
-    return repr(sorted((name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in settings.items()))
+def request_of(cell: CellState) -> Request | None:
+    """What a cell drew, by which it is known again; None where that cannot be any more."""
+    with suppress(KeyError, TypeError, *sentences()):
+        return Request.from_dict(cell.settings)
+    return None
 
 
 def places_of(record: GridRecord) -> list[tuple[int, int, int]]:
@@ -167,7 +170,8 @@ def _state(cell: CellRecord) -> CellState:
     """A cell as it is stored now, also of the time when distances had other means, and all samplers' were to the end of the ODE."""
     if problem := (fault(SETTINGS, cell.settings) if cell.settings else None) or fault(METRICS, cell.metrics):
         return CellState("failed", cell.id, tuple(cell.image_ids), error=f"What is stored of this cell is damaged ({problem}); retry it.")
-    state = CellState(cell.status, cell.id, tuple(cell.image_ids), cell.settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
+    settings = {name: value for name, value in cell.settings.items() if name != "version"}
+    state = CellState(cell.status, cell.id, tuple(cell.image_ids), settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
                       cell.metrics, cell.reason, cell.error)
     count = state.settings.get("count", 1)
     if shot := state.metrics.get("snapshot"):
@@ -195,12 +199,8 @@ def _without_distance(state: CellState, why: str) -> CellState:
 
 
 def _solves_the_ode(settings: dict[str, Any]) -> bool:
-    try:
-        limit = registry.limit_of(_request(settings))
-    except (KeyError, TypeError):
-        return False
-    except sentences():                                      # a sampler that is gone
-        return False
+    request = request_of(CellState("done", settings=settings))
+    limit = None if request is None else registry.limit_of(request)
     return limit is not None and limit.equation == "ODE"
 
 
@@ -216,14 +216,8 @@ def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
     if cell.status == "empty" or not cell.settings:
         return Spot(z, y, x, None, cell.reason or "This cell was never begun.")
     try:
-        return Spot(z, y, x, _request(cell.settings), note=cell.metrics.get("note"))
+        return Spot(z, y, x, Request.from_dict(cell.settings), note=cell.metrics.get("note"))
     except (KeyError, TypeError):
         return Spot(z, y, x, None, "What is stored of this cell is damaged.")
     except sentences() as error:                         # a model's family or a sampler is gone
         return Spot(z, y, x, None, sentence(error))
-
-
-def _request(settings: dict[str, Any]) -> Request:
-    """Of a stored cell. Raises KeyError and TypeError for damaged settings, UserError for what is gone."""
-    given = {name: value for name, value in settings.items() if name != "options"}
-    return make_request(Ask(**given, options=settings["options"]))

@@ -6,16 +6,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from app.drawing.runner import Backend, Drawn, drawn_of, pixels_of
+from app.drawing.artist import Artist
+from app.drawing.runner import Drawn, drawn_of, pixels_of
 from app.errors import NoRoom, sentence, sentences
 from app.grids.distances import measured
 from app.grids.measures import Twins, rights, similarity, why_same
 from app.grids.plan import Plan, limit_text, snapshots_wanted, target
 from app.grids.state import CellState, LiveGrid
+from app.grids.store import GridStore
 from pipelines.request import Request
 from storage import DiskFull
 
@@ -27,26 +29,11 @@ ENDS = ("done", "failed", "cancelled")
 EXACT = 16                         # rows of every batch of an exactly repeatable grid
 
 
-class Keeper(Protocol):
-    """Where cells and their pictures are kept."""
-    def save_cell(self, live: LiveGrid, i: int, cell: CellState) -> None: ...
-    def pixels(self, image_id: str) -> np.ndarray: ...
-    def save_snapshot(self, cell: str, pixels: np.ndarray) -> None: ...
-    def snapshot(self, cell: str, height: int) -> np.ndarray: ...
-
-
-class GridBackend(Backend, Protocol):
-    """What the runner of a grid needs of the service beside what others do."""
-    def loaded(self) -> list[str]: ...
-    def notes(self, request: Request) -> list[str]: ...
-    def held_bytes(self) -> int: ...
-
-
 class GridRun:
     """One run over the cells of a grid that are waiting."""
 
-    def __init__(self, live: LiveGrid, plan: Plan, backend: GridBackend, keeper: Keeper) -> None:
-        self.live, self.plan, self.backend, self.keeper, self.job = live, plan, backend, keeper, live.job
+    def __init__(self, live: LiveGrid, plan: Plan, artist: Artist, store: GridStore) -> None:
+        self.live, self.plan, self.artist, self.store, self.job = live, plan, artist, store, live.job
         self.inbox: queue.SimpleQueue[tuple[Any, Any, Any]] = queue.SimpleQueue()
         self.waiting = deque(i for i, cell in enumerate(live.cells) if cell.status == "waiting")
         self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
@@ -57,7 +44,7 @@ class GridRun:
         self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
-        self.twins = Twins(keeper.pixels)
+        self.twins = Twins(store.pixels)
         self.note = self.job.note                                 # what is said of the whole grid,
         self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
         self.halted: Exception | None = None                      # why nothing can be kept any more
@@ -98,7 +85,7 @@ class GridRun:
 
     def _cancel(self) -> None:
         for running in self.active.values():
-            self.backend.cancel(running)
+            self.artist.cancel(running)
 
     def _event(self, what: Any, engine_job: Any, event: Any) -> None:
         if what == STOP:
@@ -116,7 +103,7 @@ class GridRun:
         for i, cell in enumerate(self.live.cells):
             if cell.status == "done" and cell.images:
                 with suppress(*sentences()):                      # its file may be gone
-                    self.twins.add(i, self.keeper.pixels(cell.images[0]), cell.images)
+                    self.twins.add(i, self.store.pixels(cell.images[0]), cell.images)
 
     def _fill(self) -> None:
         """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
@@ -127,7 +114,7 @@ class GridRun:
                 break
             if request.model in self.crowded:
                 continue
-            if request.model not in self.backend.loaded():
+            if request.model not in self.artist.loaded():
                 self.job.change(note=f"Loading {request.model}…")
             try:
                 if i in self.targets:
@@ -161,10 +148,10 @@ class GridRun:
         exact = EXACT if self.plan.asked.exact else None
         # What has cells under way stays in memory; what waits only may make room for others.
         self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
-        self.active[key] = self.backend.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
+        self.active[key] = self.artist.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
                                                lambda: self.job.stopped)
         if look:
-            self.noted[key] = self.backend.notes(request)
+            self.noted[key] = self.artist.notes(request)
 
     def _start_reference(self, target: Request) -> int:
         """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
@@ -230,39 +217,39 @@ class GridRun:
                 self._snapshot(cell, step, longest, preview)
         if i in self.live.visible and now - self.shown.get(i, 0.0) > max(PREVIEW_SECONDS, PREVIEW_PAUSE * len(self.active)):
             self.shown[i] = now
-            self.held[i] = max(self.backend.held_bytes(), self.held.get(i, 0))
+            self.held[i] = max(self.artist.held_bytes(), self.held.get(i, 0))
             self.live.show(i, pixels_of(preview.x0))
 
     def _keep(self, i: int, **values: Any) -> None:
         """Change a cell: first in the database, only then on the page."""
-        self.keeper.save_cell(self.live, i, self.live.changed(i, **values))
+        self.store.save_cell(self.live, i, self.live.changed(i, **values))
         self.live.change(i, **values)
 
     def _snapshot(self, i: int, step: int, longest: int, preview: Any) -> None:
         """What a longer run of the same line looks like after as many steps as this cell takes in all."""
         cell = self.live.cells[i]
         assert cell.id is not None
-        self.keeper.save_snapshot(cell.id, pixels_of(preview.x_t))
+        self.store.save_snapshot(cell.id, pixels_of(preview.x_t))
         facts = {"step": step, "of": longest}
         self._keep(i, metrics={"snapshot": facts | (self._apart(cell) if cell.status == "done" else {})})
 
     def _apart(self, cell: CellState) -> dict[str, Any]:
         """How far a finished cell is from its snapshot."""
-        own = np.stack([self.keeper.pixels(image) for image in cell.images])
-        return measured(own, self.keeper.snapshot(str(cell.id), own.shape[1]))
+        own = np.stack([self.store.pixels(image) for image in cell.images])
+        return measured(own, self.store.snapshot(str(cell.id), own.shape[1]))
 
     def _done(self, i: int, drawn: Drawn, stats: Any) -> None:
         request, live, cell = self.request(i), self.live, self.live.cells[i].id
-        self.backend.measured(request, drawn, stats.network)
+        self.artist.measured(request, drawn, stats.network)
         try:
-            images = tuple(self.backend.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
+            images = tuple(self.artist.save(request, k, drawn, stats, self.job, cell).id for k in range(request.count))
         except DiskFull:
             raise
         except sentences() as error:
             self._used(i)
             self._keep(i, status="failed", error=sentence(error))
             return
-        metrics = {"peak_bytes": max(self.backend.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
+        metrics = {"peak_bytes": max(self.artist.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
         live.size = drawn.pixels.shape[1]
         note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *self.noted.pop(i, ()), *drawn.notes] if n))
         twin = self.twins.find(drawn.pixels)

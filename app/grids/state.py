@@ -10,6 +10,7 @@ import numpy as np
 
 from app.drawing.jobs import JobState
 from app.drawing.png import data_urls
+from pipelines.request import VERSION
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class CellState:
 
     def row(self) -> dict[str, Any]:
         """What the database keeps."""
-        names = ("status", "settings", "nfe", "seconds", "ms_per_call", "distance", "metrics", "reason", "error")
-        return {name: getattr(self, name) for name in names} | {"calls": self.nfe}
+        names = ("status", "nfe", "seconds", "ms_per_call", "distance", "metrics", "reason", "error")
+        settings = {"version": VERSION} | self.settings if self.settings else {}
+        return {name: getattr(self, name) for name in names} | {"calls": self.nfe, "settings": settings}
 
 
 FIGURES = ("nfe", "seconds", "ms_per_call", "distance", "reason", "error")

@@ -5,19 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from app.drawing.ask import Ask, face_of, own_options
+from app.drawing.ask import Ask
 from app.grids.axes import BUDGETS
 from pipelines.options import quoted
-from pipelines.request import Request
+from pipelines.request import Request, face_of
 
 # What an axis of another name says too.
 IMPLIED = {"nfe": ("steps",), "seconds": ("steps",), "size": ("width", "height")}
 PLAIN: dict[str, Any] = {"negative_prompt": "", "width": 0, "height": 0}       # what else may be given, and what it is while it is not
-
-
-def adaptive(request: Request) -> bool:
-    """Whether the sampler chooses its steps itself, so that their number is only a limit."""
-    return face_of(request.family).every[request.sampler].adaptive
 
 
 def given(ask: Ask) -> dict[str, Any]:
@@ -44,8 +39,8 @@ def unread(ask: Ask, axes: Iterable[str], requests: Iterable[Request]) -> dict[s
     """
     varied = {name: axis for axis in axes for name in (axis, *IMPLIED.get(axis, ()))}
     own = [request for request in requests if request.family == ask.family]
-    there = dict.fromkeys(o.name for request in own for o in own_options(request))
-    limited = any(adaptive(request) for request in own)        # whose steps no budget says
+    there = dict.fromkeys(o.name for request in own for o in request.own_options)
+    limited = any(request.spec.adaptive for request in own)        # whose steps no budget says
     found = {}
     for name, value in given(ask).items():
         if name in varied and not (varied[name] in BUDGETS and limited):
@@ -59,11 +54,10 @@ def unread(ask: Ask, axes: Iterable[str], requests: Iterable[Request]) -> dict[s
 
 def note_on(request: Request, ask: Ask) -> str | None:
     """Which of them say nothing to a cell."""
-    face = face_of(request.family)
-    own = {o.name for o in own_options(request)} if request.family == ask.family else set()
+    own = {o.name for o in request.own_options} if request.family == ask.family else set()
     lost = " or ".join(name.replace("_", " ") for name in ask.options if name not in own)
     if not lost:
         return None
     if request.family != ask.family:
-        return f"{face.title} has settings of its own, not the {lost} of {face_of(ask.family).title}."
-    return f"{face.every[request.sampler].title} has no {lost}."
+        return f"{request.face.title} has settings of its own, not the {lost} of {face_of(ask.family).title}."
+    return f"{request.spec.title} has no {lost}."

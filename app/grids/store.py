@@ -24,7 +24,7 @@ def reading() -> Iterator[None]:
         raise UserError(f"A kept picture could not be read ({error}); draw it again from its settings.") from error
 
 
-class Keeper:
+class GridStore:
     """Every method raises UserError with one sentence."""
 
     def __init__(self, storage: Storage) -> None:

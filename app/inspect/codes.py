@@ -1,20 +1,20 @@
 """Pictures as codes: reconstruct one of the user's own, change a code, see the codebook, and what the model thought of each code."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.drawing.ask import PROMPT, Ask, face_of
-from app.drawing.jobs import JobTable
+from app.drawing.artist import Artist
+from app.drawing.ask import PROMPT, Ask
 from app.drawing.picture_files import prepare
 from app.drawing.png import data_url
 from app.errors import BadInput, UserError
-from app.inspect.picture import Bench, result_of
+from app.inspect.probe import ModelProbe, probe
 from app.inspect.views import Codebook, CodeView, Thought
 from pipelines import registry
+from pipelines.request import face_of
 
 if TYPE_CHECKING:
     from app.drawing.picture_files import Picture
@@ -26,60 +26,60 @@ TILE = 8                           # pixels of a code's picture that are shown
 class Codes:
     """What the page's code panels ask. Raises UserError with one sentence."""
 
-    def __init__(self, bench: Callable[[Ask], Bench], jobs: JobTable) -> None:
-        self._make_bench, self._jobs = bench, jobs
+    def __init__(self, artist: Artist) -> None:
+        self._artist = artist
         self._codebooks: dict[str, Codebook] = {}
 
-    def _bench(self, ask: Ask) -> Bench:
+    def _probe(self, ask: Ask) -> ModelProbe:
         if registry.family(face_of(ask.family).name).prompt is None:
             raise BadInput(f"{face_of(ask.family).title} has no codes; use the VQ-VAE or the DALL-E tab.")
-        return self._make_bench(replace(ask, prompt=ask.prompt or PROMPT))
+        return probe(self._artist, replace(ask, prompt=ask.prompt or PROMPT))
 
     def reconstruct(self, ask: Ask, picture: Picture | None) -> CodeView:
         """A picture of the user's own, its codes, and what the decoder makes of them."""
         from pipelines.data.dataset import to_tensor
-        bench = self._bench(ask)
-        pixels = prepare(picture, bench.loaded.size)
-        codes = _once(bench, "codes", to_tensor(pixels)[None].to(bench.device), precise=True)[0]
-        return self._view(bench, codes.tolist(), pixels)
+        own = self._probe(ask)
+        pixels = prepare(picture, own.loaded.size)
+        codes = _once(own, "codes", to_tensor(pixels)[None].to(own.device), precise=True)[0]
+        return self._view(own, codes.tolist(), pixels)
 
     def decode(self, ask: Ask, codes: list[list[int]]) -> str:
         """The picture of a map of codes, as a data URL."""
-        bench = self._bench(ask)
-        return data_url(_decoded(bench, _checked(bench, codes)))
+        own = self._probe(ask)
+        return data_url(_decoded(own, _checked(own, codes)))
 
     def of_job(self, job_id: str, k: int) -> CodeView:
         """The codes of a finished run's picture, and what the model thought of each when it drew it."""
-        job = self._jobs.get(job_id)
+        job = self._artist.jobs.get(job_id)
         if job is None or job.tokens is None or not 0 <= k < len(job.tokens):
             raise UserError("That run's codes are no longer kept; generate again to look at them.")
-        bench = self._bench(Ask(job.family, job.settings["prompt"], model=job.settings["model"]))
-        config: Any = bench.loaded.net.config
-        return self._view(bench, job.tokens[k].reshape(config.side, config.side).tolist(), None, self._thought(bench, job.tokens[k]))
+        own = self._probe(Ask(job.family, job.settings["prompt"], model=job.settings["model"]))
+        config: Any = own.loaded.net.config
+        return self._view(own, job.tokens[k].reshape(config.side, config.side).tolist(), None, self._thought(own, job.tokens[k]))
 
     def codebook(self, ask: Ask) -> Codebook:
         """Each code decoded, and the share of test pictures' places that have it."""
-        bench = self._bench(ask)
-        found = self._codebooks.get(bench.loaded.sha256)
+        own = self._probe(ask)
+        found = self._codebooks.get(own.loaded.sha256)
         if found is None:
-            found = self._codebooks[bench.loaded.sha256] = _codebook(bench)
+            found = self._codebooks[own.loaded.sha256] = _codebook(own)
         return found
 
-    def _view(self, bench: Bench, codes: list[list[int]], pixels: np.ndarray | None, thought: Thought | None = None) -> CodeView:
+    def _view(self, own: ModelProbe, codes: list[list[int]], pixels: np.ndarray | None, thought: Thought | None = None) -> CodeView:
         from pipelines.data.dataset import to_tensor
         from pipelines.metrics.distance import psnr
-        back = _decoded(bench, _checked(bench, codes))
+        back = _decoded(own, _checked(own, codes))
         apart = None if pixels is None else float(psnr(to_tensor(back)[None], to_tensor(pixels)[None]))
         return CodeView(codes, data_url(back), data_url(pixels) if pixels is not None else None, apart, thought,
-                        bench.request.model)
+                        own.request.model)
 
-    def _thought(self, bench: Bench, tokens: np.ndarray) -> Thought:
+    def _thought(self, own: ModelProbe, tokens: np.ndarray) -> Thought:
         import torch
-        prompt = registry.family(bench.request.family).prompt
+        prompt = registry.family(own.request.family).prompt
         assert prompt is not None
-        before, names = prompt(bench.request, bench.loaded.net)
-        sequence = torch.cat([before.to(bench.device), torch.from_numpy(tokens)[None].to(bench.device)], 1)
-        found: dict[str, Any] = {name: z[0].cpu() for name, z in _once(bench, "inspect", sequence).items()}
+        before, names = prompt(own.request, own.loaded.net)
+        sequence = torch.cat([before.to(own.device), torch.from_numpy(tokens)[None].to(own.device)], 1)
+        found: dict[str, Any] = {name: z[0].cpu() for name, z in _once(own, "inspect", sequence).items()}
         return Thought(_digits(found["p"]), found["top"].tolist(), _digits(found["top_p"]), names,
                        _digits(found["attention"][:, :len(names)]))
 
@@ -88,16 +88,16 @@ def _digits(z: Any) -> Any:
     return np.round(np.asarray(z, dtype=float), 4).tolist()
 
 
-def _once(bench: Bench, method: str, x: Any, precise: bool = False) -> Any:
+def _once(own: ModelProbe, method: str, x: Any, precise: bool = False) -> Any:
     """The answer of one call of the network, through the engine."""
     from pipelines.protocol import NetKey, asked
-    return result_of(bench, asked(NetKey(bench.loaded.sha256, method, precise), x))
+    return own.result_of(asked(NetKey(own.loaded.sha256, method, precise), x))
 
 
-def _checked(bench: Bench, codes: list[list[int]]) -> Any:
+def _checked(own: ModelProbe, codes: list[list[int]]) -> Any:
     """Codes (1, h, w) of the size and range that the network knows. Raises BadInput."""
     import torch
-    config: Any = bench.loaded.net.config
+    config: Any = own.loaded.net.config
     side, count = config.side, config.codes.codes
     try:
         z = np.asarray(codes)
@@ -105,25 +105,25 @@ def _checked(bench: Bench, codes: list[list[int]]) -> Any:
         z = np.zeros(0)
     if z.shape != (side, side) or z.dtype.kind not in "iu" or z.min() < 0 or z.max() >= count:
         raise BadInput(f"The codes must be {side} rows of {side} whole numbers from 0 to {count - 1}.")
-    return torch.from_numpy(z.astype(np.int64))[None].to(bench.device)
+    return torch.from_numpy(z.astype(np.int64))[None].to(own.device)
 
 
-def _decoded(bench: Bench, codes: Any) -> np.ndarray:
+def _decoded(own: ModelProbe, codes: Any) -> np.ndarray:
     from pipelines.data.dataset import to_pixels
-    return to_pixels(_once(bench, "decode", codes))[0]
+    return to_pixels(_once(own, "decode", codes))[0]
 
 
-def _codebook(bench: Bench) -> Codebook:
+def _codebook(own: ModelProbe) -> Codebook:
     import torch
 
     from pipelines.data.dataset import batches, to_pixels
     from pipelines.tokens.codemap import palette
-    config: Any = bench.loaded.net.config
+    config: Any = own.loaded.net.config
     side, count = config.side, config.codes.codes
-    every = torch.arange(count, device=bench.device)[:, None, None].expand(count, side, side)
-    pictures = to_pixels(_once(bench, "decode", every))
-    middle = slice((bench.loaded.size - TILE) // 2, (bench.loaded.size + TILE) // 2)
-    codes = _once(bench, "codes", next(batches("test", 0, bench.loaded.size, COUNTED)).x0.to(bench.device), precise=True)
+    every = torch.arange(count, device=own.device)[:, None, None].expand(count, side, side)
+    pictures = to_pixels(_once(own, "decode", every))
+    middle = slice((own.loaded.size - TILE) // 2, (own.loaded.size + TILE) // 2)
+    codes = _once(own, "codes", next(batches("test", 0, own.loaded.size, COUNTED)).x0.to(own.device), precise=True)
     usage = torch.bincount(codes.flatten().cpu(), minlength=count) / codes.numel()
     colours = (palette(count)[:count] * 127.5 + 127.5).byte().tolist()
     return Codebook(tuple(data_url(np.ascontiguousarray(p[middle, middle])) for p in pictures), tuple(usage.tolist()),

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.drawing.ask import Ask, face_of
+from app.drawing.artist import Artist
+from app.drawing.ask import Ask
 from app.drawing.png import data_urls
 from app.errors import UserError
-from app.inspect.picture import Bench, result_of
+from app.inspect.probe import probe
 from app.inspect.views import Film
 from pipelines import registry
+from pipelines.request import face_of
 
 FRAMES, SIDE = 33, 5               # pictures of a walk; seeds a side of a mixture
 
@@ -16,8 +18,8 @@ FRAMES, SIDE = 33, 5               # pictures of a walk; seeds a side of a mixtu
 class Seeds:
     """What the page's seed panel asks. Raises UserError with one sentence."""
 
-    def __init__(self, bench: Callable[[Ask], Bench]) -> None:
-        self._bench = bench
+    def __init__(self, artist: Artist) -> None:
+        self._artist = artist
 
     def walk(self, ask: Ask) -> Film:
         """Pictures from the request's seed to its second seed."""
@@ -31,6 +33,6 @@ class Seeds:
         from pipelines.data.dataset import to_pixels
         if make is None:
             raise UserError(f"{face_of(ask.family).title} has no generator to walk through; use the GAN tab.")
-        bench = self._bench(ask)
-        found = result_of(bench, make(bench.request, bench.loaded.sha256, bench.loaded.net, bench.device, count))
+        own = probe(self._artist, ask)
+        found = own.result_of(make(own.request, own.loaded.sha256, own.loaded.net, own.device, count))
         return Film(data_urls(to_pixels(found.x)), found.captions)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.drawing.ask import face_of
 from app.errors import BadInput, UserError
 from app.uncertain import folded
 from pipelines import registry
 from pipelines.options import Option, build, options_of
+from pipelines.request import face_of
 
 if TYPE_CHECKING:
     from pipelines.toy2d.toy2d import Plane, Training

@@ -46,14 +46,14 @@ class Shelf:
     """Raises UserError with one sentence."""
 
     def __init__(self, models: Models, machine: Machine) -> None:
-        self._models, self._machine = models, machine
+        self._models, self._machine, self._folder = models, machine, models.weights.models
         self._downloads: Downloads | None = None
 
     @property
     def downloads(self) -> Downloads:
         """Made when somebody first looks, so that nothing of the Hub's client is imported before."""
         if self._downloads is None:
-            self._downloads = Downloads(self._models.folder)
+            self._downloads = Downloads(self._folder)
         return self._downloads
 
     # What is here
@@ -61,8 +61,8 @@ class Shelf:
     def listing(self) -> list[dict[str, Any]]:
         """All models there are: facts, source, whether they are in memory, why one cannot be used."""
         resident = self._machine.residents.bytes()
-        there = from_hub(self._models.folder)
-        links = {link.name: str(link.path) for link in local.usable(self._models.folder)[0]}
+        there = from_hub(self._folder)
+        links = {link.name: str(link.path) for link in local.usable(self._folder)[0]}
         found = []
         for view in self._models.views():
             family = registry.face(view.family).title if view.family in registry.NAMES else ""
@@ -78,7 +78,7 @@ class Shelf:
 
     def drawable(self, name: str) -> ModelView:
         """A model that can be drawn with; one of the Hub also by "owner/name" or "owner/name@commit", whatever it goes by here."""
-        name = next((own for own, one in from_hub(self._models.folder).items() if name in (own, one.repo, one.name)), name)
+        name = next((own for own, one in from_hub(self._folder).items() if name in (own, one.repo, one.name)), name)
         view = next((view for view in self._models.views() if view.name == name), None)
         if view is None:
             raise BadInput(f"There is no model {name[:200]!r} any more; choose another one.")
@@ -92,7 +92,7 @@ class Shelf:
 
     def verify(self, name: str) -> None:
         """Look at headers and checksums again."""
-        self._models.check(self._models.find(name))
+        self._models.check(self._models.weights.find(name))
 
     def remove(self, name: str) -> int:
         """Delete a model of the Hub, or forget a folder or file of the user's own, which stays; the bytes that are free again."""
@@ -101,11 +101,11 @@ class Shelf:
             raise BadInput(f"{name} is no model of the Hub and none that was added; only those can be removed here.")
         self._machine.unload(name)
         if view.source == "hub":
-            whole = from_hub(self._models.folder).get(name)
+            whole = from_hub(self._folder).get(name)
             if whole is None:
                 raise UserError(str(view.problem))         # which says what is to be deleted
             return self.downloads.remove(whole.name)
-        local.remove(self._models.folder, name)
+        local.remove(self._folder, name)
         return 0
 
     def add(self, path: str, base: str = "", scale: Any = 1.0) -> str:
@@ -117,11 +117,11 @@ class Shelf:
         except (RuntimeError, ValueError):
             raise BadInput(f"{short(path)} names the home of a user that this machine does not know; give the whole path.") from None
         if not base:
-            return local.add(self._models.folder, file)
-        strength, entry = SCALE.parse(scale), self._models.find(base)
+            return local.add(self._folder, file)
+        strength, entry = SCALE.parse(scale), self._models.weights.find(base)
         if not isinstance(entry, Pretrained):
             raise BadInput(f"{base} is a model of this project, which takes no LoRA files; name a pretrained one.")
-        return local.add_lora(self._models.folder, file, base, entry.plan, strength)
+        return local.add_lora(self._folder, file, base, entry.plan, strength)
 
     # The Hub
 
@@ -135,7 +135,7 @@ class Shelf:
         found = remote.search(text, family=family or None, sort=sort, licence=licence or None,
                               limit=limit if wanted == Filters() else 100)
         found = [model for model in found if wanted.admits(model)][:limit]
-        here = {one.repo for one in installed(self._models.folder)}
+        here = {one.repo for one in installed(self._folder)}
         return [_facts(model) | {"here": model.id in here} for model in found]
 
     def look(self, repo: str, revision: str = "") -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Shelf:
         found = remote.look(readable(repo), readable(revision) or None)
         facts = _facts(found) | {"commit": found.commit, "card": found.card, "files": len(found.listing), "problem": None,
                                "whole": sum(blob.size for blob in found.listing.values()),
-                               "here": any((one.repo, one.commit) == (found.id, found.commit) for one in installed(self._models.folder))}
+                               "here": any((one.repo, one.commit) == (found.id, found.commit) for one in installed(self._folder))}
         try:
             plan = found.plan()
         except WeightsError as error:
@@ -164,13 +164,13 @@ class Shelf:
 
     def _free_disk(self) -> int:
         """Bytes that are free where models lie; their folder is made by the first of them."""
-        folder = self._models.folder
+        folder = self._folder
         return shutil.disk_usage(folder if folder.exists() else folder.parent).free
 
     def newer(self, name: str) -> dict[str, str | None]:
         """"commit" that the Hub has now, None if the model is that one, and the "revision" where it is: that from which the model came
         if it is a branch or tag, "" for the main branch, with which a commit that was asked for by its number is compared."""
-        one = from_hub(self._models.folder).get(name)
+        one = from_hub(self._folder).get(name)
         if one is None:
             raise BadInput(f"{name} did not come from the Hub; only such models have updates.")
         revision = None if COMMIT.fullmatch(one.revision or "") else one.revision

@@ -242,9 +242,10 @@ def _turn(standing: Standing, name: str, until: float, awaited: bool, progress: 
 
 def listing(paths: Paths) -> dict[str, Any]:
     """The recipes with what a data folder and the bundled models have of them, and which is furthest below what is expected."""
+    from app.drawing.weights import Weights
     from app.models.models import Models
     standing = Standing(paths, cuda=False)
-    cards = {model.name: model.card for model in Models(paths.runs, paths.models).views() if model.source == "bundled"}
+    cards = {model.name: model.card for model in Models(Weights(paths.runs, paths.models)).views() if model.source == "bundled"}
     rows = [standing.row(r.name, standing.status(r.name), trainer.damage(paths.runs / r.name))
             | {"family": r.family, "needs": list(r.origins), "cpu_minutes": r.cpu, "gpu_minutes": r.gpu, "expected_images": r.images,
                "share": round(standing.done(r.name), 3), "bundled": figures(cards[r.bundled]) if r.bundled in cards else None}

@@ -9,8 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.drawing.ask import Ask, face_of
-from app.drawing.effects import SIDES
+from app.drawing.ask import Ask
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import ALL, WRITTEN, choices, fixed_options, offered
@@ -20,9 +19,10 @@ from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, still, told
 from app.ui.edges import answering
 from pipelines import registry
+from pipelines.effects import SIDES
 from pipelines.family import FamilySpec
 from pipelines.options import Option, options_of, quoted
-from pipelines.request import Request
+from pipelines.request import Request, face_of
 
 TITLES = {"x": "Columns vary", "y": "Rows vary", "z": "Layers vary"}
 NOTHING = "nothing"

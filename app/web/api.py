@@ -11,11 +11,12 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from app.drawing.artist import GONE
 from app.drawing.ask import Ask
 from app.drawing.views import JobView
 from app.errors import sentence, sentences
 from app.paths import ROOT
-from app.service import GONE, Service
+from app.service import Service
 from app.web import api_grids, api_models
 from app.web.refusals import Said, refusal
 from pipelines import registry

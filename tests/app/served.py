@@ -22,11 +22,18 @@ def served(data: Path, **settings: Any) -> Iterator[TestClient]:
     app, service = build_app(Paths(data), warm=False, **settings)
     try:
         with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-            client.service = service            # type: ignore[attr-defined]
             client.service = service                                            # type: ignore[attr-defined]
             yield client
     finally:
         service.close()
+
+
+def library(client: TestClient) -> Any:
+    """The page's library behind all that guards it."""
+    found: Any = client.app.routes[-1]                                          # type: ignore[attr-defined]
+    while not hasattr(found, "get_blocks"):
+        found = found.app
+    return found
 
 
 def uploads() -> Path:

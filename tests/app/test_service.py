@@ -18,6 +18,7 @@ from app.device import model_cache as residents
 from app.drawing import jobs
 from app.drawing.ask import Ask
 from app.drawing.recording import MAX_FRAMES
+from app.drawing.weights import Weights
 from app.errors import UserError, sentences
 from app.models.models import Models
 from app.paths import Paths
@@ -210,8 +211,8 @@ def test_a_process_is_kept_with_its_pictures(small: Path, tmp_path: Path) -> Non
     with pytest.raises(UserError, match="no longer kept"):
         service.recordings.find("ff" * 16)
     service.gallery.delete([view.shots[1].id])
-    service._storage.empty_bin(0)
-    assert not service._storage.processes.has(view.shots[1].id)
+    service.artist.storage.empty_bin(0)
+    assert not service.artist.storage.processes.has(view.shots[1].id)
     service.close()
 
 
@@ -236,10 +237,10 @@ def test_a_model_brings_its_usual_settings(small: Path, tmp_path: Path) -> None:
     config = net.config.to_dict() | {"training": net.config.training | {"coupling": "reflow"}}
     (tmp_path / "runs" / "straight").mkdir(parents=True)
     save(tmp_path / "runs" / "straight" / "model.safetensors", net.state_dict(), {"family": "flow", "title": "straight", "config": config})
-    known = Models(tmp_path / "runs", tmp_path / "models")
-    plain = known.resolved(Ask("flow", "a star"))
+    known = Models(Weights(tmp_path / "runs", tmp_path / "models"))
+    plain = known.weights.resolved(Ask("flow", "a star"))
     assert (plain.model, plain.sampler, plain.guidance_scale, plain.options) == ("shapes-flow", None, None, {})
-    usual = known.resolved(Ask("flow", "a star", model="straight"))
+    usual = known.weights.resolved(Ask("flow", "a star", model="straight"))
     assert (usual.sampler, usual.guidance_scale, usual.options) == ("euler", 1.0, {"steps": 4})
-    asked = known.resolved(Ask("flow", "a star", model="straight", sampler="heun", guidance_scale=2.0, options={"steps": 9}))
+    asked = known.weights.resolved(Ask("flow", "a star", model="straight", sampler="heun", guidance_scale=2.0, options={"steps": 9}))
     assert (asked.sampler, asked.guidance_scale, asked.options) == ("heun", 2.0, {"steps": 9})

@@ -11,6 +11,7 @@ import pytest
 
 from app.cli import main
 from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import BadInput, UserError, sentence, sentences
 from app.grids.ask import GridAsk
 from app.paths import Paths
@@ -147,9 +148,9 @@ def test_runs_are_found_however_the_file_system_writes_them(tmp_path: Path) -> N
     run = tmp_path / "runs" / unicodedata.normalize("NFD", "étoile")
     run.mkdir(parents=True)
     (run / "model.safetensors").write_bytes(b"")
-    models = Models(tmp_path / "runs", tmp_path / "models")
+    models = Models(Weights(tmp_path / "runs", tmp_path / "models"))
     for form in ("NFC", "NFD"):
-        found = models.find(unicodedata.normalize(form, "étoile"))
+        found = models.weights.find(unicodedata.normalize(form, "étoile"))
         assert found.name == unicodedata.normalize("NFC", "étoile") and found.path.exists()
 
 

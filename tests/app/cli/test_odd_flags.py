@@ -11,7 +11,8 @@ import pytest
 
 import app
 from app.cli.commands import _ask, main, parser
-from app.drawing.ask import make_request, nfe_of, settings_of, title_of
+from app.drawing.ask import make_request
+from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import AXES
 from app.models.models import Models
@@ -26,16 +27,16 @@ ODD = ("", "-1", "0", "1e999", "nan", "1e-400", "0x10", "9" * 5000, "1.5", "1,2"
 
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    models, parse, refused = Models(tmp_path / "runs", tmp_path / "models"), parser().parse_args, 0
+    models, parse, refused = Models(Weights(tmp_path / "runs", tmp_path / "models")), parser().parse_args, 0
     for k, spec in enumerate(registry.face(family).every.values()):
         for option in (*(options_of(Request) if not k else ()), *options_of(spec.options)):          # the request's are no sampler's
             for value in ODD:
                 flag = f"--{option.name.replace('_', '-')}={value}"
                 given = parse(["sample", family, "--prompt", "a star", flag, "--sampler", spec.name])
                 try:
-                    request = make_request(models.resolved(_ask(given, 4)))
-                    json.dumps(settings_of(request), allow_nan=False)
-                    assert nfe_of(request) > 0 and title_of(request) and len(request.seeds) == request.count
+                    request = make_request(models.weights.resolved(_ask(given, 4)))
+                    json.dumps(request.settings, allow_nan=False)
+                    assert request.nfe > 0 and request.title and len(request.seeds) == request.count
                 except (BadInput, OptionError) as error:
                     refused += 1
                     assert len(str(error)) < 400 and "\n" not in str(error) and "\x1b" not in str(error)

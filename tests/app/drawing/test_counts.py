@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from app.drawing.ask import face_of, guidance_calls, nfe_of
 from app.drawing.runner import drawn_of
 from pipelines import registry
 from pipelines.engine import Engine
@@ -50,11 +49,11 @@ def counted(engine: Engine, request: Request, sampler: Any) -> None:
     assert len(found) == request.count
     if request.adapter and (request.family, request.sampler) == ("flow", "heun"):
         # It depends on the files of a model whether the last step asks a second time.
-        assert set(found) <= {nfe_of(request), nfe_of(request) - guidance_calls(request)}
-    elif face_of(request.family).every[request.sampler].adaptive:
-        assert all(0 < count <= nfe_of(request) and count % guidance_calls(request) == 0 for count in found)
+        assert set(found) <= {request.nfe, request.nfe - request.guidance_calls}
+    elif request.spec.adaptive:
+        assert all(0 < count <= request.nfe and count % request.guidance_calls == 0 for count in found)
     else:
-        assert set(found) == {nfe_of(request)}
+        assert set(found) == {request.nfe}
 
 
 def ways(kind: type, source: bool, guided: bool) -> list[tuple[dict[str, Any], float]]:

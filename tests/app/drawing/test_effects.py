@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from app.drawing.ask import face_of
-from app.drawing.effects import idle, never
+from pipelines.effects import idle, never
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import OptionError, options_of
-from pipelines.request import Request
+from pipelines.request import Request, face_of
 from tests.app.kinds import KINDS, drawn, model, others, request, samplers
 
 # What lets other settings do nothing.

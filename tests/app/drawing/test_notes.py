@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from app.drawing.ask import Ask, make_request
-from app.drawing.effects import notes_of, notes_with
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.plan import make_plan
+from pipelines.effects import notes_with
 from pipelines.hub.words import Reader
 from pipelines.options import OptionError
 from pipelines.request import MAX_PROMPT, Request
@@ -22,7 +22,7 @@ def asked(model: str = "shapes-diffusion", prompt: str = "a red star", **more: A
 
 
 def said(*given: Any, **more: Any) -> str:
-    return " ".join(notes_of(asked(*given, **more)))
+    return " ".join(asked(*given, **more).notes)
 
 
 @pytest.mark.parametrize(("model", "more", "sentence"), [

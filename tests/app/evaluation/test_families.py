@@ -13,6 +13,7 @@ import pytest
 
 from app.cli import main
 from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import UserError
 from app.evaluation import evaluate as evaluation
 from app.evaluation import families
@@ -107,11 +108,13 @@ def measured(ask: Ask, split: str) -> dict[str, Any]:
         {"bits_per_code": 6.0, "bits_per_code_se": 0.3} if ask.family in ("vqvae", "dalle") else {})
 
 
-def bench(data: Path, evaluate: Callable[[Ask, str, Any], dict[str, Any]]) -> SideBySide:
-    """Side by side with made-up measurements."""
+def side_by_side(data: Path, evaluate: Callable[[Ask, str, Any], dict[str, Any]], patch: pytest.MonkeyPatch) -> SideBySide:
+    """With made-up measurements."""
     made = SimpleNamespace(loaded=SimpleNamespace(sha256="ab" * 32, size=32), transport=SimpleNamespace(data=1e-5))
-    return SideBySide(SimpleNamespace(evaluate=evaluate), lambda ask: made,                                       # type: ignore[arg-type]
-                      Models(data / "runs", data / "models"), data / "tables")
+    patch.setattr(families, "evaluate", lambda artist, *asked: evaluate(*asked))
+    patch.setattr(families, "probe", lambda artist, ask: made)
+    weights = Weights(data / "runs", data / "models")
+    return SideBySide(SimpleNamespace(weights=weights), Models(weights), data / "tables")                         # type: ignore[arg-type]
 
 
 def test_a_killed_table_goes_on_where_it_stopped(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +129,7 @@ def test_a_killed_table_goes_on_where_it_stopped(data: Path, monkeypatch: pytest
         return measured(ask, split)
 
     monkeypatch.setattr(families, "bits_per_dim", lambda bench, count, progress: BITS)
-    side, log = bench(data, evaluate), data / "tables" / "families.jsonl"
+    side, log = side_by_side(data, evaluate, monkeypatch), data / "tables" / "families.jsonl"
     with pytest.raises(Killed):
         side.measure_families(30, lambda done, total: None)
     assert not log.with_suffix(".json").exists() and side.table() is None
@@ -260,8 +263,8 @@ def test_chart_and_sentences_follow_from_the_numbers() -> None:
     assert "97 % of the captions, the most here." in {saying["family"]: saying["text"] for saying in alone}["flow"]
 
 
-def test_own_quality_tables_reach_the_chart(data: Path) -> None:
-    side = bench(data, lambda ask, split, progress: measured(ask, split))
+def test_own_quality_tables_reach_the_chart(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    side = side_by_side(data, lambda ask, split, progress: measured(ask, split), monkeypatch)
     (data / "tables").mkdir()
     families.BUNDLED.write_text(json.dumps(table()), encoding="utf-8")
     facts = {"sampler": "euler", "calls": 10, "nfe": 20, "caption_accuracy_one_object": 1.0, "caption_accuracy_two_objects": 0.9,
@@ -285,8 +288,8 @@ def damaged(good: dict[str, Any]) -> Iterator[Any]:
                 yield good | {key: [{name: value for name, value in first.items() if name != inner}, *good[key][1:]]}
 
 
-def test_a_damaged_table_of_ones_own_is_left_out_and_said(data: Path) -> None:
-    side = bench(data, lambda ask, split, progress: measured(ask, split))
+def test_a_damaged_table_of_ones_own_is_left_out_and_said(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    side = side_by_side(data, lambda ask, split, progress: measured(ask, split), monkeypatch)
     own = data / "tables" / "families.json"
     own.parent.mkdir()
     families.BUNDLED.write_text(json.dumps(table()), encoding="utf-8")
@@ -311,7 +314,7 @@ def test_damaged_lines_are_left_out_and_measured_again(data: Path, caplog: pytes
         asked.append(ask.family)
         return measured(ask, split)
     monkeypatch.setattr(families, "bits_per_dim", lambda bench, count, progress: BITS)
-    side, log = bench(data, evaluate), data / "tables" / "families.jsonl"
+    side, log = side_by_side(data, evaluate, monkeypatch), data / "tables" / "families.jsonl"
     side.measure_families(30, lambda done, total: None)
     lines = log.read_bytes().splitlines()
     asked.clear()
@@ -327,19 +330,19 @@ def test_damaged_lines_are_left_out_and_measured_again(data: Path, caplog: pytes
     assert found is not None and f"Damaged lines are left out of flow-{digest}-test-9" in found.note
 
 
-def test_pictures_seen_are_summed_over_the_models_before(data: Path) -> None:
+def test_pictures_seen_are_summed_over_the_models_before(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(data / "runs", "first", "flow", images=10)
     write(data / "runs", "second", "flow", images=5, **{"from": "first"})
     write(data / "runs", "third", "flow", images=2, **{"from": "second,first"})
     write(data / "runs", "orphan", "flow", images=7, **{"from": "gone"})
     write(data / "runs", "again", "flow", images=3, **{"from": "again"})
-    side = bench(data, lambda ask, split, progress: {})
+    side = side_by_side(data, lambda ask, split, progress: {}, monkeypatch)
     assert side._lineage("third") == {"first", "second", "third"}
     assert side._lineage("orphan") is None and side._lineage("again") is None              # an older model of the same name
 
 
-def test_the_table_is_published_between_its_marks(data: Path, tmp_path: Path) -> None:
-    side, readme = bench(data, lambda ask, split, progress: {}), tmp_path / "README.md"
+def test_the_table_is_published_between_its_marks(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    side, readme = side_by_side(data, lambda ask, split, progress: {}, monkeypatch), tmp_path / "README.md"
     (data / "tables").mkdir()
     (data / "tables" / "families.md").write_text("| new |\n", encoding="utf-8")
     (data / "tables" / "families.json").write_text("{}", encoding="utf-8")

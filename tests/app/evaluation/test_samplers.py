@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.cli import main
+from app.drawing.artist import Artist
 from app.drawing.ask import Ask
 from app.evaluation import samplers as quality
-from app.service import Service
 from pipelines import registry
 from pipelines.options import build, options_of
 
@@ -98,13 +98,13 @@ def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) 
 def test_every_sampler_of_every_family_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
 
-    def evaluate(self: Service, ask: Ask, split: str, progress: Any) -> dict[str, Any]:
+    def evaluate(artist: Artist, ask: Ask, split: str, progress: Any) -> dict[str, Any]:
         asked.append((ask.family, str(ask.sampler)))
         numbers = dict.fromkeys((*quality.FACTS, *quality.LIMITS), 0.5) | {"judge_rules": quality.judge_rules()}
         return numbers | {"sampler": ask.sampler, "steps": 1, "nfe": 1, "guidance_scale": 1, "count": 8, "split": split, "model": ask.model,
                           "model_sha256": "ab"}
 
-    monkeypatch.setattr(Service, "evaluate", evaluate)
+    monkeypatch.setattr("app.evaluation.families.evaluate", evaluate)
     arguments = ["evaluate", "--table", "--samplers", "--count", "8", "--data", str(tmp_path), "--json"]
     assert main(arguments) == 0
     every = {(name, sampler) for name in registry.NAMES for sampler in registry.face(name).samplers}

@@ -17,6 +17,7 @@ import pytest
 
 from app.cli import main
 from app.drawing import jobs
+from app.drawing.artist import Artist
 from app.drawing.jobs import RUNNING
 from app.errors import BadInput, UserError, sentences
 from app.paths import Paths
@@ -30,11 +31,11 @@ ROOT = Path(__file__).parents[3]
 
 
 def pixels(service: Service, grid: str) -> list[bytes]:
-    return [service.grids.keeper.pixels(image).tobytes() for images in service.grids.images(grid).values() for image in images]
+    return [service.grids.store.pixels(image).tobytes() for images in service.grids.images(grid).values() for image in images]
 
 
 def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, keep, done = asked("steps=2,12", "seed=1,2", exact=True), service.grids.keeper.save_cell, []
+    made, keep, done = asked("steps=2,12", "seed=1,2", exact=True), service.grids.store.save_cell, []
 
     def stopping(live: Any, i: int, cell: Any) -> None:
         """Stop in the moment that the second cell is kept."""
@@ -43,7 +44,7 @@ def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Servic
         if len(done) == 2:
             service.grids.stop(live.id)
 
-    monkeypatch.setattr(service.grids.keeper, "save_cell", stopping)
+    monkeypatch.setattr(service.grids.store, "save_cell", stopping)
     grid = service.grids.start(made)
     view = ended(service, grid)
     assert view["status"] == "stopped" and view["done"] == 2 and "2 of 4 cells" in view["message"]
@@ -81,18 +82,18 @@ def test_a_grid_grows_without_drawing_again(service: Service) -> None:
 
 
 def test_a_failed_cell_says_why_and_is_tried_again_when_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = service.submit
+    submit = service.artist.submit
 
     def broken(request: Any, *rest: Any, **more: Any) -> Any:
         if request.options.steps == 2:
             raise UserError("The disk is on fire; put it out.")
         return submit(request, *rest, **more)
 
-    monkeypatch.setattr(service, "submit", broken)
+    monkeypatch.setattr(service.artist, "submit", broken)
     grid, view = drawn(service, asked("steps=1,2,3"))
     assert [cell["status"] for cell in view["cells"]] == ["done", "failed", "done"] and "fire" in view["cells"][1]["error"]
     assert view["status"] == "done" and "1 of 3 cells failed" in view["error"]
-    monkeypatch.setattr(service, "submit", submit)
+    monkeypatch.setattr(service.artist, "submit", submit)
     service.grids.resume(grid)
     assert ended(service, grid)["done"] == 2
     service.grids.resume(grid, retry=True)
@@ -137,8 +138,8 @@ def odd(*given: Any, **more: Any) -> None:
 # How a grid of three cells ends: what breaks after the first cell (of whom, by what), the grid's status, and those of its cells.
 ENDS = {
     "done": (None, "done", ["done"] * 3),
-    "some cells failed": (("app.service.Service.submit", odd), "done", ["done", "failed", "failed"]),
-    "pictures cannot be saved": (("app.service.Service.save", odd), "done", ["done", "failed", "failed"]),
+    "some cells failed": (("app.drawing.artist.Artist.submit", odd), "done", ["done", "failed", "failed"]),
+    "pictures cannot be saved": (("app.drawing.artist.Artist.save", odd), "done", ["done", "failed", "failed"]),
     "disk full": (("storage.files.write", full_disk), "stopped", ["done", "stopped", "stopped"]),
     "cells cannot be saved": (("storage.store.Storage.save_cell", refused), "stopped", ["done", "stopped", "stopped"]),
     "a crash": (("app.grids.run.GridRun._done", crash), "failed", ["done", "stopped", "stopped"]),
@@ -155,8 +156,8 @@ def test_a_grid_ends_as_its_cells_did_and_goes_on(service: Service, monkeypatch:
             place = pkgutil.resolve_name(module)
             fault.setattr(place, name, after(1, getattr(place, name), broken[1]))
         begun: list[int] = []
-        submit = service.submit
-        fault.setattr(service, "submit", lambda *given: begun.append(1) or submit(*given))        # type: ignore[func-returns-value]
+        submit = service.artist.submit
+        fault.setattr(service.artist, "submit", lambda *given: begun.append(1) or submit(*given))        # type: ignore[func-returns-value]
         grid, view = drawn(service, asked("steps=1,2,3"))
         assert stored(service, grid) == (status, cells) == (view["status"], [cell["status"] for cell in view["cells"]])
     if status == "stopped":
@@ -172,13 +173,13 @@ def test_where_not_even_the_end_can_be_stored_the_grid_counts_as_interrupted(
         service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("app.grids.run.WINDOW_ROWS", 1)
     with monkeypatch.context() as fault:
-        save = service.save
+        save = service.artist.save
 
         def last(*given: Any) -> Any:
             found = save(*given)
-            fault.setattr(service._storage, "_write", refused)
+            fault.setattr(service.artist.storage, "_write", refused)
             return found
-        fault.setattr(service, "save", last)
+        fault.setattr(service.artist, "save", last)
         grid, view = drawn(service, asked("steps=1,2,3"))
         assert "Traceback" not in caplog.text                                 # which a command would print
         assert stored(service, grid)[0] == "running" and view["status"] == "stopped" and "locked" in view["error"]
@@ -239,7 +240,7 @@ def test_many_grids_run_and_none_is_forgotten(service: Service, monkeypatch: pyt
 
 
 def test_a_budget_in_seconds_is_spent_by_what_calls_take_here(service: Service) -> None:
-    pace = service.pace(service.grids._plan(asked("steps=8", family="flow")).requests[0])
+    pace = service.artist.pace(service.grids._plan(asked("steps=8", family="flow")).requests[0])
     _, view = drawn(service, asked(f"seconds={4.5 * pace:.9f},{12.5 * pace:.9f}", "family=flow,gan"))
     few, more, once, again = view["cells"]
     assert (few["nfe"], more["nfe"]) == (4, 12) and (once["nfe"], again["nfe"]) == (1, 1) and "whatever the budget" in once["note"]
@@ -307,7 +308,7 @@ GRID = ("diffusion", "--prompt", "a red star", "--x", "steps=1,2,3", "--guidance
 
 
 @pytest.mark.parametrize(("place", "fault", "says", "hint", "cells"), [
-    ("app.service.Service.submit", odd, "2 of 3 cells failed", "--retry", ["done", "failed", "failed"]),
+    ("app.drawing.artist.Artist.submit", odd, "2 of 3 cells failed", "--retry", ["done", "failed", "failed"]),
     ("storage.files.write", full_disk, "disk is full", "", ["done", "stopped", "stopped"])])
 def test_a_command_fails_as_soon_as_a_cell_did_and_goes_on_with_resume(
         small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, fault: Any,
@@ -328,7 +329,7 @@ def test_a_command_fails_as_soon_as_a_cell_did_and_goes_on_with_resume(
 
 def test_a_command_of_which_every_cell_failed_prints_its_result(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(Service, "submit", odd)
+    monkeypatch.setattr(Artist, "submit", odd)
     code, result, said = compared(capsys, *GRID, "--data", str(tmp_path))
     assert (code, result["complete"], result["status"]) == (1, False, "failed") and "3 of 3 cells failed" in said
     assert {cell["error"] for cell in result["cells"]} == {"The disk is on fire; put it out."}

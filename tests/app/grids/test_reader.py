@@ -23,8 +23,8 @@ from app.inspect import picture as own_picture
 from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
-from pipelines.diffusion import about as diffusion
-from pipelines.sde import about as sde
+from pipelines.diffusion import limits as diffusion
+from pipelines.sde import sampler as sde
 from tests.app.grids.comparing import asked, drawn, ended, full_disk
 
 
@@ -113,7 +113,7 @@ def test_an_axis_without_effect_is_pointed_out_with_its_reason(service: Service)
 def test_a_grid_of_earlier_times_is_read_and_goes_on(service: Service) -> None:
     ask = {"family": "diffusion", "model": "shapes-diffusion", "prompt": "a red star", "negative_prompt": "", "guidance_scale": 1.0,
            "seed": 3, "count": 1, "samplers": ["ddim", "heun"], "columns": [1, 2]}
-    storage = service._storage
+    storage = service.artist.storage
     grid = storage.start_grid(storage.start_job("compare", "diffusion", {}), rows=["DDIM", "Heun"], columns=["1 step", "2 steps"],
                               layers=[""], settings=ask, name="old")
     storage.save_cell(grid, 0, 1, 0, status="done", settings={}, nfe=2, seconds=0.1)
@@ -250,7 +250,7 @@ def test_distances_of_the_time_of_other_means_are_read(service: Service) -> None
     live, shot = service.grids.find(grid), {"step": 1, "of": 2, "distance": 0.5}
     for i, errors in enumerate(([0.1, 0.4], None)):
         kept = {"distance_to": "ODE (Heun, 100 steps)", "ssim": 0.5, "errors": errors, "snapshot": shot}
-        service.grids.keeper.save_cell(live, i, live.changed(i, distance=0.29, metrics=kept))
+        service.grids.store.save_cell(live, i, live.changed(i, distance=0.29, metrics=kept))
     known, lost = cells_of(service.grids.record(grid))
     assert known.distance == geometric_mean([0.1, 0.4]) == pytest.approx(0.2, abs=0.001) and known.metrics["snapshot"]["distance"] is None
     assert lost.distance is None and "distance_to" not in lost.metrics
@@ -262,7 +262,7 @@ def test_old_distances_are_said_where_they_were_right(service: Service) -> None:
     grid, _ = drawn(service, asked("steps=2", "sampler=ode_heun,ancestral", family="sde"))
     live = service.grids.find(grid)
     for i in (0, 1):
-        service.grids.keeper.save_cell(live, i, live.changed(i, distance=0.3, metrics={"errors": [0.3], "ssim": 0.5, "note": "kept"}))
+        service.grids.store.save_cell(live, i, live.changed(i, distance=0.3, metrics={"errors": [0.3], "ssim": 0.5, "note": "kept"}))
     stored = service.grids.record(grid)
     right, wrong = cells_of(stored)
     assert (right.distance, right.metrics["distance_to"], right.metrics["note"]) == (0.3, "ODE", "kept")

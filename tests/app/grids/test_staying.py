@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import fixed_options
@@ -19,7 +20,7 @@ from pipelines import registry
 from pipelines.options import options_of
 from tests.app.grids.comparing import asked, drawn, ended
 
-MODELS = Models(Path("no-runs"), Path("no-models"))
+MODELS = Models(Weights(Path("no-runs"), Path("no-models")))
 
 
 def plan(x: str, y: str = "", family: str = "diffusion", dropped: tuple[str, ...] = (), **more: Any) -> Plan:
@@ -84,7 +85,7 @@ def test_a_grid_that_was_begun_with_what_nothing_reads_is_opened_resumed_and_ext
     settings = json.loads(json.dumps(service.grids.record(grid).settings))
     stale = {"bogus": "1", "eta": "0.5", "steps": "x"}
     settings["asked"]["ask"]["options"] = stale                                # as it was kept when nobody looked
-    service._storage.change_grid(grid, settings=settings)
+    service.artist.storage.change_grid(grid, settings=settings)
     service.grids._live.clear()
     assert service.grids.view(grid)["done"] == 2 and service.grids.asked(grid).ask.options == stale
     service.grids.resume(grid)

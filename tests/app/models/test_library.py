@@ -93,11 +93,11 @@ def test_sizes_and_samplers_are_the_models_own(service: Service, sd: Path) -> No
     for ask, sentence in ((Ask("diffusion", "a star", width=64), "draws pictures of 32 by 32 pixels"),
                           (Ask("diffusion", "a star", model=name, sampler="rk4"), "There is no sampler 'rk4' in Stable Diffusion"),
                           (Ask("flow", "a star", model=name), "belongs to the family diffusion")):
-        with pytest.raises(UserError, match=sentence):
+        with pytest.raises(sentences(), match=sentence):
             service.check(ask)
     failed = service.wait(service.generate(Ask("diffusion", "a star", model=name, width=49)), 240)
     assert failed.status == "failed" and "multiple of" in str(failed.error)
-    with pytest.raises(UserError, match="does not know this project's captions"):
+    with pytest.raises(sentences(), match="does not know this project's captions"):
         service.evaluate(Ask("diffusion", "", model=name, count=8), "test", lambda done, total: None)
 
 
@@ -281,7 +281,7 @@ def test_loading_stops_when_it_is_asked_to(service: Service, sd: Path, monkeypat
     grid = service.grids.start(GridAsk(Ask("diffusion", "a star", count=1, options={"steps": 1}), f"model={name}", "sampler=ddim,euler",
                                        distance=False))
     assert began.wait(240)
-    service.stop(next(job.id for job in service._jobs.all() if job.grid_id == grid))
+    service.stop(next(job.id for job in service.artist.jobs.all() if job.grid_id == grid))
     go_on.set()
     assert ended(service, grid)["status"] == "stopped" and name not in service.machine.residents.names()
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from app.cli import main
 from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import UserError, sentences
 from app.models.models import Models
 from app.paths import Paths
@@ -276,7 +277,7 @@ if hasattr(os, "mkfifo"):
 def test_a_damaged_list_is_one_problem(tmp_path: Path, name: str) -> None:
     (tmp_path / "models").mkdir()
     LISTS[name](tmp_path / "models" / "links.json")
-    views = Models(tmp_path / "runs", tmp_path / "models").views()
+    views = Models(Weights(tmp_path / "runs", tmp_path / "models")).views()
     assert [view.problem for view in views[:-1]] == [None] * BUNDLED
     assert views[-1].name == "links.json" and a_sentence(views[-1].problem) and "put " in str(views[-1].problem)
 
@@ -286,7 +287,7 @@ def test_a_damaged_list_is_one_problem(tmp_path: Path, name: str) -> None:
 def test_folders_that_are_none(tmp_path: Path, place: str, what: str) -> None:
     path = tmp_path / place
     path.write_text("no folder") if what == "file" else path.symlink_to(path if what == "loop" else tmp_path / "absent")
-    views = Models(tmp_path / "runs", tmp_path / "models").views()
+    views = Models(Weights(tmp_path / "runs", tmp_path / "models")).views()
     assert [view.problem for view in views[:BUNDLED]] == [None] * BUNDLED
     assert [view.name for view in views[BUNDLED:]] == [place] and a_sentence(views[-1].problem)
 
@@ -297,7 +298,7 @@ def test_a_card_that_is_none_costs_nobody_the_model(tmp_path: Path, what: str) -
     card = tmp_path / "runs" / "a" / "model.md"
     {"no-utf8": lambda: card.write_bytes(b"# \xff\xfe"), "folder": card.mkdir, "loop": lambda: card.symlink_to(card),
      "pipe": lambda: os.mkfifo(card), "huge": lambda: card.write_bytes(bytes(2**24))}[what]()
-    view = Models(tmp_path / "runs", tmp_path / "models").views()[-1]
+    view = Models(Weights(tmp_path / "runs", tmp_path / "models")).views()[-1]
     assert view.problem is None and (view.card == "# \ufffd\ufffd" if what == "no-utf8" else "could not be read" in view.card)
 
 
@@ -355,8 +356,8 @@ def test_no_other_model_takes_the_place_of_a_damaged_bundled_one(tmp_path: Path,
         if "gan" not in name:
             (folder / f"{name}.safetensors").write_bytes(b"damaged")
     monkeypatch.setattr(catalog, "BUNDLED", folder)
-    models = Models(tmp_path / "runs", tmp_path / "models")
-    assert models.resolved(Ask("gan", "a star")).model == "shapes-gan"
+    models = Models(Weights(tmp_path / "runs", tmp_path / "models"))
+    assert models.weights.resolved(Ask("gan", "a star")).model == "shapes-gan"
     with pytest.raises(sentences(), match="shapes-diffusion.safetensors cannot be loaded"):
-        models.resolved(Ask("diffusion", "a star"))
-    assert models.resolved(Ask("diffusion", "a star", model="a")).model == "a"
+        models.weights.resolved(Ask("diffusion", "a star"))
+    assert models.weights.resolved(Ask("diffusion", "a star", model="a")).model == "a"

@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
+from app.drawing.weights import Weights
 from app.models.models import Models
 from app.training import recipes, trainer
 from app.training.recipes import Recipe
@@ -150,7 +151,7 @@ def test_training_that_is_no_number_any_more_stops(run: Run, tmp_path: Path, mon
         code, result, error = run("flow", "--name", "a", "--steps", "9", "--keep", "2", *QUICK)
         assert code == 1 and result == {} and one_sentence(error)
         assert "stopped at step 6 because the loss is nan" in error and "checkpoint of step 4 is kept" in error
-    models = Models(tmp_path / "runs", tmp_path / "models")
+    models = Models(Weights(tmp_path / "runs", tmp_path / "models"))
     assert models.verify()["a"] is models.verify()["a@4"] is None
     assert load_file(first["path"]) and trainer.standing(tmp_path / "runs" / "a")["step"] == 4
     code, second, _ = run("flow", "--name", "a", "--steps", "9", "--lr", "1e-4", *QUICK)
@@ -160,7 +161,7 @@ def test_training_that_is_no_number_any_more_stops(run: Run, tmp_path: Path, mon
 def test_a_learning_rate_far_too_high_ends_in_no_weights_without_numbers(run: Run, tmp_path: Path) -> None:
     code, result, error = run("gan", "--name", "a", "--steps", "12", "--lr", "0.99", *QUICK)
     assert code == 0 or (code == 1 and one_sentence(error))
-    assert not any(Models(tmp_path / "runs", tmp_path / "models").verify().values())
+    assert not any(Models(Weights(tmp_path / "runs", tmp_path / "models")).verify().values())
 
 
 def test_a_full_disk_is_a_sentence_wherever_it_happens(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

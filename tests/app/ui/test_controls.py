@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.drawing.artist import Artist
 from app.drawing.ask import Ask
 from app.errors import UserError
 from app.grids.ask import GridAsk
-from app.service import Service
 from pipelines import registry
 from pipelines.options import options_of
 from tests.app.served import served
@@ -32,8 +32,8 @@ def no_networks(*given: Any) -> None:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A server whose handlers do all but draw."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Service, "launch", lambda self, job, request, run: job.id)
-        patch.setattr(Service, "_load", no_networks)
+        patch.setattr(Artist, "launch", lambda self, job, request, run: job.id)
+        patch.setattr(Artist, "load", no_networks)
         with served(tmp_path_factory.mktemp("data")) as opened:
             yield opened
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.drawing.ask import Ask, face_of, samplers_of
-from app.drawing.effects import never
+from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import choices, fixed_options, offered
@@ -18,10 +18,12 @@ from app.models.models import Models
 from app.models.views import ModelView
 from app.ui.compare import CompareTab, Offers
 from pipelines import registry
+from pipelines.effects import never
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import build
+from pipelines.request import face_of, samplers_of
 
-MODELS = Models(Path("no-runs"), Path("no-models"))
+MODELS = Models(Weights(Path("no-runs"), Path("no-models")))
 OF_PICTURE = ("strength", "t_start", "keep_rows")
 ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)
 
@@ -37,12 +39,16 @@ class WithHub:
     """The models that ship with the project, and one of each kind of the Hub under its adapter's name."""
     there = [*MODELS.views(), *map(view_of, ADAPTERS)]
 
+    @property
+    def weights(self) -> WithHub:
+        return self
+
     def views(self, family: str | None = None) -> list[ModelView]:
         return [m for m in self.there if family in (None, m.family)]
 
     def resolved(self, ask: Ask) -> Ask:
         if ask.model not in ADAPTERS:
-            return MODELS.resolved(ask)
+            return MODELS.weights.resolved(ask)
         usual = ADAPTERS[ask.model].usual
         return replace(ask, adapter=ask.model, guidance_scale=usual["guidance_scale"] if ask.guidance_scale is None else ask.guidance_scale)
 

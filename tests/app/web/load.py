@@ -42,7 +42,7 @@ def draw(service: Service, model: str, seed: int) -> None:
 
 def held(service: Service) -> dict[str, int]:
     """What the process holds after a collection, while nobody asks for anything: bytes, and objects of a few kinds."""
-    for thread in service._threads:
+    for thread in service.artist._threads:
         thread.join()
     gc.collect()
     process = psutil.Process()

@@ -19,8 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
-from app import service as services
-from app.drawing import jobs
+from app.drawing import artist, jobs
 from app.drawing.ask import Ask
 from app.drawing.jobs import KEPT, RUNNING, JobState, JobTable
 from app.drawing.recording import Recorded
@@ -98,7 +97,7 @@ class Watch:
 
 def test_a_picture_beside_a_grid_waits_for_two_of_its_batches_at_most(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of its calls; and eight comparisons that run are no queue in which it stands (here one fills it)."""
-    monkeypatch.setattr(services, "AT_ONCE", 1)
+    monkeypatch.setattr(artist, "AT_ONCE", 1)
     monkeypatch.setattr("app.device.device.threads", lambda: 2)
     service = Service(Paths(data))
     ask = Ask("diffusion", "a blue ring", model="run3", options={"steps": 20}, count=2)
@@ -201,7 +200,7 @@ def test_an_ended_comparison_lets_go_of_its_run(data: Path) -> None:
     grid = service.grids.start(GridAsk(ask, "seed=1-3(+1)", distance=False))
     while service.grids.view(grid)["status"] in RUNNING:
         time.sleep(0.02)
-    for thread in service._threads:
+    for thread in service.artist._threads:
         thread.join()
     gc.collect()
     assert not [thing for thing in gc.get_objects() if type(thing) is GridRun]

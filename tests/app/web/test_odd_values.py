@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from app.drawing.ask import Ask
 from app.grids.ask import GridAsk
 from app.models.library import HUB
-from tests.app.served import served
+from tests.app.served import library, served
 
 WORDS = ["", " ", "\0", "\n", "a\0b", "-", "-1", "0", "1e999", "NaN", "inf", "true", "null", "undefined", "[]", "{}", "../",
          "../../etc/passwd", "/etc/passwd", "~", "~nobody/x", "C:\\x", "\\\\host\\x", "a" * 3000, "%", "%00", "%2e%2e%2f", "';--", "${1+1}",
@@ -69,8 +69,8 @@ def test_every_route_takes_odd_values_in_every_place(client: TestClient, known: 
 
 
 def test_every_endpoint_of_the_page_takes_odd_values_in_every_input(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    service, page = client.service, client.app.routes[-1].app.app.get_blocks()             # type: ignore[attr-defined]
-    monkeypatch.setattr(service, "launch", lambda job, request, run: job.id)               # what is valid after all is not drawn
+    service, page = client.service, library(client).get_blocks()                           # type: ignore[attr-defined]
+    monkeypatch.setattr(service.artist, "launch", lambda job, request, run: job.id)               # what is valid after all is not drawn
     monkeypatch.setattr(page, "api_open", True)                                            # also what waits in the queue otherwise
     values = [*WORDS, *NUMBERS, *OTHERS]
     config = client.get("/config").json()
@@ -112,7 +112,7 @@ def test_what_is_no_call_of_the_page_is_a_sentence(client: TestClient) -> None:
 
 
 def test_a_full_queue_is_a_sentence_and_no_error_of_the_program(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = client.app.routes[-1].app.app.get_blocks()                                      # type: ignore[attr-defined]
+    page = library(client).get_blocks()
     monkeypatch.setattr(page._queue, "max_size", 0)
     number = next(endpoint["id"] for endpoint in client.get("/config").json()["dependencies"] if endpoint["backend_fn"])
     call = {"fn_index": number, "session_hash": "s", "event_data": None, "trigger_id": None, "data": []}

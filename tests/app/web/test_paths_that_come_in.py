@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.app.served import in_line, png, served, uploads
+from tests.app.served import in_line, library, png, served, uploads
 
 META, KINDS = {"_type": "gradio.FileData"}, ("image", "file", "gallery", "video", "audio", "imageeditor")
 OPEN = ("run/predict", "queue/join")
@@ -124,8 +124,7 @@ def test_the_library_judges_paths_too(client: TestClient, secret: Path) -> None:
     from gradio.exceptions import InvalidPathError
     from gradio.processing_utils import _check_allowed
 
-    mounted = client.app.routes[-1].app.app                                     # type: ignore[attr-defined]
-    token = LocalContext.blocks.set(mounted.get_blocks())
+    token = LocalContext.blocks.set(library(client).get_blocks())
     try:
         with pytest.raises(InvalidPathError):
             _check_allowed(secret, check_in_upload_folder=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from app.drawing.weights import Weights
 from app.models.models import Models
 from tests.tiny import untrained
 from weights.catalog import Entry, entries
@@ -57,7 +58,7 @@ def none_gets_by(tmp_path: Path, count: int) -> int:
     for k in range(count):
         data = mutated(files[k % len(files)], rng)
         path.write_bytes(data)
-        (view,) = [view for view in Models(tmp_path / "runs", tmp_path / "models").views() if view.source == "run"]
+        (view,) = [view for view in Models(Weights(tmp_path / "runs", tmp_path / "models")).views() if view.source == "run"]
         for use in (lambda: Entry("m", path, "run", None).check(), lambda: load(Entry("m", path, "run", None), torch.device("cpu"))):
             said = view.problem or ""
             try:

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from app.drawing.ask import face_of, own_options
 from pipelines.data.captions import normalise
 from pipelines.data.vocabulary import unknown_words
 from pipelines.family import FamilySpec
@@ -47,7 +46,7 @@ def never(face: FamilySpec, adapter: str = "") -> dict[str, str]:
 
 def idle(request: Request) -> dict[str, str]:
     """Settings of a request that could have any other value and the pictures would be the same: name -> why."""
-    face, info, scale = face_of(request.family), ADAPTERS.get(request.adapter), request.guidance_scale
+    face, info, scale = request.face, ADAPTERS.get(request.adapter), request.guidance_scale
     found = {name: why for name, why in never(face, request.adapter).items() if name in ("prompt", "negative_prompt")}
     if not (info and info.told) and "prompt" not in found:
         if scale == 1:
@@ -90,13 +89,13 @@ def _idle_options(sampler: str, o: Any) -> Iterator[tuple[str, str]]:
 
 def notes_of(request: Request) -> list[str]:
     """All that is to be said of a request before a network is there: what has no effect, what of its words means nothing."""
-    found = [] if request.adapter else [reading] if (reading := face_of(request.family).reads(request.prompt)) else []
+    found = [] if request.adapter else [reading] if (reading := request.face.reads(request.prompt)) else []
     idles = idle(request)
     found += [_sentence(request, name, why) for name, why in idles.items() if _was_asked(request, name)]
     for name, place in TEXTS.items():
         text = getattr(request, name)
         if text and name not in idles:
-            found += _signs(text, place) + ([] if request.adapter else _unknown(text, place, face_of(request.family).label_only))
+            found += _signs(text, place) + ([] if request.adapter else _unknown(text, place, request.face.label_only))
     return found + _short(request)
 
 
@@ -105,12 +104,12 @@ def _was_asked(request: Request, name: str) -> bool:
     if name == "seed":
         return request.count > 1
     info, given = ADAPTERS.get(request.adapter), getattr(request, name, None)
-    usual = {o.name: o.default for o in (*own_options(request), *options_of(Request))} | (dict(info.usual) if info else {})
+    usual = {o.name: o.default for o in (*request.own_options, *options_of(Request))} | (dict(info.usual) if info else {})
     return bool(given) if name in TEXTS else getattr(request.options, name, given) != usual[name]
 
 
 def _sentence(request: Request, name: str, why: str) -> str:
-    labels = {o.name: o.label for o in (*own_options(request), *options_of(Request))}
+    labels = {o.name: o.label for o in (*request.own_options, *options_of(Request))}
     return f"{f'The {TEXTS[name]}' if name in TEXTS else labels[name]} has no effect here: {why}."
 
 
@@ -168,7 +167,7 @@ def _cut(request: Request, text: str, name: str, place: str, net: Any) -> list[s
     """Needs the tokenizer, and so torch."""
     if not request.adapter:
         from pipelines.data.tokenizer import tokenizer
-        cut = () if face_of(request.family).label_only else tokenizer().encode(text).cut
+        cut = () if request.face.label_only else tokenizer().encode(text).cut
         return [f"The {place} is longer than the model reads; its last {_tokens(len(cut))} left out."] if cut else []
     readers = net.readers(name == "negative_prompt")
     if readers and not any(reader.knows(text) for reader in readers):
