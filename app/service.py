@@ -76,7 +76,7 @@ class Service:
 
     def surprise(self, family: str) -> str:
         """A random caption of the kind the family's models know."""
-        from pipelines.data.captions import item
+        from pipelines.data.shapes.captions import item
         face_of(family)
         return item("test", 1, random.randrange(10**6))[1]
 

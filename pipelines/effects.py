@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.data.captions import normalise
-from pipelines.data.vocabulary import unknown_words
+from pipelines.data.shapes.captions import normalise
+from pipelines.data.shapes.vocabulary import unknown_words
 from pipelines.family import FamilySpec
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of, quoted
@@ -166,7 +166,7 @@ def notes_with(request: Request, net: Any) -> list[str]:
 def _cut(request: Request, text: str, name: str, place: str, net: Any) -> list[str]:
     """Needs the tokenizer, and so torch."""
     if not request.adapter:
-        from pipelines.data.tokenizer import tokenizer
+        from pipelines.data.shapes.tokenizer import tokenizer
         cut = () if request.face.label_only else tokenizer().encode(text).cut
         return [f"The {place} is longer than the model reads; its last {_tokens(len(cut))} left out."] if cut else []
     readers = net.readers(name == "negative_prompt")

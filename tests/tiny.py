@@ -9,7 +9,7 @@ import torch
 from pipelines import registry
 from pipelines.dalle.network import DALLEConfig
 from pipelines.dalle.scorer import ScorerConfig
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.engine.precision import keyed
 from pipelines.gan.network import GANConfig

@@ -30,12 +30,12 @@ def evaluate(artist: Artist, ask: Ask, split: str, progress: Callable[[int, int]
     `frechet_floor` and the ceilings are what as many rendered pictures score; the kernel distance needs none. How far the judge itself
     can be trusted stands beside the accuracy. The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
     """
-    from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, label_accuracy
-    from pipelines.metrics.features import features, load_features
+    from pipelines.data.shapes.accuracy import caption_accuracy, evaluation_captions, label_accuracy
+    from pipelines.data.shapes.features import features, load_features
+    from pipelines.data.shapes.judge import RULES
+    from pipelines.data.shapes.near_misses import rates
     from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
-    from pipelines.metrics.judge import RULES
     from pipelines.metrics.manifold import precision_recall
-    from pipelines.metrics.near_misses import rates
 
     ask, count = artist.weights.resolved(ask), COUNT.parse(ask.count)
     loaded = artist.load(str(ask.model))
@@ -107,8 +107,8 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
     exact enough.
     """
     from pipelines.data.dataset import to_tensor
-    from pipelines.data.shapes import render
-    from pipelines.metrics.accuracy import evaluation_captions
+    from pipelines.data.shapes.accuracy import evaluation_captions
+    from pipelines.data.shapes.scenes import render
     from pipelines.numerics import likelihood as numerics
     from pipelines.numerics.ode import Control
     from pipelines.numerics.transport import likelihood

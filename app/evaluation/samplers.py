@@ -77,7 +77,7 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
 
 def judge_rules() -> int:
     """Of the judge of today; imported late, since it takes its time."""
-    from pipelines.metrics.judge import RULES
+    from pipelines.data.shapes.judge import RULES
     return RULES
 
 

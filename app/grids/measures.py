@@ -25,9 +25,9 @@ def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
 
 def rights(request: Request, pixels: np.ndarray) -> dict[str, Any]:
     """Whether each picture shows what the caption says, as far as the judge knows its words and the size of the pictures."""
-    from pipelines.data.captions import parse
-    from pipelines.metrics.accuracy import fault, label_fault, wilson
-    from pipelines.metrics.judge import RULES, read
+    from pipelines.data.shapes.accuracy import fault, label_fault, wilson
+    from pipelines.data.shapes.captions import parse
+    from pipelines.data.shapes.judge import RULES, read
     claim = parse(request.prompt)
     if claim is None or pixels.shape[1] != 32:
         return {}
@@ -59,8 +59,8 @@ def of_judge(live: LiveGrid) -> list[str]:
 
 def false_accepts(live: LiveGrid) -> float | None:
     """The share of near misses that today's judge takes for what they are not; None where it read no caption of a grid."""
-    from pipelines.metrics.judge import RULES
-    from pipelines.metrics.near_misses import FALSE_ACCEPTS
+    from pipelines.data.shapes.judge import RULES
+    from pipelines.data.shapes.near_misses import FALSE_ACCEPTS
     return FALSE_ACCEPTS if RULES in _rules(live) else None
 
 

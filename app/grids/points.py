@@ -79,7 +79,7 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
 
     Raises UserError with the count that there is where it does not allow a distance.
     """
-    from pipelines.metrics.features import features, load_features
+    from pipelines.data.shapes.features import features, load_features
     from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, reference_features
     groups: dict[tuple[str, int], dict[str, str]] = {}
     for i, name in lines_of(live):

@@ -357,7 +357,7 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
         for _, origin in origins[own:]:
             _inherit(net, origin, args.origin)
         if not origins:
-            from pipelines.nets.captions import pretrain
+            from pipelines.data.shapes.head_start import pretrain
             stages = _stages(net, family)
             if stages and args.stage is None:
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "

@@ -13,7 +13,7 @@ from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.dalle.toy2d import PLANE
 from pipelines.data.dataset import Batch
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.family import Family, Stage
 from pipelines.nets import codes, dvae
 from pipelines.nets.conditioning import training_pair

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.dalle.scorer import Scorer, ScorerConfig
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.dvae import DiscreteVAE

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.text import TextConfig, TextEncoder
 
 

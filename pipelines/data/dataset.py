@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.data.captions import item
-from pipelines.data.shapes import Scene, render
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.scenes import Scene, render
+from pipelines.data.shapes.tokenizer import tokenizer
 
 
 @dataclass(frozen=True)

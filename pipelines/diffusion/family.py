@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch, batches
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
 from pipelines.diffusion.about import SPEC
 from pipelines.diffusion.latent import decoded

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Shapes, to_pixels, to_tensor
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.engine import Engine
 from pipelines.engine.precision import keyed
 from pipelines.files import write_whole

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
-from pipelines.data.shapes import COLORS
+from pipelines.data.shapes.scenes import COLORS
 from pipelines.family import Family
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig

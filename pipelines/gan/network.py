@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import Attention, place_features

@@ -11,9 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipelines.metrics.features import FeatureNet
+from pipelines.data.shapes.features import FeatureNet
+from pipelines.data.shapes.rendered import rendered
 from pipelines.metrics.manifold import precision_recall
-from pipelines.metrics.rendered import rendered
 
 SETS = 3                           # of rendered pictures over which a perfect score is averaged
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from pipelines.data.dataset import Batch
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.numerics.guidance import guided
 from pipelines.protocol import Call, NetKey, Steps
 from pipelines.request import Request

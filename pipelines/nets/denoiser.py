@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig

@@ -43,7 +43,7 @@ ABOUT = About(
 
 def _named(prompt: str) -> str | None:
     """What is read of a prompt. The data set's words come with numpy, which help and flags do without."""
-    from pipelines.vqvae.labels import named
+    from pipelines.data.shapes.labels import named
     return named(prompt)
 
 

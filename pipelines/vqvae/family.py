@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.dataset import Batch
+from pipelines.data.shapes.labels import label_of, name_of
 from pipelines.family import Family, Stage
 from pipelines.nets import codes
 from pipelines.nets.config import begun, built
@@ -18,7 +19,6 @@ from pipelines.tokens.codemap import CodeMap, figures_of, raster
 from pipelines.tokens.sampling import continued
 from pipelines.vqvae import objective
 from pipelines.vqvae.about import SPEC
-from pipelines.vqvae.labels import label_of, name_of
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 from pipelines.vqvae.toy2d import PLANE
 

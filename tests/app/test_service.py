@@ -25,7 +25,7 @@ from app.paths import Paths
 from app.service import Service
 from app.uncertain import with_error
 from pipelines import registry
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from storage import StorageError
 from tests.tiny import tiny, tiny_diffusion
 from tests.waiting import until
@@ -123,7 +123,7 @@ def test_a_picture_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     from PIL import Image
 
     from app.inspect import picture as own_picture
-    from pipelines.data.shapes import Scene, Thing, render
+    from pipelines.data.shapes.scenes import Scene, Thing, render
     monkeypatch.setattr(own_picture, "TOLERANCE", 1e-3)                      # of the six solutions, which would take long
     monkeypatch.setattr(own_picture, "LIKELIHOOD_TOLERANCE", 1e-2)
     monkeypatch.setattr(own_picture, "DRAWS", 2)
@@ -152,7 +152,7 @@ def test_drawing_from_a_picture_keeps_it_and_can_be_repeated(tmp_path: Path, fam
     import numpy as np
     from PIL import Image
 
-    from pipelines.data.shapes import Scene, Thing, render
+    from pipelines.data.shapes.scenes import Scene, Thing, render
     service = Service(Paths(tmp_path))
     source = Image.fromarray(render(Scene((Thing("circle", "red", "large", 128, 128),), "white"), 32))
     name = service.keep_source(Ask(family, "a red circle"), source)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from app.device.device import choose_device, threads
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.engine import Engine
 from pipelines.protocol import Call, Cond, NetKey, Sampler
 from weights.catalog import entries

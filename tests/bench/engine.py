@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.device.device import choose_device, threads
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.diffusion.family import start
 from pipelines.diffusion.network import DiffusionNet
 from pipelines.engine import Engine

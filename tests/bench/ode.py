@@ -20,8 +20,8 @@ def run() -> dict[str, Any]:
 
     from app.paths import Paths
     from app.service import Service
-    from pipelines.data.captions import item
-    from pipelines.data.tokenizer import tokenizer
+    from pipelines.data.shapes.captions import item
+    from pipelines.data.shapes.tokenizer import tokenizer
     from pipelines.flow.network import velocity as velocity_of
     from pipelines.flow.paths import PATHS
     from pipelines.numerics.gaussian import velocity

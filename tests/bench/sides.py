@@ -27,7 +27,7 @@ class Clocked(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from pipelines.data.tokenizer import LENGTH
+        from pipelines.data.shapes.tokenizer import LENGTH
         from pipelines.nets.unet import UNet, UNetConfig
         torch.manual_seed(0)
         config = UNetConfig()
@@ -84,8 +84,8 @@ def denoising_diffusion_pytorch(folder: Path) -> float:
     from denoising_diffusion_pytorch import GaussianDiffusion, Trainer
     from PIL import Image
 
-    from pipelines.data.captions import item
-    from pipelines.data.shapes import render
+    from pipelines.data.shapes.captions import item
+    from pipelines.data.shapes.scenes import render
     pictures = folder / "pictures"
     pictures.mkdir()
     for k in range(256):
@@ -118,10 +118,10 @@ def torchcfm(folder: Path) -> float:
 
 def loaded() -> Iterator[tuple[Tensor, Tensor]]:
     """STEPS batches of pictures and their captions' tokens, through torch's own loader."""
-    from pipelines.data.captions import item
     from pipelines.data.dataset import to_tensor
-    from pipelines.data.shapes import render
-    from pipelines.data.tokenizer import tokenizer
+    from pipelines.data.shapes.captions import item
+    from pipelines.data.shapes.scenes import render
+    from pipelines.data.shapes.tokenizer import tokenizer
     scenes, captions = zip(*(item("train", 0, k)[:2] for k in range(256)), strict=True)
     pictures = torch.stack([to_tensor(render(scene, SIZE)) for scene in scenes])
     data = torch.utils.data.TensorDataset(pictures, tokenizer().batch(list(captions)))

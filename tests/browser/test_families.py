@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from pipelines import registry
-from pipelines.data.shapes import Scene, Thing, render
+from pipelines.data.shapes.scenes import Scene, Thing, render
 from tests.browser.test_page import choose, fill, tab
 
 

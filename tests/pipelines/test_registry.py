@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from pipelines import registry
-from pipelines.data.captions import parse
 from pipelines.data.dataset import Batch, to_pixels, to_tensor
-from pipelines.data.shapes import Scene, Thing, render
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.captions import parse
+from pipelines.data.shapes.judge import read
+from pipelines.data.shapes.scenes import Scene, Thing, render
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.engine import Engine
-from pipelines.metrics.judge import read
 from pipelines.nets.unet import UNetConfig
 from pipelines.options import build, options_of
 from pipelines.protocol import Outcome, run_alone

@@ -15,8 +15,8 @@ from app.drawing.ask import Ask
 from app.errors import BadInput, UserError, sentences
 from app.paths import Paths
 from app.service import Service
-from pipelines.data.captions import item
-from pipelines.data.shapes import render
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.scenes import render
 from pipelines.options import OptionError
 from tests.tiny import tiny
 from weights.load import save

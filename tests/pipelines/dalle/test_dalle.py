@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pipelines.dalle import objective
 from pipelines.dalle.family import FAMILY
 from pipelines.dalle.network import DALLE, DALLEConfig
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.engine.precision import keyed
 from pipelines.nets import dvae
 from pipelines.nets.codes import UNKNOWN, CodesConfig

@@ -5,7 +5,7 @@ import torch
 
 from pipelines.dalle.sampler import best, seeds_of
 from pipelines.dalle.scorer import Scorer, ScorerConfig, loss
-from pipelines.data.tokenizer import tokenizer
+from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.protocol import NetKey, Outcome, run_alone
 from pipelines.request import MAX_SEED
 from tests.tiny import TEXT

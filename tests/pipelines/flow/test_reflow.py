@@ -39,7 +39,7 @@ def test_a_couple_is_what_the_flow_makes_of_its_noise(drawn) -> None:
     x1, tokens, label, noise = couples[5]
     scene, expected = scenes.caption(5)
     assert torch.equal(tokens, expected) and int(label) == scene.label
-    from pipelines.data.captions import item
+    from pipelines.data.shapes.captions import item
     caption = item("train", 3, 5, len(scene.things))[1]
     request = Request("flow", "t", "midpoint", FlowOptions(reflow.STEPS), caption, guidance_scale=reflow.GUIDANCE,
                       seed=(reflow.FIRST_SEED + 5) % reflow.SEEDS, count=1)

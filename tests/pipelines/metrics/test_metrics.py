@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.data.captions import Claim, ThingClaim, item
-from pipelines.data.shapes import COLORS, SHAPES, Scene, Thing, render
-from pipelines.metrics import rendered
-from pipelines.metrics.accuracy import caption_accuracy, evaluation_captions, fault, wilson
-from pipelines.metrics.features import FeatureNet, features, load_features
+from pipelines.data.shapes import rendered
+from pipelines.data.shapes.accuracy import caption_accuracy, evaluation_captions, fault, wilson
+from pipelines.data.shapes.captions import Claim, ThingClaim, item
+from pipelines.data.shapes.features import FeatureNet, features, load_features
+from pipelines.data.shapes.judge import read
+from pipelines.data.shapes.scenes import COLORS, SHAPES, Scene, Thing, render
 from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, perfect, reference_features
-from pipelines.metrics.judge import read
 from pipelines.metrics.manifold import precision_recall
 
 

@@ -10,9 +10,9 @@ import torch
 
 from pipelines import registry
 from pipelines.data.dataset import to_tensor
-from pipelines.data.shapes import render
+from pipelines.data.shapes.accuracy import evaluation_captions
+from pipelines.data.shapes.scenes import render
 from pipelines.engine import Engine
-from pipelines.metrics.accuracy import evaluation_captions
 from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exact, log_likelihood, signs
 from pipelines.numerics.ode import Control
 from pipelines.numerics.paths import OptimalTransport

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipelines.data.captions import BACKGROUND_WORDS, COLORS, RELATION_WORDS, SHAPE_WORDS, SIZE_WORDS, normalise
+from pipelines.data.shapes.captions import BACKGROUND_WORDS, COLORS, RELATION_WORDS, SHAPE_WORDS, SIZE_WORDS, normalise
 
 
 @cache

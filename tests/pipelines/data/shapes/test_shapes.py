@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.data.captions import item, normalise, parse
 from pipelines.data.dataset import Shapes, feed, to_pixels, to_tensor
-from pipelines.data.shapes import (
+from pipelines.data.shapes.captions import item, normalise, parse
+from pipelines.data.shapes.scenes import (
     HELD_OUT_PAIRS,
     HELD_OUT_RELATIONS,
     OPPOSITE,
@@ -20,8 +20,8 @@ from pipelines.data.shapes import (
     signed_distance,
     split_of,
 )
-from pipelines.data.tokenizer import LENGTH, CaptionTokenizer, tokenizer, train_bpe
-from pipelines.data.vocabulary import unknown_words
+from pipelines.data.shapes.tokenizer import LENGTH, CaptionTokenizer, tokenizer, train_bpe
+from pipelines.data.shapes.vocabulary import unknown_words
 
 
 @pytest.mark.parametrize("split", SPLITS)

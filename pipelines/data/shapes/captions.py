@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.data.shapes import BACKGROUNDS, COLORS, OPPOSITE, SHAPES, Scene, generator, scene_at
+from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, OPPOSITE, SHAPES, Scene, generator, scene_at
 
 Words = dict[str, tuple[str, ...]]      # meaning -> its words
 SHAPE_WORDS: Words = {**{shape: (shape,) for shape in SHAPES}, "circle": ("circle", "disc"), "cross": ("cross", "plus")}

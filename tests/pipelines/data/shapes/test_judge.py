@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipelines.data.captions import item
-from pipelines.data.shapes import OTHERS, Scene, Thing, render
-from pipelines.metrics import judge
-from pipelines.metrics.judge import read
-from pipelines.metrics.near_misses import COLOURS, FALSE_ACCEPTS, near_misses, rates
+from pipelines.data.shapes import judge
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.judge import read
+from pipelines.data.shapes.near_misses import COLOURS, FALSE_ACCEPTS, near_misses, rates
+from pipelines.data.shapes.scenes import OTHERS, Scene, Thing, render
 
 
 def told(scene: Scene | None) -> object:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.data.captions import Claim, item
-from pipelines.data.shapes import OPPOSITE, Scene
-from pipelines.metrics.judge import read
+from pipelines.data.shapes.captions import Claim, item
+from pipelines.data.shapes.judge import read
+from pipelines.data.shapes.scenes import OPPOSITE, Scene
 
 
 @dataclass(frozen=True)

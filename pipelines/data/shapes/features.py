@@ -1,7 +1,7 @@
 """The feature space of our Fréchet distance, precision and recall: a small network that learned to read scenes.
 
 This is not Inception: its numbers compare models of this project with each other and with nothing else.
-Trained by `python -m pipelines.metrics.features --images 400000`.
+Trained by `python -m pipelines.data.shapes.features --images 400000`.
 """
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pipelines.data.captions import item
 from pipelines.data.dataset import to_tensor
-from pipelines.data.shapes import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, render
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, render
 
-FILE = Path(__file__).parents[2] / "weights" / "bundled" / "features.safetensors"
+FILE = Path(__file__).parents[3] / "weights" / "bundled" / "features.safetensors"
 WIDTH = 64
 _NAMES = (*BACKGROUNDS, *SHAPES, *COLORS, *SIZES, *(f"{color} {shape}" for shape in SHAPES for color in COLORS), "two")
 

@@ -10,8 +10,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 
-from pipelines.data.captions import item, normalise
-from pipelines.data.vocabulary import unknown_words
+from pipelines.data.shapes.captions import item, normalise
+from pipelines.data.shapes.vocabulary import unknown_words
 
 FILE = Path(__file__).with_name("captions.bpe.json")
 LENGTH = 24                                  # tokens a model reads, START and END included

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.data.captions import item
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.labels import label_of, name_of, named
 from pipelines.options import OptionError
-from pipelines.vqvae.labels import label_of, name_of, named
 
 
 def test_captions_name_the_class_of_their_main_thing() -> None:

@@ -1,6 +1,6 @@
 """Features of rendered pictures, which perfect models would score: kept beside the network's weights, since to render them takes seconds.
 
-Made by `python -m pipelines.metrics.rendered`.
+Made by `python -m pipelines.data.shapes.rendered`.
 """
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from pipelines.data.captions import item
-from pipelines.data.shapes import render
-from pipelines.metrics import features
-from pipelines.metrics.features import WIDTH, FeatureNet, load_features
+from pipelines.data.shapes import features
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.features import WIDTH, FeatureNet, load_features
+from pipelines.data.shapes.scenes import render
 
 FILE = features.FILE.with_name("features-rendered.safetensors")
 KEPT = {7: 2000, 8: 3 * 480}       # pictures of a split, by seed: those that others are compared with, and three sets like those of a table

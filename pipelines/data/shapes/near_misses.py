@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipelines.data.captions import item
-from pipelines.data.shapes import BACKGROUNDS, COLORS, GRID, OTHERS, SHAPES, SIZES, Scene, Thing, render
-from pipelines.metrics.judge import read
+from pipelines.data.shapes.captions import item
+from pipelines.data.shapes.judge import read
+from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, GRID, OTHERS, SHAPES, SIZES, Scene, Thing, render
 
 FALSE_ACCEPTS = 3 / 84                        # what `rates` finds; a page that says it does not measure it anew
 FINE = 16                                     # pixels of a fine drawing for each of the picture's

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from pipelines.data.shapes import BACKGROUNDS, COLORS, GRID, OTHERS, SHAPES, SIZES, Scene, Thing, coverage
+from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, GRID, OTHERS, SHAPES, SIZES, Scene, Thing, coverage
 
 SPECK = 0.006          # regions below this share of the image are noise (a small star covers 0.016)
 FOREGROUND = 40.0      # RGB distance from the background at which a pixel counts as covered: half of the least contrast, pink on sand

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.captions import Claim, ThingClaim, item, phrases
-from pipelines.data.shapes import BACKGROUNDS, COLORS, OPPOSITE, RELATIONS, SHAPES, SIZES
-from pipelines.data.tokenizer import LENGTH, tokenizer
+from pipelines.data.shapes.captions import Claim, ThingClaim, item, phrases
+from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, OPPOSITE, RELATIONS, SHAPES, SIZES
+from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.text import TextEncoder
 
 _THING = (("shape", SHAPES), ("color", tuple(COLORS)), ("size", tuple(SIZES)))

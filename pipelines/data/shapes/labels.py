@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import re
 
-from pipelines.data.captions import SHAPE_WORDS, normalise
-from pipelines.data.shapes import COLORS, SHAPES
+from pipelines.data.shapes.captions import SHAPE_WORDS, normalise
+from pipelines.data.shapes.scenes import COLORS, SHAPES
 from pipelines.options import OptionError
 
 _NAMES = {word: shape for shape, words in SHAPE_WORDS.items() for word in words}
