@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.refusals import Refused, refusal
@@ -13,7 +14,10 @@ from app.web.uploads import Uploads
 
 UPLOAD = "/gradio_api/upload"
 LIMIT = 8 << 20                    # bytes of a call: controls, and pictures that a handler drew
-ONE = 33 << 20                     # of an upload: a file of 32 MB and what is around it
+FILE = 32 << 20                    # of a file that is uploaded,
+ONE = FILE + (1 << 20)             # and of what is around it too
+LARGE = f"A file of at most {FILE >> 20} MB can be uploaded; choose a smaller one."
+CUT_OFF = "The connection was closed before everything had arrived."
 DEPTH = 32                         # of lists and objects inside one another, far more than the page sends
 
 
@@ -29,7 +33,7 @@ class Bodies:
         path, headers, coming = scope["path"].removeprefix(scope.get("root_path", "")), Headers(scope=scope), 0
         try:
             if path == UPLOAD:
-                coming = self._coming(headers)
+                coming, receive = self._coming(headers), finished(receive)
             else:
                 body = await whole(receive)
                 if body and headers.get("content-type", "").partition(";")[0].strip() == "application/json":
@@ -49,7 +53,7 @@ class Bodies:
         if not (length.isascii() and length.isdigit() and len(length) < 16):
             raise Refused("An upload has to say how long it is; choose the file on the page.", 411)
         if int(length) > ONE:
-            raise Refused("A file of at most 32 MB can be uploaded; choose a smaller one.", 413)
+            raise Refused(LARGE, 413)
         if int(length) > self.uploads.room():
             raise Refused(f"The server holds as many uploads as it may ({self.uploads.total >> 20} MB together); they are removed after "
                           "a day and when it stops.", 413)
@@ -62,12 +66,26 @@ async def whole(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused("The connection was closed before everything had arrived.")
+            raise Refused(CUT_OFF)
         found += message.get("body", b"")
         if len(found) > LIMIT:
             raise Refused(f"A request has at most {LIMIT >> 20} MB; this one is larger.", 413)
         if not message.get("more_body"):
             return bytes(found)
+
+
+def finished(receive: Receive) -> Receive:
+    """An upload as it comes; one that its client leaves unfinished is a form that cannot be read, of which the library keeps nothing."""
+    more = True
+
+    async def coming() -> Message:
+        nonlocal more
+        message = await receive()
+        if more and message["type"] == "http.disconnect":
+            raise MultiPartException(CUT_OFF)
+        more = message.get("more_body", False)
+        return message
+    return coming
 
 
 def parsed(body: bytes) -> Any:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.bodies import UPLOAD, parsed, replayed, whole
+from app.web.bodies import LARGE, UPLOAD, parsed, replayed, whole
 from app.web.refusals import Refused, Said, refusal
 
 LOOKS = re.compile(r"/|/config|/theme\.css|/favicon\.ico|/(?:static|assets)/.+|"
@@ -115,7 +115,7 @@ def sentences(send: Send) -> Send:
             status = 400                                   # what was said to whoever sent something that does not fit
         if not isinstance(found.get("error"), str):
             detail = found.get("detail")
-            found["error"] = detail if isinstance(detail, str) and status != 500 else WRONG[status == 500]
+            found["error"] = LARGE if status == 413 else detail if isinstance(detail, str) and status != 500 else WRONG[status == 500]
         full = status == 503 and found["error"].startswith("Queue is full")           # not what a proxy says when nothing answers
         answer = FULL if full else Said(found, status)
         held.clear()

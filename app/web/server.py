@@ -14,7 +14,7 @@ from typing import Any
 
 from app.errors import BadInput, UserError, tell
 from app.paths import Paths
-from app.web.bodies import Bodies
+from app.web.bodies import FILE, Bodies
 from app.web.gate import Gate
 from app.web.guard import Access, Guard
 from app.web.policy import Policy
@@ -66,7 +66,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     blocked = [folder for folder in (paths.data, Path(HF_HOME))
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
     app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
-                              max_file_size="32mb", ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
+                              max_file_size=FILE, ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
                               root_path=access.root_path or None, **look())
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]

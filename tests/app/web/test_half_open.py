@@ -1,6 +1,7 @@
 """Requests that never end, and uploads without end: the connections are closed, and the disk stays free."""
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from fastapi.testclient import TestClient
 from filelock import FileLock
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web import bodies, patience, uploads
 from app.web.bodies import Bodies
@@ -28,6 +29,7 @@ from tests.app.served import png, served
 from tests.app.served import uploads as folder
 from tests.waiting import until
 
+HALF = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(5000)
 SHORT = 0.3                        # seconds in place of those of `patience`
 
 
@@ -129,6 +131,38 @@ def test_bodies_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.post("/gradio_api/upload", content=iter([b"x"] * 3)).status_code == 411
     assert client.post("/gradio_api/upload", content=b"x" * 2000).text == "2000 bytes"
     kept.close()
+
+
+def test_a_file_is_uploaded_up_to_its_limit(tmp_path: Path) -> None:
+    with served(tmp_path) as client:
+        for size, status in ((bodies.FILE, 200), (bodies.FILE + 1, 413), (34_000_000, 413), (40_000_000, 413)):
+            answer = client.post("/gradio_api/upload", files={"files": ("a.png", bytes(size))})
+            assert answer.status_code == status
+            assert status == 200 or answer.json() == {"error": "A file of at most 32 MB can be uploaded; choose a smaller one."}
+        assert [path.stat().st_size for path in folder().rglob("*") if path.is_file()] == [bodies.FILE]
+
+
+def test_an_upload_that_stops_half_way_leaves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log, on the disk, or of the room that there is for others."""
+    async def upload(app: ASGIApp) -> list[Message]:
+        sent: list[Message] = []
+        coming: list[Message] = [{"type": "http.disconnect"}, {"type": "http.request", "more_body": True, "body": HALF}]
+
+        async def receive() -> Message:
+            return coming.pop()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+        await app({"type": "http", "method": "POST", "path": "/gradio_api/upload", "raw_path": b"/gradio_api/upload", "root_path": "",
+                   "query_string": b"", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "http_version": "1.1",
+                   "headers": [(b"host", b"127.0.0.1"), (b"content-length", b"9999"),
+                               (b"content-type", b"multipart/form-data; boundary=x")]}, receive, send)
+        return sent
+
+    with served(tmp_path) as client:
+        sent = asyncio.run(upload(client.app))
+        assert sent[0]["status"] == 400 and not caplog.records and not [path for path in folder().rglob("*") if path.is_file()]
+        assert client.post("/gradio_api/upload", files={"files": ("a.png", png())}).status_code == 200
 
 
 def test_uploads_have_a_limit_in_all_and_leave_with_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
