@@ -40,7 +40,8 @@ def sentence(error: BaseException | str) -> str:
 def exit_code(error: BaseException) -> int:
     """Of the command line: 2 for what was asked wrongly, else 1."""
     from pipelines.options import OptionError
-    return 2 if isinstance(error, (BadInput, OptionError)) else 1
+    from storage.errors import NoSuchPlace
+    return 2 if isinstance(error, (BadInput, OptionError, NoSuchPlace)) else 1
 
 
 def tell(notices: list[dict[str, Any]]) -> None:

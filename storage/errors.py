@@ -11,6 +11,10 @@ class StorageError(Exception):
     """Something could not be stored or found; the message is one sentence for the user."""
 
 
+class NoSuchPlace(StorageError):
+    """A list cannot go on from where it was asked to."""
+
+
 class DiskFull(StorageError):
     """There is no room on the disk for what was to be stored; later there may be."""
 

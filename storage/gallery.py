@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from storage.errors import StorageError
+from storage.errors import NoSuchPlace, StorageError
 from storage.records import ImageRecord
 from storage.tables import Cell, Image
 from storage.words import holds
@@ -27,10 +27,11 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """Raises StorageError for anything that `str(cursor)` did not write."""
+        """Raises NoSuchPlace for anything that `str(cursor)` did not write."""
         created, _, image_id = text.partition("-")
         if not (created.isascii() and created.isdigit() and len(created) < 19 and image_id.isalnum()):
-            raise StorageError("The gallery could not go on from there; reload the page.")
+            raise NoSuchPlace("The list cannot go on from there; give the `next` that a part of it ended with, or begin with the newest "
+                              "again.")
         return cls(int(created), image_id)
 
 

@@ -46,6 +46,7 @@ def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Pa
 @pytest.mark.parametrize("arguments", [
     ("serve", "--port", "abc"), ("serve", "--port", "0"), ("serve", "--port", "99999"), ("serve", "--port", "-1"),
     ("serve", "--host", "nobody.invalid", "--password", "x"), ("serve", "--host", "a..b", "--password", "x"),
+    ("gallery", "--after", "zzz"), ("gallery", "--after", "5"),
     ("serve", "--host", "", "--password", "x"), ("gallery", "--limit", "0"), ("gallery", "--limit", "-1"), ("gallery", "--limit", "1e3"),
     ("models", "search", "x", "--max-gb", "nan"), ("models", "search", "x", "--min-likes=-3"),
     ("models", "add", "x", "--base", "y", "--scale", "nan"),
