@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storage import files
-from storage.reconcile import TABLES
+from storage.reconcile import TABLES, accepted
 from storage.records import fault
 from storage.soundness import unsound
 from storage.tables import Image
@@ -25,6 +25,7 @@ class Checked:
     sound: int = 0
     noted: int = 0                                          # had no checksum yet and have one from now on
     missing: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)           # as a person said, or in the bin: their files are not expected
     altered: list[str] = field(default_factory=list)        # their files are not those that were saved
     left_out: list[dict[str, str]] = field(default_factory=list)        # damaged records: table, id, reason
 
@@ -38,7 +39,8 @@ def check(read: Door, write: Door | None, path: Callable[[str], Path], progress:
     """write: None if nothing may be changed; else what was found is noted too."""
     found = Checked(left_out=read(_left_out))
     damaged = {entry["id"] for entry in found.left_out if entry["table"] == "images"}
-    rows = [row for row in read(lambda session: session.execute(select(Image.id, Image.sha256, Image.altered)).all())
+    columns = Image.id, Image.sha256, Image.altered, Image.deleted, Image.missing, Image.bytes
+    rows = [row for row in read(lambda session: session.execute(select(*columns)).all())
             if isinstance(row.id, str) and row.id not in damaged]
     for done, row in enumerate(rows, 1):
         _look(row, path(row.id), found, write)
@@ -50,7 +52,7 @@ def _look(row: Any, path: Path, found: Checked, write: Door | None) -> None:
     try:
         digest = hashlib.sha256(files.read(path)).hexdigest()
     except FileNotFoundError:
-        found.missing.append(row.id)
+        (found.gone if row.deleted is not None or accepted(row) else found.missing).append(row.id)
         return
     except (OSError, ValueError):
         digest = ""

@@ -104,6 +104,16 @@ def flag(session: Session, gone: Iterable[str]) -> None:
     _mark(session, gone, missing=True)
 
 
+def accept_missing(session: Session) -> None:
+    """Pictures that are marked as missing are to be gone: no more is known of their files, so that none is expected."""
+    session.execute(update(Image).where(Image.missing.is_(True)).values(bytes=None))
+
+
+def accepted(row: Any) -> bool:
+    """Whether that was said of a picture."""
+    return row.missing and row.bytes is None
+
+
 def reconcile(session: Session, folder: Path, report: Reconciliation, accept: bool = False) -> None:
     """Compare every file with every row; see `Reconciliation` for what is done about differences.
 

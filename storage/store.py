@@ -20,7 +20,17 @@ from storage.database import Opened, open_database, open_for_reading, suspect
 from storage.errors import Damaged, DiskFull, NotWritable, StorageError, failure
 from storage.grid_files import GridFiles
 from storage.lock import FolderLock
-from storage.reconcile import ManyMissing, Reconciliation, count_unsound, flag, missing, reconcile, recover_grids, refuse_many
+from storage.reconcile import (
+    ManyMissing,
+    Reconciliation,
+    accept_missing,
+    count_unsound,
+    flag,
+    missing,
+    reconcile,
+    recover_grids,
+    refuse_many,
+)
 from storage.records import FileFacts, GridRecord, ImageRecord, NewImage, fault, image_row
 from storage.running import Running
 from storage.shelf import Shelf
@@ -134,7 +144,8 @@ class Storage:
         self.report = Reconciliation(list(self._opened.notes), left_out=self._read(count_unsound))
 
     def look_again(self, accept: bool = False) -> None:
-        """Open a folder anew that could be opened for reading only. accept: pictures whose files are gone are to be gone."""
+        """Open a folder anew that could be opened for reading only. accept: pictures whose files are missing, also those that were marked
+        so before, are to be gone."""
         with self._opening:
             if self.closed is not None:
                 self._leave()
@@ -143,6 +154,8 @@ class Storage:
                 except StorageError as error:          # it can be looked at again when that has passed
                     self.closed = error
                     raise
+            if accept:
+                self._write(accept_missing)
 
     def notices(self) -> list[str]:
         """What a person should know of how the folder was found."""

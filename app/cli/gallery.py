@@ -43,7 +43,8 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
         return {"removed": gallery.empty_bin()}
     if args.action == "check":
         if args.accept:
-            tell(gallery.look_again(accept=True))
+            before = gallery.notices()                         # which were told
+            tell([notice for notice in gallery.look_again(accept=True) if notice not in before])
         return gallery.check(lambda done, total: bar(done, total, "pictures"))
     pages, room, after = list[Any](), args.limit, args.after
     while not pages or (after and room > 0):

@@ -217,8 +217,35 @@ def test_many_missing_files_are_settled_by_a_command(tmp_path: Path, run: Run) -
         (tmp_path / "images" / image_id[:2] / f"{image_id}.png").unlink()
     assert run("gallery", "--accept", data=tmp_path)[0] == 2
     code, found, said = run("gallery", "check", "--accept", data=tmp_path)
-    assert code == 1 and len(found["missing"]) == 22 and "22 pictures are marked as missing" in said
+    assert code == 0 and not found["missing"] and sorted(found["gone"]) == sorted(ids[:22])
+    assert said.count("22 pictures are marked as missing") == 1
     assert run("gallery", data=tmp_path)[2] == ""
+    code, found, said = run("gallery", "check", data=tmp_path)
+    assert (code, said) == (0, "") and found["complete"] and len(found["gone"]) == 22
+
+
+def test_a_missing_file_is_asked_for_until_it_is_there_again_or_said_to_be_gone(full: tuple[Path, list[str], str], run: Run) -> None:
+    folder, ids, _ = full
+    path, aside = folder / "images" / ids[0][:2] / f"{ids[0]}.png", folder / "aside.png"
+    path.rename(aside)
+    for _ in range(2):
+        code, found, _ = run("gallery", "check", data=folder)
+        assert code == 1 and found["missing"] == ids[:1] and not found["gone"]
+    code, found, said = run("gallery", "check", "--accept", data=folder)
+    assert (code, said) == (0, "") and found["complete"] and found["gone"] == ids[:1] and not found["missing"]
+    aside.rename(path)                                           # it is there after all
+    code, found, said = run("gallery", "check", data=folder)
+    assert code == 0 and found["sound"] == len(ids) and not found["gone"] and "1 missing picture is there again" in said
+    path.write_bytes(path.read_bytes()[::-1])
+    assert run("gallery", "check", data=folder)[1]["altered"] == ids[:1]
+    path.unlink()
+    code, found, said = run("gallery", "check", data=folder)
+    assert code == 1 and found["missing"] == ids[:1]
+    service = Service(Paths(folder))
+    service.gallery.delete(ids[:1])
+    service.close()
+    code, found, _ = run("gallery", "check", data=folder)        # in the bin it is no loss
+    assert code == 0 and found["gone"] == ids[:1]
 
 
 def test_a_check_reads_every_picture(full: tuple[Path, list[str], str], run: Run) -> None:
