@@ -24,7 +24,7 @@ from app.inspect.probe import probe
 from app.inspect.seeds import Seeds
 from app.inspect.views import Examined
 from app.lab.lab import Lab
-from app.models.library import Shelf
+from app.models.library import ModelLibrary
 from app.models.models import Models
 from app.models.views import ModelView
 from app.paths import Paths
@@ -50,7 +50,7 @@ class Service:
         self.reading = GridReading(self.grids, paths.exports, artist)
         self.reproduction = Reproduction(artist, self.grids)
         self.side_by_side = SideBySide(artist, self._models, paths.tables)
-        self.shelf = Shelf(self._models, artist.machine)
+        self.library = ModelLibrary(self._models, artist.machine)
         self.machine, self.recordings = artist.machine, artist.recordings
         self.check, self.generate, self.wait, self.stop = artist.check, artist.generate, artist.wait, artist.stop
         self.job, self.settings_of_job, self.warm = artist.job, artist.settings_of_job, artist.warm
@@ -112,5 +112,5 @@ class Service:
         """Stop all jobs, which are then interrupted, and close engine and database."""
         self.artist.stop_all()
         self.lab.close()
-        self.shelf.close()
+        self.library.close()
         self.artist.close()

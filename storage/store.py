@@ -18,6 +18,7 @@ from storage import files, gallery, grids
 from storage.checking import Checked, check
 from storage.database import Opened, open_database, open_for_reading, suspect
 from storage.errors import Damaged, DiskFull, NotWritable, StorageError, failure
+from storage.file_store import FileStore
 from storage.grid_files import GridFiles
 from storage.lock import FolderLock
 from storage.reconcile import (
@@ -33,7 +34,6 @@ from storage.reconcile import (
 )
 from storage.records import FileFacts, GridRecord, ImageRecord, NewImage, fault, image_row
 from storage.running import Running
-from storage.shelf import Shelf
 from storage.tables import Cell, Grid, Image, Job, Model
 
 T = TypeVar("T")
@@ -74,9 +74,9 @@ class Storage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.images = folder / "images"
-        self.processes = Shelf(folder / "processes", ".npz", self._may_write)       # by the picture's id
-        self.snapshots = Shelf(folder / "snapshots", ".png", self._may_write)       # by the cell's id
-        self.sources = Shelf(folder / "sources", ".png", self._may_write)           # by the checksum of the pixels
+        self.processes = FileStore(folder / "processes", ".npz", self._may_write)       # by the picture's id
+        self.snapshots = FileStore(folder / "snapshots", ".png", self._may_write)       # by the cell's id
+        self.sources = FileStore(folder / "sources", ".png", self._may_write)           # by the checksum of the pixels
         self.grid_files = GridFiles(folder / "grids", self._read)
         self._running = Running(folder / "running")
         self._writer, self._opening = threading.Lock(), threading.Lock()

@@ -41,7 +41,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
     """Raises UserError."""
-    shelf = service.shelf
+    library = service.library
     if args.action == "list":
         return {"models": [{"name": m.name, "family": m.family, "title": m.title, "parameters": m.parameters, "bytes": m.bytes,
                             "source": m.source, "sha256": m.sha256, "problem": m.problem} for m in service.models(args.family or None)]}
@@ -52,26 +52,26 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
             raise UserError(" ".join(problems))
         return {"verified": list(checked)}
     if args.action == "search":
-        return {"found": shelf.search(args.name or "", args.family, args.sort, args.licence, most_gb=args.max_gb, likes=args.min_likes,
+        return {"found": library.search(args.name or "", args.family, args.sort, args.licence, most_gb=args.max_gb, likes=args.min_likes,
                                       downloads=args.min_downloads)}
     if not args.name:
         raise BadInput(f"Say which one: models {args.action} NAME.")
     if args.action == "verify":
-        shelf.verify(args.name)
+        library.verify(args.name)
         return {"verified": [args.name]}
     if args.action == "bundle":
         return {"bundled": str(service.bundle_model(args.name))}
     if args.action == "look":
-        looked = shelf.look(args.name, args.revision)
+        looked = library.look(args.name, args.revision)
         return looked if args.json else _said(looked)
     if args.action == "download":
-        return _downloaded(shelf, args.name, args.revision)
+        return _downloaded(library, args.name, args.revision)
     if args.action == "update":
-        return _updated(shelf, args.name, args.look)
+        return _updated(library, args.name, args.look)
     if args.action == "add":
-        return {"added": shelf.add(args.name, args.base, args.scale)}
+        return {"added": library.add(args.name, args.base, args.scale)}
     if args.action == "remove":
-        return {"freed_bytes": shelf.remove(args.name)}
+        return {"freed_bytes": library.remove(args.name)}
     if not args.repo:
         raise BadInput("Name the repository to publish to with --repo owner/name.")
     return {"published": service.publish_model(args.name, args.repo, not args.public)}
@@ -92,29 +92,29 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
             f"{amount(found['disk'])} are free on the disk", "here": "yes" if found["here"] else "no", **card}
 
 
-def _updated(shelf: Any, name: str, look: bool) -> dict[str, Any]:
+def _updated(library: Any, name: str, look: bool) -> dict[str, Any]:
     """Whether the Hub has a newer commit of a model, which is then downloaded, unless one only looks. Raises UserError."""
-    found = shelf.newer(name)
+    found = library.newer(name)
     said = {"newer": found["commit"] or "none, it is the latest commit", "revision": found["revision"] or "main"}
     if look or not found["commit"]:
         return said
-    fetched = _downloaded(shelf, name.partition("@")[0], found["revision"])
-    return said | fetched | {"name": next(row["name"] for row in shelf.listing() if row["commit"] == fetched["commit"])}
+    fetched = _downloaded(library, name.partition("@")[0], found["revision"])
+    return said | fetched | {"name": next(row["name"] for row in library.listing() if row["commit"] == fetched["commit"])}
 
 
-def _downloaded(shelf: Any, repo: str, revision: str) -> dict[str, Any]:
+def _downloaded(library: Any, repo: str, revision: str) -> dict[str, Any]:
     """Follow a download to its end; Ctrl-C pauses it. Raises UserError."""
-    started = shelf.download(repo, revision)
+    started = library.download(repo, revision)
     try:
         while True:
-            view = next(view for view in shelf.in_progress() if view["id"] == started)
+            view = next(view for view in library.in_progress() if view["id"] == started)
             left = "" if view["seconds_left"] is None else f", {view['seconds_left']:.0f} s left"
             bar(view["done"] >> 10, view["bytes"] >> 10, f"KiB  {view['speed'] / 1e6:.1f} MB/s{left}  ")
             if view["status"] not in ("waiting", "running", "checking"):
                 break
             time.sleep(0.1)
     except KeyboardInterrupt:
-        shelf.steer(started, "pause")
+        library.steer(started, "pause")
         print("\nPaused; the same command goes on.", file=sys.stderr)
         raise
     if view["status"] != "done":

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.device.model_cache import SHARE, Loaded, Residents
+from app.device.model_cache import SHARE, Loaded, ModelCache
 from weights.catalog import Entry
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Machine:
         self._find, self._needed, self._loaded = find, needed, loaded
         self._starting = threading.Lock()
         self._engine: Engine | None = None
-        self.residents = Residents()
+        self.cache = ModelCache()
 
     @property
     def engine(self) -> Engine:
@@ -42,18 +42,18 @@ class Machine:
 
     def load(self, name: str, stop: Callable[[], bool] = lambda: False) -> Loaded:
         """The network of a name, loaded and known to the engine. Raises WeightsError and UserError, also if it is to stop."""
-        there = self.residents.get(name)
+        there = self.cache.get(name)
         if there is not None:
             return there
         entry = self._find(name)
-        found, fresh = self.residents.load(entry, self.engine.nets, self.device, self._needed, stop)
+        found, fresh = self.cache.load(entry, self.engine.nets, self.device, self._needed, stop)
         if fresh:
             self._loaded(name, found)
         return found
 
     def unload(self, name: str) -> int:
         """Take a model out of memory; the bytes that its weights held."""
-        return self.residents.unload(name, self.engine.nets, self._needed())
+        return self.cache.unload(name, self.engine.nets, self._needed())
 
     def room(self) -> tuple[str, int, int]:
         """(kind of device, bytes of memory that networks may hold, bytes that nobody holds now)."""

@@ -42,7 +42,7 @@ def needed_bytes(parameters: int, own: bool, device_type: str) -> int:
     return parameters * (2 if not own and device_type == "cuda" else 4)
 
 
-class Residents:
+class ModelCache:
     """Networks by name; the one used longest ago makes room first."""
 
     def __init__(self) -> None:

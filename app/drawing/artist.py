@@ -17,7 +17,7 @@ from app.drawing.ask import Ask
 from app.drawing.jobs import RUNNING, JobState, JobTable
 from app.drawing.recording import Recordings
 from app.drawing.source import source_of
-from app.drawing.views import Check, JobView, Shot
+from app.drawing.views import Check, GeneratedImage, JobView
 from app.drawing.weights import Weights
 from app.errors import UserError, sentence, sentences
 from pipelines.effects import notes_with
@@ -154,7 +154,7 @@ class Artist:
     def cancel(self, engine_job: Job) -> None:
         self.machine.engine.cancel(engine_job)
 
-    def save(self, request: Request, k: int, drawn: runner.Drawn, stats: Any, job: JobState, cell: str | None = None) -> Shot:
+    def save(self, request: Request, k: int, drawn: runner.Drawn, stats: Any, job: JobState, cell: str | None = None) -> GeneratedImage:
         """Store one finished picture; it can be drawn again alone from what is stored with it."""
         alone, loaded = request.alone(k), self.load(request.model)
         note, seconds = drawn.notes[k] or (drawn.captions[k] if drawn.captions else None), (stats.network + stats.sampler) / request.count
@@ -163,7 +163,7 @@ class Artist:
             negative_prompt=alone.negative_prompt, sampler=alone.sampler, steps=alone.steps, guidance=alone.guidance_scale,
             seed=alone.seed, nfe=drawn.nfe[k], seconds=seconds, options=alone.settings["options"], job_id=job.id, cell_id=cell,
             environment=self.environment() | ({"note": note} if note else {})))
-        return Shot(record.id, f"image/{record.id}.png", str(self.storage.path(record.id)), record.seed,
+        return GeneratedImage(record.id, f"image/{record.id}.png", str(self.storage.path(record.id)), record.seed,
                     alone.settings | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
     def measured(self, request: Request, drawn: runner.Drawn, seconds: float) -> None:
@@ -206,7 +206,7 @@ class Artist:
         return self.load(model).sha256
 
     def loaded(self) -> list[str]:
-        return self.machine.residents.names()
+        return self.machine.cache.names()
 
     def held_bytes(self) -> int:
         return self.machine.held_bytes()

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.drawing.png import data_urls
 from app.drawing.recording import MAX_FRAMES, Recorded
-from app.drawing.views import JobView, Shot
+from app.drawing.views import GeneratedImage, JobView
 from app.errors import UserError
 
 RUNNING = ("waiting", "loading", "running")
@@ -48,7 +48,7 @@ class JobState:
     frames: list[Recorded] = dataclass_field(default_factory=list)
     stride: int = 1                # between the recorded steps
     last: Recorded | None = None
-    shots: tuple[Shot, ...] = ()
+    shots: tuple[GeneratedImage, ...] = ()
     grid_id: str | None = None
     models: set[str] = dataclass_field(default_factory=set)      # that have to stay in memory
     tokens: np.ndarray | None = None         # (B, L) what the pictures were decoded from, for families that draw tokens

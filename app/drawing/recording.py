@@ -14,7 +14,7 @@ import numpy as np
 
 from app.drawing.formulas import template
 from app.drawing.png import data_urls
-from app.drawing.views import Frame, Ways
+from app.drawing.views import Frame, Trajectories
 from app.errors import UserError
 from pipelines import registry
 from storage import Storage, StorageError
@@ -71,7 +71,7 @@ class Recording:
         return Frame(f.step, f.total, f.t, f.sigma, f.calls, data_urls(f.x_t), data_urls(f.x0), data_urls(f.field) if f.field is not None
                      else (), numbers, template(self.formula, tuple(f.numbers)))
 
-    def ways(self) -> Ways:
+    def ways(self) -> Trajectories:
         """How a few pixels of each picture moved through the recorded steps."""
         pixels = [f.pixels for f in self.steps if f.pixels is not None]
         slopes = [f.slopes for f in self.steps if f.slopes is not None]
@@ -79,7 +79,7 @@ class Recording:
         def by_picture(found: list[np.ndarray]) -> list[list[list[float]]]:
             return (np.stack(found) if found else np.zeros((0, 0, 0))).transpose(1, 2, 0).round(3).tolist()     # from (frames, B, K)
 
-        return Ways(tuple(f.t for f in self.steps), by_picture(pixels), by_picture(slopes))
+        return Trajectories(tuple(f.t for f in self.steps), by_picture(pixels), by_picture(slopes))
 
     def pack(self, k: int) -> bytes:
         """The steps of picture k as a compressed file; `unpack` is the inverse."""

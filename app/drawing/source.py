@@ -9,7 +9,7 @@ from app.drawing.ask import Ask, standing_for, with_seed
 from app.drawing.picture_files import prepare
 from app.drawing.png import encode_png
 from app.errors import BadInput, UserError
-from storage import Shelf, StorageError
+from storage import FileStore, StorageError
 
 if TYPE_CHECKING:
     from app.drawing.artist import Artist
@@ -29,7 +29,7 @@ def keep(artist: Artist, ask: Ask, picture: Picture | None) -> str:
     return name
 
 
-def source_of(request: Request, sources: Shelf, size: tuple[int, int], device: Any) -> dict[str, Any]:
+def source_of(request: Request, sources: FileStore, size: tuple[int, int], device: Any) -> dict[str, Any]:
     """What starting takes besides the rest: the picture (3, H, W) that a request starts from, if there is one; size: W, H."""
     from pipelines.data.dataset import to_tensor
     name = getattr(request.options, "source", "")

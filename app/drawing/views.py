@@ -17,7 +17,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Shot:
+class GeneratedImage:
     """One finished picture."""
     id: str                                  # of the gallery record
     url: str                                 # image/<id>.png, beside the page
@@ -51,7 +51,7 @@ class JobView:
     x0: tuple[str, ...] = ()
     t: float | None = None
     sigma: float | None = None
-    shots: tuple[Shot, ...] = ()
+    shots: tuple[GeneratedImage, ...] = ()
     frames: int = 0                          # recorded steps; Service.recordings gives them
     grid_id: str | None = None               # of a comparison
 
@@ -72,7 +72,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Ways:
+class Trajectories:
     """A few pixels of each picture on their way through the recorded steps, for the plot beneath the scrubber."""
     t: tuple[float, ...]
     values: list[list[list[float]]]          # picture, pixel, step

@@ -23,7 +23,7 @@ def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
     return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in zip(pixels, converged, strict=True)]))
 
 
-def rights(request: Request, pixels: np.ndarray) -> dict[str, Any]:
+def caption_check(request: Request, pixels: np.ndarray) -> dict[str, Any]:
     """Whether each picture shows what the caption says, as far as the judge knows its words and the size of the pictures."""
     from pipelines.data.shapes.accuracy import fault, label_fault, wilson
     from pipelines.data.shapes.captions import parse
@@ -69,7 +69,7 @@ def _rules(live: LiveGrid) -> set[int | None]:
     return {cell.metrics["accuracy"].get("rules") for cell in live.cells if cell.metrics.get("accuracy")}
 
 
-class Twins:
+class Duplicates:
     """Finds cells whose pictures are the same to the eye, though memory holds only a few numbers of each.
 
     saved: a stored picture (H, W, 3) uint8 by its id.

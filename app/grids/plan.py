@@ -34,7 +34,7 @@ Pace = Callable[[Request], float]            # seconds that a call takes for a p
 
 
 @dataclass(frozen=True)
-class Spot:
+class PlannedCell:
     """A cell: what is to be drawn in it, or why nothing is."""
     z: int
     y: int
@@ -51,7 +51,7 @@ class Plan:
     x: Axis
     y: Axis
     z: Axis
-    spots: tuple[Spot, ...]
+    spots: tuple[PlannedCell, ...]
     notes: tuple[str, ...] = ()              # what is to be known of all cells
 
     @property
@@ -149,14 +149,15 @@ def _worded(request: Request, name: str) -> str:
     return f"{option.label}: {value}" if option.choices else label_of(option, value, (request.family,))
 
 
-def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], views: list[ModelView], weights: Weights, pace: Pace | None) -> Spot:
+def _spot(ask: Ask, axes: tuple[Axis, ...], place: tuple[int, ...], views: list[ModelView], weights: Weights,
+          pace: Pace | None) -> PlannedCell:
     """The cell at a place, with what its axes say put into the request."""
     said, (z, y, x) = {axis.name: axis.values[k] for axis, k in zip(axes, place, strict=True) if axis is not NONE}, place
     try:
         request, note = _request(ask, said, views, weights, pace)
-        return Spot(z, y, x, request, note=note)
+        return PlannedCell(z, y, x, request, note=note)
     except sentences() as error:
-        return Spot(z, y, x, None, reason=sentence(error))
+        return PlannedCell(z, y, x, None, reason=sentence(error))
 
 
 def _request(ask: Ask, said: dict[str, Any], views: list[ModelView], weights: Weights, pace: Pace | None) -> tuple[Request, str | None]:

@@ -14,7 +14,7 @@ from app.errors import UserError, sentence, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import NONE, Axis
 from app.grids.distances import geometric_mean
-from app.grids.plan import Plan, Spot
+from app.grids.plan import Plan, PlannedCell
 from app.grids.state import CellState
 from pipelines import registry
 from pipelines.request import Request
@@ -211,13 +211,13 @@ def plan_of(record: GridRecord) -> Plan:
     return Plan(asked_of(record.settings), x, y, z, spots)
 
 
-def _spot(place: tuple[int, int, int], cell: CellState) -> Spot:
+def _spot(place: tuple[int, int, int], cell: CellState) -> PlannedCell:
     z, y, x = place
     if cell.status == "empty" or not cell.settings:
-        return Spot(z, y, x, None, cell.reason or "This cell was never begun.")
+        return PlannedCell(z, y, x, None, cell.reason or "This cell was never begun.")
     try:
-        return Spot(z, y, x, Request.from_dict(cell.settings), note=cell.metrics.get("note"))
+        return PlannedCell(z, y, x, Request.from_dict(cell.settings), note=cell.metrics.get("note"))
     except (KeyError, TypeError):
-        return Spot(z, y, x, None, "What is stored of this cell is damaged.")
+        return PlannedCell(z, y, x, None, "What is stored of this cell is damaged.")
     except sentences() as error:                         # a model's family or a sampler is gone
-        return Spot(z, y, x, None, sentence(error))
+        return PlannedCell(z, y, x, None, sentence(error))

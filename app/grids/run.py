@@ -14,7 +14,7 @@ from app.drawing.artist import Artist
 from app.drawing.runner import Drawn, drawn_of, pixels_of
 from app.errors import NoRoom, sentence, sentences
 from app.grids.distances import measured
-from app.grids.measures import Twins, rights, similarity, why_same
+from app.grids.measures import Duplicates, caption_check, similarity, why_same
 from app.grids.plan import Plan, limit_text, snapshots_wanted, target
 from app.grids.state import CellState, LiveGrid
 from app.grids.store import GridStore
@@ -44,7 +44,7 @@ class GridRun:
         self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
-        self.twins = Twins(store.pixels)
+        self.duplicates = Duplicates(store.pixels)
         self.note = self.job.note                                 # what is said of the whole grid,
         self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
         self.halted: Exception | None = None                      # why nothing can be kept any more
@@ -103,7 +103,7 @@ class GridRun:
         for i, cell in enumerate(self.live.cells):
             if cell.status == "done" and cell.images:
                 with suppress(*sentences()):                      # its file may be gone
-                    self.twins.add(i, self.store.pixels(cell.images[0]), cell.images)
+                    self.duplicates.add(i, self.store.pixels(cell.images[0]), cell.images)
 
     def _fill(self) -> None:
         """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
@@ -249,16 +249,16 @@ class GridRun:
             self._used(i)
             self._keep(i, status="failed", error=sentence(error))
             return
-        metrics = {"peak_bytes": max(self.artist.held_bytes(), self.held.pop(i, 0))} | rights(request, drawn.pixels)
+        metrics = {"peak_bytes": max(self.artist.held_bytes(), self.held.pop(i, 0))} | caption_check(request, drawn.pixels)
         live.size = drawn.pixels.shape[1]
         note = "; ".join(dict.fromkeys(n for n in [self.plan.spots[i].note, *self.noted.pop(i, ()), *drawn.notes] if n))
-        twin = self.twins.find(drawn.pixels)
+        twin = self.duplicates.find(drawn.pixels)
         metrics |= {"note": note} if note else {}
         if twin is not None and twin < i:
             metrics["same_as"] = self._same(i, twin)
         elif twin is not None:                           # it was finished sooner, but stands after this one
             self._keep(twin, metrics={"same_as": self._same(twin, i)})
-        self.twins.add(i, drawn.pixels[0], images)
+        self.duplicates.add(i, drawn.pixels[0], images)
         values = {"status": "done", "images": images, "nfe": round(sum(drawn.nfe) / len(drawn.nfe)),
                   "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
         if snapshot := live.cells[i].metrics.get("snapshot"):

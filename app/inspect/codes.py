@@ -12,7 +12,7 @@ from app.drawing.picture_files import prepare
 from app.drawing.png import data_url
 from app.errors import BadInput, UserError
 from app.inspect.probe import ModelProbe, probe
-from app.inspect.views import Codebook, CodeView, Thought
+from app.inspect.views import Codebook, CodeView, TokenTrace
 from pipelines import registry
 from pipelines.request import face_of
 
@@ -65,7 +65,7 @@ class Codes:
             found = self._codebooks[own.loaded.sha256] = _codebook(own)
         return found
 
-    def _view(self, own: ModelProbe, codes: list[list[int]], pixels: np.ndarray | None, thought: Thought | None = None) -> CodeView:
+    def _view(self, own: ModelProbe, codes: list[list[int]], pixels: np.ndarray | None, thought: TokenTrace | None = None) -> CodeView:
         from pipelines.data.dataset import to_tensor
         from pipelines.metrics.distance import psnr
         back = _decoded(own, _checked(own, codes))
@@ -73,14 +73,14 @@ class Codes:
         return CodeView(codes, data_url(back), data_url(pixels) if pixels is not None else None, apart, thought,
                         own.request.model)
 
-    def _thought(self, own: ModelProbe, tokens: np.ndarray) -> Thought:
+    def _thought(self, own: ModelProbe, tokens: np.ndarray) -> TokenTrace:
         import torch
         prompt = registry.family(own.request.family).prompt
         assert prompt is not None
         before, names = prompt(own.request, own.loaded.net)
         sequence = torch.cat([before.to(own.device), torch.from_numpy(tokens)[None].to(own.device)], 1)
         found: dict[str, Any] = {name: z[0].cpu() for name, z in _once(own, "inspect", sequence).items()}
-        return Thought(_digits(found["p"]), found["top"].tolist(), _digits(found["top_p"]), names,
+        return TokenTrace(_digits(found["p"]), found["top"].tolist(), _digits(found["top_p"]), names,
                        _digits(found["attention"][:, :len(names)]))
 
 

@@ -25,7 +25,7 @@ class Examined:
 
 
 @dataclass(frozen=True)
-class Thought:
+class TokenTrace:
     """What an autoregressive model thought of each of a picture's L codes when it stood before it."""
     p: list[float]                           # (L) probability of the code that was drawn
     top: list[list[int]]                     # (L, 5) the likeliest codes
@@ -41,7 +41,7 @@ class CodeView:
     decoded: str                             # data URLs: what the decoder makes of them,
     picture: str | None                      # and the picture that they come from, if there is one
     psnr: float | None                       # dB between the two
-    thought: Thought | None
+    thought: TokenTrace | None
     model: str                               # whose codes they are
 
 

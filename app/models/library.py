@@ -42,7 +42,7 @@ class Filters:
                 and (not self.most_gb or (model.storage or 0) <= 1e9 * self.most_gb))
 
 
-class Shelf:
+class ModelLibrary:
     """Raises UserError with one sentence."""
 
     def __init__(self, models: Models, machine: Machine) -> None:
@@ -60,7 +60,7 @@ class Shelf:
 
     def listing(self) -> list[dict[str, Any]]:
         """All models there are: facts, source, whether they are in memory, why one cannot be used."""
-        resident = self._machine.residents.bytes()
+        resident = self._machine.cache.bytes()
         there = from_hub(self._folder)
         links = {link.name: str(link.path) for link in local.usable(self._folder)[0]}
         found = []

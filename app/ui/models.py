@@ -33,7 +33,7 @@ def wire_models(service: Service, page: gr.Blocks, tabs: gr.Tabs, families: list
         return [*updates, *compare.refreshed(*values[chosen:])]
 
     def draw(event: gr.EventData) -> list[Any]:
-        view = service.shelf.drawable(told(event, "name"))
+        view = service.library.drawable(told(event, "name"))
         return [gr.Tabs(selected=view.family), *(u for tab in families for u in updates(tab, view))]
 
     def updates(tab: FamilyTab, view: ModelView) -> list[Any]:

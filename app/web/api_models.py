@@ -12,7 +12,7 @@ from app.service import Service
 
 def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIRouter:
     """answer: turns what a person can mend into a sentence."""
-    router, shelf = APIRouter(prefix="/api/models"), service.shelf
+    router, library = APIRouter(prefix="/api/models"), service.library
 
     def done(work: Callable[..., None], *arguments: str) -> dict[str, Any]:
         work(*arguments)
@@ -20,47 +20,48 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
 
     @router.get("")
     def listing() -> Any:
-        return answer(lambda: {"models": shelf.listing()})
+        return answer(lambda: {"models": library.listing()})
 
     @router.get("/search")
     def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "", most_gb: str = "0", likes: str = "0",
                downloads: str = "0") -> Any:
-        return answer(lambda: {"found": shelf.search(text[:200], family, sort, licence, most_gb=most_gb, likes=likes, downloads=downloads)})
+        return answer(lambda: {"found": library.search(text[:200], family, sort, licence, most_gb=most_gb, likes=likes,
+                                                        downloads=downloads)})
 
     @router.get("/look")
     def look(repo: str, revision: str = "") -> Any:
-        return answer(lambda: shelf.look(repo[:300], revision[:100]))
+        return answer(lambda: library.look(repo[:300], revision[:100]))
 
     @router.get("/newer")
     def newer(name: str) -> Any:
-        return answer(lambda: shelf.newer(name))
+        return answer(lambda: library.newer(name))
 
     @router.get("/downloads")
     def downloads() -> Any:
-        return answer(lambda: {"downloads": shelf.in_progress()})
+        return answer(lambda: {"downloads": library.in_progress()})
 
     @router.post("/download")
     def download(repo: str = Body(), revision: str = Body("")) -> Any:
-        return answer(lambda: {"id": shelf.download(repo[:300], revision[:100])})
+        return answer(lambda: {"id": library.download(repo[:300], revision[:100])})
 
     @router.post("/downloads/{download_id}/{what}")
     def steer(download_id: str, what: str) -> Any:
-        return answer(partial(done, shelf.steer, download_id, what))
+        return answer(partial(done, library.steer, download_id, what))
 
     @router.post("/add")
     def add(path: str = Body(), base: str = Body(""), scale: Any = Body(1.0)) -> Any:         # noqa: B008
-        return answer(lambda: {"name": shelf.add(path[:4096], base[:300], scale)})
+        return answer(lambda: {"name": library.add(path[:4096], base[:300], scale)})
 
     @router.post("/remove")
     def remove(name: str = Body(embed=True)) -> Any:
-        return answer(lambda: {"bytes": shelf.remove(name)})
+        return answer(lambda: {"bytes": library.remove(name)})
 
     @router.post("/unload")
     def unload(name: str = Body(embed=True)) -> Any:
-        return answer(lambda: {"bytes": shelf.unload(name)})
+        return answer(lambda: {"bytes": library.unload(name)})
 
     @router.post("/verify")
     def verify(name: str = Body(embed=True)) -> Any:
-        return answer(partial(done, shelf.verify, name))
+        return answer(partial(done, library.verify, name))
 
     return router

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.device import model_cache as residents
+from app.device import model_cache
 from app.drawing import jobs
 from app.drawing.ask import Ask
 from app.drawing.recording import MAX_FRAMES
@@ -88,7 +88,7 @@ def test_a_first_model_that_cannot_be_loaded_is_logged(small: Path, tmp_path: Pa
 
 
 def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residents, "RESIDENT", 2)
+    monkeypatch.setattr(model_cache, "RESIDENT", 2)
     net = tiny_diffusion()
     for k in range(4):
         (tmp_path / "runs" / f"run{k}").mkdir(parents=True)
@@ -99,7 +99,7 @@ def test_few_networks_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for k in (0, 1, 2, 3, 2, 0):
         view = service.wait(service.generate(Ask("diffusion", "a star", model=f"run{k}", options={"steps": 1}, count=1)))
         assert view.status == "done", view.error
-        assert len(service.machine.residents.names()) <= 2
+        assert len(service.machine.cache.names()) <= 2
         assert len(service.machine.engine.nets) <= 2 * 2 * len(registry.family("diffusion").methods)      # each in both precisions
     service.close()
 

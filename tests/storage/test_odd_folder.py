@@ -190,10 +190,10 @@ def test_a_file_in_the_place_of_a_folder_is_at_most_a_sentence(tmp_path: Path, p
     assert opened.save_image(picture()).id
     grid = opened.start_grid(opened.start_job("compare", "diffusion", {}), rows=["a"], columns=["b"], layers=[""], settings={})
     opened.delete_grid(grid)
-    for shelf in (opened.processes, opened.snapshots, opened.sources):
-        assert not shelf.has("ab" * 8)
-        shelf.drop("ab" * 8)
-        for call in (lambda shelf=shelf: shelf.get("ab" * 8), lambda shelf=shelf: shelf.put("ab" * 8, b"")):
+    for store in (opened.processes, opened.snapshots, opened.sources):
+        assert not store.has("ab" * 8)
+        store.drop("ab" * 8)
+        for call in (lambda store=store: store.get("ab" * 8), lambda store=store: store.put("ab" * 8, b"")):
             try:
                 call()
             except StorageError as error:

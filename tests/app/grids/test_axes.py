@@ -14,7 +14,7 @@ from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import MAX_VALUES, choices, comma_note, fixed_options, numbers, parse_axis
-from app.grids.plan import Plan, Spot, evaluations, make_plan, steps_within, targets
+from app.grids.plan import Plan, PlannedCell, evaluations, make_plan, steps_within, targets
 from app.models.models import Models
 from app.ui.compare import DEFAULTS
 from app.web.api_grids import ranges
@@ -32,7 +32,7 @@ def plan(x: str, y: str = "", z: str = "", **more: Any) -> Plan:
     return make_plan(GridAsk(Ask(**{**ASK.__dict__, **more}), x, y, z), MODELS)
 
 
-def request(spot: Spot) -> Request:
+def request(spot: PlannedCell) -> Request:
     assert spot.request is not None, spot.reason
     return spot.request
 

@@ -228,13 +228,13 @@ def test_every_oddity_is_listed_with_its_problem(data: tuple[Paths, set[str]], s
     assert page.get("/api/families").status_code == 200
     build_page(service)
     for name in sorted(data[1])[::len(data[1]) // 10]:
-        for use in (lambda name: service.check(Ask("gan", "a star", model=name)), service.shelf.drawable, service.shelf.verify):
+        for use in (lambda name: service.check(Ask("gan", "a star", model=name)), service.library.drawable, service.library.verify):
             with pytest.raises(sentences()) as said:
                 use(name)
             assert a_sentence(str(said.value)), (name, use)
     for name in ("odd/broken@aaaaaaaa", "links.json", "pipe"):
         with pytest.raises(sentences()) as said:
-            service.shelf.remove(name)
+            service.library.remove(name)
         assert a_sentence(str(said.value))
 
 
@@ -325,7 +325,7 @@ def test_a_run_without_numbers_draws_nothing(tmp_path: Path, family: str) -> Non
     try:
         assert "1 value that is no number" in failed(service, Ask(family, "a red star", model="spoilt", count=1))
         with pytest.raises(sentences(), match="no number"):
-            service.shelf.verify("spoilt")
+            service.library.verify("spoilt")
     finally:
         service.close()
 
@@ -339,9 +339,9 @@ def test_a_pretrained_model_without_numbers_draws_nothing(tmp_path: Path, kind: 
     save_file(tensors, path)
     service = Service(Paths(tmp_path))
     try:
-        name = service.shelf.add(str(tmp_path / "net"))
+        name = service.library.add(str(tmp_path / "net"))
         with pytest.raises(sentences(), match="1 value that is no number"):
-            service.shelf.verify(name)
+            service.library.verify(name)
         assert "was not a number" in failed(service, Ask("diffusion", "a red star", model=name, count=1, options={"steps": 2}))
     finally:
         service.close()

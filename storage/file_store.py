@@ -10,7 +10,7 @@ from storage import files
 from storage.errors import StorageError, failure
 
 
-class Shelf:
+class FileStore:
     """Files of one kind by name, letters and digits. Every method raises StorageError with one sentence."""
 
     def __init__(self, folder: Path, ending: str, may_write: Callable[[], None] = lambda: None) -> None:
