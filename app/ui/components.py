@@ -16,7 +16,7 @@ QUICK = HIDDEN | {"queue": False}
 
 
 def drawn(kind: str, value: str = "", **props: Any) -> gr.HTML:
-    """A component that assets/<kind>.js draws; its value is JSON text, which no template ever sees."""
+    """A component of a kind that assets/main.js names; its value is JSON text, which no template ever sees."""
     return gr.HTML(value, html_template=f'<div class="sx-{kind}"></div>', apply_default_css=False,
                    js_on_load=f"sx.mount('{kind}', element, props, trigger, watch)", **props)
 

@@ -1,4 +1,4 @@
-"""What stands in the controls outlives a reload: the page keeps it (assets/drafts.js), and asks for it back when it is loaded again."""
+"""What stands in the controls outlives a reload: the page (assets/core/drafts.js) keeps it and asks for it back when loaded again."""
 from __future__ import annotations
 
 import json

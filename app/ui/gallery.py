@@ -15,7 +15,7 @@ from app.ui.family import FamilyTab
 
 
 def gallery_tab() -> gr.HTML:
-    """Build the tab; the filter line, thumbnails and details are drawn by assets/gallery.js from the JSON routes."""
+    """Build the tab; the filter line, thumbnails and details are drawn by assets/panels/gallery.js from the JSON routes."""
     with gr.Tab("Gallery", id="gallery", elem_id="gallery-tab"):
         return drawn("gallery", elem_id="gallery-view")
 

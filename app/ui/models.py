@@ -17,7 +17,7 @@ LICENCES = ("apache-2.0", "mit", "openrail", "openrail++", "creativeml-openrail-
 
 
 def models_tab(service: Service) -> gr.HTML:
-    """Build the tab, which assets/models.js draws from the JSON routes."""
+    """Build the tab, which assets/models/page.js draws from the JSON routes."""
     kinds = [{"title": info.title, "family": info.family, "example": info.example} for info in ADAPTERS.values() if info.example]
     with gr.Tab("Models", id="models", elem_id="models-tab"):
         return drawn("models", elem_id="models-view", licences=list(LICENCES), sorts=list(SORTED), kinds=kinds,

@@ -46,8 +46,8 @@ def build_page(service: Service) -> gr.Blocks:
 
 
 def wire_places(page: gr.Blocks, head: gr.HTML, tabs: gr.Tabs) -> None:
-    """Let the address name the tab that is open (assets/place.js), once controls are as they were: Gradio loses what it is told of a tab
-    that is just closing.
+    """Let the address name the tab that is open (assets/core/place.js), once controls are as they were: Gradio loses what it is told of a
+    tab that is just closing.
     """
     places = {str(tab.id): tab for tab in tabs.children if isinstance(tab, gr.Tab)}
     head.input(None, None, tabs, js="() => ({selected: sx.place.wanted, __type__: 'update'})", **QUICK)
