@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 10)
+NODE = (20, 19)                                                  # that the lint of the page's scripts takes
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 SELDOM = r"[/\\](tests|transformers[/\\]models)[/\\]"          # nearly a third of what is installed, compiled when it is first asked for
 HELP = """usage: launch.py [--no-venv] [COMMAND] [...]
@@ -218,6 +220,27 @@ def become(command: list) -> int:
             continue
 
 
+def check_scripts() -> int:
+    """Lint and types of the page's scripts, where node is. Raises SetupError."""
+    folder, node, npm = ROOT / "tests" / "app" / "ui" / "assets", shutil.which("node"), shutil.which("npm")
+    found = subprocess.run([node, "--version"], capture_output=True, text=True).stdout if node and npm else ""
+    version = re.match(r"v(\d+)\.(\d+)", found)
+    if version is None or tuple(map(int, version.groups())) < NODE:
+        say("The page's scripts are not checked, since that takes node %d.%d or newer with npm; install it and check again." % NODE)
+        return 0
+    tools, locked = folder / "node_modules", (folder / "package-lock.json").read_text(encoding="utf-8")
+    stamp = tools / "installed-lock.json"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != locked:
+        say("Installing what the page's scripts are checked with (once; later checks skip this) ...")
+        if call([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=str(folder), stdout=sys.stderr) != 0:
+            raise SetupError("What the page's scripts are checked with could not be installed (see npm's message above); check the "
+                             "network and the disk, then start again.")
+        stamp.write_text(locked, encoding="utf-8")
+    scripts = ["app/ui/assets", "tests/app/ui/assets"]
+    return (call([node, str(tools / "eslint" / "bin" / "eslint.js"), "--config", str(folder / "eslint.config.js"), *scripts])
+            or call([node, str(tools / "typescript" / "bin" / "tsc"), "--project", str(folder)]))
+
+
 def test_arguments(rest: list) -> list:
     """The module and what it is told: alone, all but the long tests, in several processes, a file in one, since much of the time
     tests wait."""
@@ -270,7 +293,7 @@ def main(arguments: list) -> int:
                 install_browser(python)
             if command == "check":
                 os.chdir(str(ROOT))
-                failed = call([python, "-m", "ruff", "check", "."])
+                failed = call([python, "-m", "ruff", "check", "."]) or check_scripts()
                 if failed:
                     return failed
     except SetupError as error:

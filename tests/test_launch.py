@@ -293,3 +293,25 @@ def test_other_processors_are_asked_for_by_their_caps(capsys: pytest.CaptureFixt
     assert processors.main(["--only", "onednn-avx2", "--threads", "2,4", "tests/pipelines"]) == 1 and ran[-1][2] == ["tests/pipelines"]
     with pytest.raises(SystemExit):
         processors.main(["--only", "mmx"])
+
+
+def test_scripts_are_checked_where_node_is(project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, commands = project / "tests" / "app" / "ui" / "assets", list[list[str]]()
+    (folder / "node_modules").mkdir(parents=True)
+    (folder / "package-lock.json").write_text("{}")
+    monkeypatch.setattr(launch, "call", lambda command, **more: commands.append(command) or 0)
+    monkeypatch.setattr(launch.shutil, "which", lambda name: None)
+    assert launch.check_scripts() == 0 and not commands
+    assert "node" in capfd.readouterr().err
+    tool = project / "tool"
+    monkeypatch.setattr(launch.shutil, "which", lambda name: str(tool))
+    for version, many in (("v18.19.1", 0), ("v20.19.0", 3), ("v22.0.0", 2)):           # the third time nothing has to be installed
+        tool.write_text(f"#!/bin/sh\necho {version}\n")
+        tool.chmod(0o755)
+        assert launch.check_scripts() == 0 and len(commands) == many, version
+        commands.clear()
+    (folder / "package-lock.json").write_text("{ }")
+    monkeypatch.setattr(launch, "call", lambda command, **more: commands.append(command) or "ci" in command)
+    with pytest.raises(launch.SetupError, match="could not be installed"):
+        launch.check_scripts()
+    assert len(commands) == 1
