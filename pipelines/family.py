@@ -31,6 +31,16 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Scheduler:
+    """What does a sampler's work with pretrained models: a class of the diffusers library."""
+    name: str
+    settings: Mapping[str, Any] = dataclass_field(default_factory=dict, hash=False)
+    noise: str = ""                          # that its steps add: "streams" of the rows, or their Brownian "paths"
+    in_sigma: bool = False                   # it works in noise levels, and can be told which to visit
+    clips: bool = False                      # it holds x0 in its range itself
+
+
+@dataclass(frozen=True)
 class SamplerSpec:
     """One way to draw a picture with a family's network: made by `sampler` of the function that draws, and called as that is."""
     name: str
@@ -41,7 +51,8 @@ class SamplerSpec:
     options: type                            # frozen dataclass
     nfe: Callable[[Any], int]                # evaluations per image for these options, without guidance
     file: str                                # where it is written out
-    run: Callable[..., Any] | None = None    # what draws with our own models; None: the library's scheduler, with pretrained ones alone
+    run: Callable[..., Any] | None = None    # what draws with our own models; None: it is there for pretrained ones alone
+    scheduler: Scheduler | None = None       # what draws with pretrained ones in its place
     order: int | None = None                 # of convergence to the solution of its equation; None: it solves none
     adaptive: bool = False                   # nfe is then the most that a picture may take
     limit: Callable[[Any], Limit | None] = lambda options: None       # where more steps lead with these options; None: to no picture of
@@ -54,7 +65,7 @@ class SamplerSpec:
 
 def sampler(name: str, title: str, summary: str, options: type, nfe: Callable[[Any], int], *, source: str, formula: str, file: str = "",
             **more: Any) -> Callable[[Callable[..., Any]], SamplerSpec]:
-    """Makes a sampler of the function below it. file: where it is written out, if not there; `more` are order, adaptive and limit."""
+    """Makes a sampler of the function below it. file: where it is written out, if not there; `more` are the other fields."""
     def made(run: Callable[..., Any]) -> SamplerSpec:
         here = run.__module__.replace(".", "/") + ".py"
         return SamplerSpec(name, title, summary, source, formula, options, nfe, file or here, run, **more)

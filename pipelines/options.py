@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, get_type_hints
 
+MAX_SEED = 2**32 - 1               # of whatever has one
 _DECIMAL_COMMA = re.compile(r"\s*-?\d+,\d+\s*", re.ASCII)
 
 

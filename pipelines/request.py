@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import registry
 from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
-from pipelines.options import Option, OptionError, build, option, options_of, quoted, readable
+from pipelines.options import MAX_SEED, Option, OptionError, build, option, options_of, quoted, readable
 
 if TYPE_CHECKING:
     from pipelines.family import FamilySpec, SamplerSpec
@@ -20,7 +20,6 @@ OLD_NAMES = {"model_name": "model", "guidance": "guidance_scale"}       # as pic
 
 MAX_PROMPT = 4000                 # characters; 512 tokens, the most that a text encoder of ours or of the Hub reads, are about 2,500
 MAX_COUNT = 64                    # images in one request
-MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)

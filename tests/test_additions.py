@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 import pipelines
 from app.cli import main
 from app.drawing.ask import Ask
+from app.drawing.weights import Weights
 from app.errors import UserError
 from app.grids.ask import GridAsk
 from app.grids.axes import choices
@@ -106,7 +107,7 @@ def test_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_axes_vary_them(run: Callable[..., dict[str, Any]], folder: Path) -> None:
     assert {"warmth", "reach"} < set(choices(("flow",))) and "softness" in choices(("blobs",))
-    models = Models(folder / "runs", folder / "models")
+    models = Models(Weights(folder / "runs", folder / "models"))
     plan = make_plan(GridAsk(Ask("flow", "a red star", count=1), "warmth=0,1", "sampler=all"), models)
     assert {spot.request.sampler for spot in plan.spots if spot.request} >= {"euler"} and "leap" in plan.y.values
     grid = run("compare", "flow", "--prompt", "a red star", "--x", "family=flow,blobs", "--y", "steps=1,2", "--count", "1")

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pipelines.nets.codes import UNKNOWN
 from pipelines.numerics.rng import RowNoise
+from pipelines.options import MAX_SEED
 from pipelines.protocol import Call, NetKey, Outcome, Steps
-from pipelines.request import MAX_SEED
 from pipelines.tokens.codemap import CodeMap, raster
 from pipelines.tokens.samplers import Rule
 from pipelines.tokens.sampling import continued

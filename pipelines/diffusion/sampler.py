@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipelines.diffusion.limits import ode_without_eta
 from pipelines.diffusion.options import DiffusionOptions, one_a_step
-from pipelines.family import sampler
+from pipelines.family import Scheduler, sampler
 from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, timesteps
@@ -26,7 +26,7 @@ class DDIMOptions(DiffusionOptions):
 
 
 @sampler("ddim", "DDIM", "Deterministic at eta 0; smooth and reliable from 20 steps on.", DDIMOptions, one_a_step, order=1,
-         limit=ode_without_eta, source="Song, Meng, Ermon 2021, eq. 12",
+         limit=ode_without_eta, scheduler=Scheduler("DDIMScheduler", noise="streams", clips=True), source="Song, Meng, Ermon 2021, eq. 12",
          formula=r"x_s = \sqrt{\bar\alpha_s}\,\hat x_0 + \sqrt{1-\bar\alpha_s-\sigma_t^2}\;\hat\epsilon + \sigma_t z")
 def ddim(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDIMOptions,
          source: Tensor | None = None) -> Sampler:
@@ -50,7 +50,7 @@ class DDPMOptions(DiffusionOptions):
 
 
 @sampler("ddpm", "DDPM ancestral", "The paper's own sampler; adds fresh noise at each step and wants many.", DDPMOptions, one_a_step,
-         source="Ho, Jain, Abbeel 2020, Algorithm 2",
+         scheduler=Scheduler("DDPMScheduler", noise="streams", clips=True), source="Ho, Jain, Abbeel 2020, Algorithm 2",
          formula=r"x_s = \frac{1}{\sqrt{\alpha_t}}\left(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\epsilon\right) + \sigma_t z")
 def ddpm(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DDPMOptions,
          source: Tensor | None = None) -> Sampler:

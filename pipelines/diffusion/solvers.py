@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from pipelines.diffusion.limits import ode, sde
 from pipelines.diffusion.options import DiffusionOptions, SolverOptions, one_a_step, two_a_step
-from pipelines.family import sampler
+from pipelines.family import Scheduler, sampler
 from pipelines.late import Tensor, np, torch
 from pipelines.numerics.rng import LOG_SIGMA, RowNoise
 from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
@@ -72,6 +72,7 @@ class Walk:
 
 @sampler("euler", "Euler", "The plainest solver of the same ODE; one call a step, first order.", SolverOptions, one_a_step, order=1,
          limit=ode, source="Karras et al. 2022, Algorithm 1 without correction",
+         scheduler=Scheduler("EulerDiscreteScheduler", in_sigma=True),
          formula=rf"{SIGMA},\\ x \leftarrow x + (\sigma_s - \sigma_t)\,\hat\epsilon")
 def euler(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
           source: Tensor | None = None) -> Sampler:
@@ -84,7 +85,7 @@ def euler(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedul
 
 
 @sampler("euler_a", "Euler ancestral", "Euler with fresh noise at each step; never settles, more varied.", DiffusionOptions, one_a_step,
-         source="k-diffusion, ancestral step",
+         source="k-diffusion, ancestral step", scheduler=Scheduler("EulerAncestralDiscreteScheduler", noise="streams", in_sigma=True),
          formula=rf"{SIGMA},\\ x \leftarrow x + (\sigma_\downarrow - \sigma_t)\,\hat\epsilon + \sigma_\uparrow z")
 def euler_ancestral(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
                     source: Tensor | None = None) -> Sampler:
@@ -100,7 +101,7 @@ def euler_ancestral(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: No
 
 
 @sampler("heun", "Heun", f"Looks ahead and averages; two calls a step. {measured(1.1, 2.2)}", SolverOptions, two_a_step, order=2, limit=ode,
-         source="Karras et al. 2022, Algorithm 1",
+         source="Karras et al. 2022, Algorithm 1", scheduler=Scheduler("HeunDiscreteScheduler", in_sigma=True),
          formula=rf"{SIGMA},\\ x \leftarrow x + \tfrac12(\sigma_s - \sigma_t)\,(\hat\epsilon_t + \hat\epsilon_s)")
 def heun(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
          source: Tensor | None = None) -> Sampler:
@@ -118,6 +119,7 @@ def heun(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
 
 @sampler("dpmpp_2m", "DPM++ 2M", f"Remembers the step before, one call a step; a good choice at 10 to 25 steps. {measured(1.2, 1.9)}",
          SolverOptions, one_a_step, order=2, limit=ode, source="Lu et al. 2022b, Algorithm 2",
+         scheduler=Scheduler("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}, in_sigma=True),
          formula=r"\lambda = \ln\frac{\sqrt{\bar\alpha}}{\sqrt{1-\bar\alpha}} \\ x_s = \tfrac{\sigma_s}{\sigma_t}x_t - "
                  r"\sqrt{\bar\alpha_s}\,(e^{-h}-1) \\ \cdot \left[(1+\tfrac{1}{2r})\hat x_0 - \tfrac{1}{2r}\hat x_0^{\,prev}\right]")
 def dpmpp_2m(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
@@ -135,6 +137,7 @@ def dpmpp_2m(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSche
 
 @sampler("dpmpp_2m_sde", "DPM++ 2M SDE", "The same with noise from a fixed Brownian path; one call a step.", SolverOptions, one_a_step,
          limit=sde, source="Lu et al. 2022b, SDE form",
+         scheduler=Scheduler("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}, "paths", True),
          formula=r"x_s = e^{-h}\tfrac{\sigma_s}{\sigma_t}x_t + \sqrt{\bar\alpha_s}\,(1-e^{-2h})\,D \\ {} + \sigma_s\sqrt{1-e^{-2h}}\;z")
 def dpmpp_2m_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
                  source: Tensor | None = None) -> Sampler:
@@ -152,7 +155,7 @@ def dpmpp_2m_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: Noise
 
 
 @sampler("dpmpp_sde", "DPM++ SDE", "Stochastic, with a midpoint; two calls a step.", SolverOptions, two_a_step, limit=sde,
-         source="Lu et al. 2022b; k-diffusion",
+         source="Lu et al. 2022b; k-diffusion", scheduler=Scheduler("DPMSolverSDEScheduler", noise="paths", in_sigma=True),
          formula=r"x_s \leftarrow \text{midpoint}(x_t,\hat x_0) \\ {}+ \sigma_\uparrow\,"
                  r"\tfrac{W(\ln\sigma_s)-W(\ln\sigma_t)}{\sqrt{|\ln\sigma_s-\ln\sigma_t|}}")
 def dpmpp_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
@@ -176,7 +179,7 @@ def dpmpp_sde(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSch
 
 
 @sampler("unipc", "UniPC", f"Predictor and corrector for one call; strong below 10 steps. {measured(1.2, 2.5)}", SolverOptions, one_a_step,
-         order=3, limit=ode, source="Zhao et al. 2023, Algorithm 1",
+         order=3, limit=ode, source="Zhao et al. 2023, Algorithm 1", scheduler=Scheduler("UniPCMultistepScheduler", in_sigma=True),
          formula=r"x_s^{c} = \tfrac{\sigma_s}{\sigma_t}x_t - \sqrt{\bar\alpha_s}\,(e^{-h}-1)\hat x_0 \\ {}- \sqrt{\bar\alpha_s}\,B(h)"
                  r"\sum_m \tfrac{c_m}{r_m}D_m")
 def unipc(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
@@ -198,6 +201,7 @@ def unipc(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedul
 
 @sampler("deis", "DEIS", f"Exponential integrator with a polynomial through past answers; one call a step. {measured(1.3, 2.1)}",
          SolverOptions, one_a_step, order=2, limit=ode, source="Zhang & Chen 2023",
+         scheduler=Scheduler("DEISMultistepScheduler", in_sigma=True),
          formula=r"x_s = \Psi(s,t)\,x_t + \sum_j C_{j}\,\hat\epsilon_{t_j}")
 def deis(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
          source: Tensor | None = None) -> Sampler:
@@ -216,7 +220,7 @@ def deis(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule
 
 
 @sampler("lms", "LMS", f"Linear multistep: four past slopes, one call a step; sensitive at few steps. {measured(1.8, 3)}", SolverOptions,
-         one_a_step, order=3, limit=ode, source="k-diffusion, Adams-Bashforth",
+         one_a_step, order=3, limit=ode, source="k-diffusion, Adams-Bashforth", scheduler=Scheduler("LMSDiscreteScheduler", in_sigma=True),
          formula=rf"{SIGMA},\\ x \leftarrow x + \sum_{{j=0}}^{{3}} b_j\,\hat\epsilon_{{t_j}}")
 def lms(eps_theta: Predict, x: Tensor, noise: RowNoise, schedule: NoiseSchedule, options: DiffusionOptions,
         source: Tensor | None = None) -> Sampler:

@@ -1,4 +1,4 @@
-"""What the page says of the family and its samplers; formulas use the letters of the code."""
+"""What the page says of the family; formulas use the letters of the code."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the page says of the family and its sampler; formulas use the letters of the code."""
+"""What the page says of the family; formulas use the letters of the code."""
 from __future__ import annotations
 
 from pipelines.family import About, FamilySpec, Term, Toy2DSpec, samplers_in

@@ -8,9 +8,8 @@ from pipelines.family import sampler
 from pipelines.late import Tensor, torch
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.sphere import slerp
-from pipelines.options import option
+from pipelines.options import MAX_SEED, option
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Preview, Steps
-from pipelines.request import MAX_SEED
 
 PARTS = ("nothing", "layout", "style")
 

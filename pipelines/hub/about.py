@@ -5,16 +5,22 @@ class that its adapter names. Nothing else of a repository is ever imported or r
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-EPS = ("dpmpp_2m", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m_sde", "dpmpp_sde", "unipc", "deis", "lms", "dpmpp_2s", "pndm",
-       "kdpm2", "kdpm2_a", "lcm", "tcd")
+from pipelines import registry
+
+
+def _from(first: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The names with one of them at the head."""
+    return first, *(name for name in names if name != first)
+
+
+EPS = _from("dpmpp_2m", registry.face("diffusion").every)
 VELOCITY = ("euler", "dpmpp_2m", "unipc", "midpoint", "heun", "rk4", "rk45")
-SCORE = ("corrector_predictor", "predictor_corrector", "reverse_diffusion", "euler_maruyama", "ancestral", "heun_sde", "ode_heun",
-         "ode_euler", "ode_rk4", "ode_rk45")
-DRAWS = ("ancestral", "top_k", "top_p", "greedy")
+SCORE = _from("corrector_predictor", registry.face("sde").samplers)
+DRAWS = _from("ancestral", registry.face("dalle").samplers)
 WHOLE = {"candidates": 1, "keep_rows": 0, "mask": "", "source": ""}       # options of completing a picture, which need a model of ours
 
 CLIP = ("transformers.CLIPTextModel", "transformers.CLIPTextModelWithProjection")
@@ -70,11 +76,11 @@ _SAFETY = ("safety_checker", "feature_extractor", "image_encoder")
 
 ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
     AdapterInfo("ddpm", "DDPM in pixels", "diffusion", ("DDPMPipeline", "DDIMPipeline", "UNet2DModel"),
-                ("ddpm", *(s for s in EPS if s != "ddpm")),
+                _from("ddpm", EPS),
                 {"unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS}, spare=("scheduler",),
                 usual={"steps": 100, "guidance_scale": 1.0}, reads="nothing", guided=False,
                 example="google/ddpm-cifar10-32"),
-    AdapterInfo("ldm", "Latent diffusion, unconditional", "diffusion", ("LDMPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
+    AdapterInfo("ldm", "Latent diffusion, unconditional", "diffusion", ("LDMPipeline",), _from("ddim", EPS),
                 {"vqvae": ("diffusers.VQModel", *KL), "unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS},
                 usual={"steps": 50, "guidance_scale": 1.0, "clip": False}, reads="nothing", guided=False,
                 example="CompVis/ldm-celebahq-256"),
@@ -88,7 +94,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                  "unet": ("diffusers.UNet2DConditionModel",), "scheduler": NOISE_SCHEDULERS}, ignored=_SAFETY,
                 usual={"steps": 30, "guidance_scale": 5.0, "clip": False}, graphs=True, lora=True,
                 example="stabilityai/stable-diffusion-xl-base-1.0"),
-    AdapterInfo("dit", "DiT, class labels", "diffusion", ("DiTPipeline",), ("ddim", *(s for s in EPS if s != "ddim")),
+    AdapterInfo("dit", "DiT, class labels", "diffusion", ("DiTPipeline",), _from("ddim", EPS),
                 {"transformer": ("diffusers.DiTTransformer2DModel", "diffusers.Transformer2DModel"), "vae": KL,
                  "scheduler": NOISE_SCHEDULERS}, ignored=("id2label",),
                 usual={"steps": 50, "guidance_scale": 4.0, "clip": False}, reads="label", sized=False, example="facebook/DiT-XL-2-256"),
@@ -113,7 +119,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                  "tokenizer": ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast"), "scheduler": FLOW_SCHEDULERS},
                 usual={"steps": 9, "guidance_scale": 1.0, "clip": False}, fixed={"path": "ot", "clip": False},
                 example="Tongyi-MAI/Z-Image-Turbo"),
-    AdapterInfo("sana", "Sana", "flow", ("SanaPipeline",), ("dpmpp_2m", *(s for s in VELOCITY if s != "dpmpp_2m")),
+    AdapterInfo("sana", "Sana", "flow", ("SanaPipeline",), _from("dpmpp_2m", VELOCITY),
                 {"transformer": ("diffusers.SanaTransformer2DModel",), "vae": ("diffusers.AutoencoderDC",),
                  "text_encoder": ("transformers.Gemma2Model",), "tokenizer": GEMMA_WORDS, "scheduler": FLOW_SCHEDULERS},
                 usual={"steps": 20, "guidance_scale": 4.5, "clip": False}, fixed={"path": "ot", "clip": False},

@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines import registry
 from pipelines.family import GenerativeModel
 from pipelines.flow.sampler import look as flow_look
 from pipelines.hub.about import left_out
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.sampler import conditions, predictor
 from pipelines.hub.schedulers import colours
-from pipelines.numerics.library import SCHEDULERS, Look, stepped
+from pipelines.numerics.library import Look, stepped
 from pipelines.numerics.ode import HEUN, MIDPOINT, RK4, Control, adaptive, fixed
 from pipelines.numerics.ode import Look as OdeLook
 from pipelines.numerics.paths import OptimalTransport
@@ -30,7 +31,8 @@ from pipelines.request import Request
 
 PATH = OptimalTransport(sigma_min=0.0)
 TABLES = {"midpoint": MIDPOINT, "heun": HEUN, "rk4": RK4}
-MULTISTEP = ("dpmpp_2m", "unipc")  # solvers for noise levels that serve flows too, with alpha = 1 - sigma
+# Solvers for noise levels that serve flows too, with alpha = 1 - sigma.
+MULTISTEP = {spec.name: spec.scheduler for spec in registry.face("flow").pretrained.values() if spec.scheduler}
 STRETCHES = ("use_dynamic_shifting", "shift_terminal", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 
 
@@ -107,11 +109,11 @@ def scheduler_for(net: FlowModel, name: str, steps: int, size: Size) -> Any:
 def multistep(saved: Any, name: str, steps: int, shift: float) -> Any:
     """A solver that remembers the steps before, on a flow's noise levels, shifted towards noise; as it was saved, if it was."""
     import diffusers
-    class_name, settings = SCHEDULERS[name]
-    kind = getattr(diffusers, class_name)
+    ours = MULTISTEP[name]
+    kind = getattr(diffusers, ours.name)
     scheduler = copy.deepcopy(saved) if type(saved) is kind else kind(
         saved.config.get("num_train_timesteps", 1000), prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift,
-        **settings)
+        **ours.settings)
     scheduler.set_timesteps(steps)
     return scheduler
 

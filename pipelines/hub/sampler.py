@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from pipelines.family import GenerativeModel
-from pipelines.hub.model import CLIPS, HubModel, Size
-from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
+from pipelines.hub.model import HubModel, Size
+from pipelines.hub.schedulers import GivenSchedule, colours, described, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise, import_paths
@@ -48,7 +48,8 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
     cond, null = yield from conditions(request, weights, net, device, size)
     noise = RowNoise(request.seeds, net.latent(size), device)
     scheduler = scheduler_for(net.scheduler, request.sampler, request.options)
-    extra = own_noise(request.sampler, scheduler, noise)
+    ours = described(request.sampler)
+    extra = own_noise(ours.noise, scheduler, noise)
     if hasattr(request.options, "eta"):
         eta = {"eta": request.options.eta}
         own = extra
@@ -58,7 +59,7 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
         clean = yield from asked(NetKey(weights, "embed"), source[None])
         x, begin = noised(scheduler, clean[0], x, request.options.skipped)
     predict = predictor(request, weights, cond, null, net)
-    if request.options.clip and request.sampler not in CLIPS and scheduler.config.prediction_type == "epsilon":
+    if request.options.clip and not ours.clips and scheduler.config.prediction_type == "epsilon":
         predict = clipped(predict, GivenSchedule(scheduler))
     latents = yield from stepped(scheduler, predict, x, seen(scheduler, begin or 0), extra, begin)
     return (yield from asked(NetKey(weights, "decode"), latents))

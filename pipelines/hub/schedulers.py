@@ -9,18 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.numerics.library import SCHEDULERS, visit
+from pipelines import registry
+from pipelines.family import Scheduler
+from pipelines.numerics.library import visit
 from pipelines.numerics.schedules import NoiseSchedule, karras_times, timesteps
 
-OWN: dict[str, tuple[str, dict[str, Any]]] = {
-    "ddim": ("DDIMScheduler", {}), "ddpm": ("DDPMScheduler", {}), **SCHEDULERS,
-    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}), "kdpm2": ("KDPM2DiscreteScheduler", {}),
-    "kdpm2_a": ("KDPM2AncestralDiscreteScheduler", {}),
-    "dpmpp_2s": ("DPMSolverSinglestepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
-    "lcm": ("LCMScheduler", {}), "tcd": ("TCDScheduler", {})}
 TIMES = 50                         # on which distilled models were taught, and from which their samplers choose
-IN_SIGMA = (*SCHEDULERS, "kdpm2", "kdpm2_a", "dpmpp_2s")
 VARIANCES = {"posterior": "fixed_small", "beta": "fixed_large"}
+
+
+def described(name: str) -> Scheduler:
+    """What the library draws with in place of a sampler of the diffusion family."""
+    found = registry.face("diffusion").every[name].scheduler
+    assert found is not None
+    return found
 
 
 def scheduler_for(saved: Any, name: str, options: Any) -> Any:
@@ -29,11 +31,11 @@ def scheduler_for(saved: Any, name: str, options: Any) -> Any:
     Where these conventions say another number of steps than was asked for, or the end of Karras's levels, ours are in force.
     """
     import diffusers
-    class_name, settings = OWN[name]
-    kind = getattr(diffusers, class_name)
+    ours = described(name)
+    kind = getattr(diffusers, ours.name)
     config = {key: value for key, value in saved.config.items() if key != "_use_default_values"}      # else they are dropped
-    settings = settings | {"timestep_spacing": options.spacing}
-    if name in ("ddim", "ddpm"):
+    settings = {**ours.settings, "timestep_spacing": options.spacing}
+    if ours.clips:
         settings |= {"clip_sample": options.clip}
     if hasattr(options, "karras"):
         settings |= {"use_karras_sigmas": options.karras}
@@ -53,7 +55,7 @@ def scheduler_for(saved: Any, name: str, options: Any) -> Any:
 def _correct(scheduler: Any, name: str, options: Any) -> None:
     """Set the steps again where the library's are not those that were asked for (see `visit`)."""
     karras = getattr(options, "karras", False)
-    if name in IN_SIGMA and (karras or len(scheduler.timesteps) != scheduler.order * (options.steps - 1) + 1):
+    if described(name).in_sigma and (karras or len(scheduler.timesteps) != scheduler.order * (options.steps - 1) + 1):
         schedule = GivenSchedule(scheduler)
         times = karras_times(options.steps, schedule) if karras else timesteps(options.steps, schedule.visited(options.steps), "trailing")
         visit(scheduler, schedule, times)

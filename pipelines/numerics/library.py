@@ -14,19 +14,6 @@ from pipelines.numerics.rng import LOG_SIGMA, RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Predict, Preview, Sampler
 
-# Name of the sampler -> (class in diffusers, settings of its own)
-SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "euler": ("EulerDiscreteScheduler", {}),
-    "euler_a": ("EulerAncestralDiscreteScheduler", {}),
-    "heun": ("HeunDiscreteScheduler", {}),
-    "dpmpp_2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
-    "dpmpp_2m_sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}),
-    "dpmpp_sde": ("DPMSolverSDEScheduler", {}),
-    "unipc": ("UniPCMultistepScheduler", {}),
-    "deis": ("DEISMultistepScheduler", {}),
-    "lms": ("LMSDiscreteScheduler", {}),
-}
-
 # (x_t, the network's answer, time, number of the step from 0) -> what is to be seen of the step, if anything is
 Look = Callable[[Tensor, Tensor, float, int], Preview | None]
 
@@ -88,14 +75,12 @@ def noised(scheduler: Any, x0: Tensor, noise: Tensor, skipped: int) -> tuple[Ten
     return scheduler.add_noise(x0.expand_as(noise), noise, scheduler.timesteps[begin:begin + 1].repeat(len(noise))), begin
 
 
-def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dict[str, Any]]:
-    """What to hand to the scheduler's step i so that its noise is the rows' own.
-
-    The SDE solvers draw from Brownian paths in log sigma, the ancestral ones from the rows' generators.
-    """
-    if name in ("euler_a", "ddpm", "ddim", "kdpm2_a", "lcm", "tcd"):
+def own_noise(kind: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dict[str, Any]]:
+    """What to hand to the scheduler's step i so that its noise, if it adds any, is the rows' own: from their "streams", or from their
+    Brownian "paths" in log sigma (`family.Scheduler.noise`)."""
+    if kind == "streams":
         return lambda i: {"generator": noise.generators}
-    if name not in ("dpmpp_sde", "dpmpp_2m_sde"):
+    if not kind:
         return lambda i: {}
     sigmas = [float(s) for s in scheduler.sigmas]
     paths = noise.brownian(*LOG_SIGMA)
@@ -103,7 +88,7 @@ def own_noise(name: str, scheduler: Any, noise: RowNoise) -> Callable[[int], dic
     def increment(sigma: Any, sigma_next: Any) -> Tensor:
         return paths.increment(math.log(float(sigma)), math.log(float(sigma_next)))
 
-    if name == "dpmpp_sde":
+    if hasattr(scheduler, "noise_sampler"):
         scheduler.noise_sampler = increment
         return lambda i: {}
     zeros = torch.zeros(len(noise.seeds), *noise.shape, device=noise.device)

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.options import from_picture, needs_source, option
-from pipelines.request import MAX_SEED
+from pipelines.options import MAX_SEED, from_picture, needs_source, option
 
 PROCESSES = ("vp", "subvp", "ve")
 OBJECTIVES = ("variance", "likelihood", "sliced")

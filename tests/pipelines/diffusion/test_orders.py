@@ -11,7 +11,7 @@ import torch
 from pipelines.diffusion.options import SolverOptions
 from pipelines.hub.schedulers import scheduler_for
 from pipelines.numerics.guidance import clipped, guided
-from pipelines.numerics.library import SCHEDULERS, stepped
+from pipelines.numerics.library import stepped
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import run_alone
@@ -26,7 +26,7 @@ DATA = Gaussian(0.3, WIDTHS, NoiseSchedule("linear"))                        # t
 
 def end(name: str, steps: int, karras: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """(where a solver ends, the noise that it began with); those for pretrained models alone run as these do."""
-    if name in SCHEDULERS:
+    if name in SAMPLERS:
         return draw(name, DATA, steps, rows=4, side=8, karras=karras)[:2]
     x_T = RowNoise((0, 1, 2, 3), (3, 8, 8)).normal()
     scheduler = scheduler_for(diffusers.DDPMScheduler(clip_sample=False), name, SolverOptions(steps=steps, karras=karras))

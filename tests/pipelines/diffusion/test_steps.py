@@ -10,13 +10,12 @@ import torch
 from pipelines.diffusion.options import SPACINGS, DiffusionOptions, SolverOptions
 from pipelines.diffusion.solvers import times_of
 from pipelines.numerics.guidance import guided
-from pipelines.numerics.library import SCHEDULERS
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import SCHEDULES, NoiseSchedule
 from pipelines.protocol import Preview, Steps, run_alone
 from pipelines.registry import face
 from tests.pipelines.diffusion.gaussian import KEY, WIDTHS, Gaussian
-from tests.pipelines.diffusion.library import reference
+from tests.pipelines.diffusion.library import SCHEDULERS, reference
 
 SAMPLERS = face("diffusion").samplers
 KINDS = {kind: NoiseSchedule(kind) for kind in SCHEDULES}

@@ -5,7 +5,7 @@ import diffusers
 import pytest
 import torch
 
-from pipelines.hub.schedulers import scheduler_for
+from pipelines.hub.schedulers import described, scheduler_for
 from pipelines.numerics.guidance import guided
 from pipelines.numerics.library import own_noise, stepped
 from pipelines.numerics.rng import RowNoise
@@ -21,7 +21,7 @@ SPECS = face("diffusion").pretrained
 def drawn(name: str, steps: int) -> torch.Tensor:
     saved = diffusers.DDPMScheduler(1000, trained_betas=DATA.schedule.betas.numpy(), prediction_type="epsilon", clip_sample=False)
     scheduler, noise = scheduler_for(saved, name, SPECS[name].options(steps=steps, clip=False)), RowNoise((0,), (3, 8, 8))
-    x, own, eta = noise.normal(), own_noise(name, scheduler, noise), {"eta": 0.0} if name == "tcd" else {}
+    x, own, eta = noise.normal(), own_noise(described(name).noise, scheduler, noise), {"eta": 0.0} if name == "tcd" else {}
     with torch.inference_mode():
         return run_alone(stepped(scheduler, guided(KEY, {}, {}, 1.0), x, lambda *_: None, lambda i: own(i) | eta), {KEY: DATA.eps})
 

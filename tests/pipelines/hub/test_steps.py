@@ -8,7 +8,7 @@ import diffusers
 import pytest
 
 from pipelines.diffusion.options import SPACINGS
-from pipelines.hub.schedulers import IN_SIGMA, OWN, GivenSchedule, scheduler_for
+from pipelines.hub.schedulers import GivenSchedule, described, scheduler_for
 from pipelines.registry import face
 
 SAMPLERS = face("diffusion").every
@@ -32,7 +32,7 @@ def checked(name: str, saved: Any, steps: int, **more: Any) -> None:
 
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_each_count(name: str, every: int) -> None:
     """With one of nine models and spacings after the other: no stride has a divisor in common with nine."""
     cases = list(product(FINITE.values(), SPACINGS))
@@ -42,12 +42,12 @@ def test_each_count(name: str, every: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "steps"), [
-    (name, steps) for name in OWN for steps in (61, 103, 121, 122) if name not in SLOW or steps == 61])
+    (name, steps) for name in SAMPLERS for steps in (61, 103, 121, 122) if name not in SLOW or steps == 61])
 def test_counts_of_which_the_library_makes_one_more(name: str, steps: int) -> None:
     checked(name, SAVED["stable diffusion"], steps, spacing="trailing")
 
 
-KARRAS = [(model, name) for model in SAVED for name in IN_SIGMA if hasattr(SAMPLERS[name].options, "karras")]
+KARRAS = [(model, name) for model in SAVED for name in SAMPLERS if described(name).in_sigma and hasattr(SAMPLERS[name].options, "karras")]
 QUICK = [("without signal at the end", "kdpm2_a"), ("cosine, limited", "kdpm2")]         # of the slow ones, each with an extreme
 
 
