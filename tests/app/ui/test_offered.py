@@ -6,22 +6,25 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
+import PIL.Image
 import pytest
 
 from app.drawing.ask import Ask
 from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import GridAsk
-from app.grids.axes import choices, fixed_options, offered
+from app.grids.axes import BUDGETS, choices, fixed_options, offered
 from app.grids.plan import Plan, make_plan
 from app.models.models import Models
 from app.models.views import ModelView
+from app.service import Service
 from app.ui.compare import CompareTab, Offers
 from pipelines import registry
 from pipelines.effects import never
 from pipelines.hub.about import ADAPTERS
-from pipelines.options import build
+from pipelines.options import Option, build, options_of
 from pipelines.request import face_of, samplers_of
+from tests.app.grids.comparing import drawn
 
 MODELS = Models(Weights(Path("no-runs"), Path("no-models")))
 OF_PICTURE = ("strength", "t_start", "keep_rows")
@@ -150,3 +153,46 @@ def test_what_a_model_lacks_is_not_offered() -> None:
     listed = re.search("there are (.*)[.]", str(said.value))
     assert listed and {*listed[1].split(", ")} == own - {*OF_PICTURE} and own < {*choices(("diffusion",))}
     assert samplers_of(face_of("vqvae")) and "masked" not in {s for m in MODELS.views("vqvae") for s in m.samplers}
+
+
+def two_of(option: Option, text: str) -> str:
+    """Values of an axis that is written, for two cells: those that a list begins with, else some beside the default."""
+    if len(listed := [part.strip() for part in text.split(",")]) > 1 or "|" in text:
+        return "|".join(text.split("|")[:2]) if "|" in text else ",".join(listed[:2])
+    if option.type is int:
+        fits = option.high is None or option.default + 2 <= option.high
+        return ",".join(str(option.default + more) for more in ((1, 2) if fits else (0, -1)))
+    beside = option.low if option.low not in (None, option.default) else option.high
+    return f"{option.default},{(option.default + (beside or 0.0)) / 2:g}"
+
+
+@pytest.mark.filterwarnings("ignore:The value passed into gr.Dropdown")
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)], ids=["in a family", "in every family"])
+def test_every_axis_that_is_offered_is_drawn(service: Service, tmp_path: Path, every: bool) -> None:
+    offers = Offers({spec.name: spec for spec in registry.faces()}, {name: service.models(name) for name in registry.NAMES})
+    found: dict[str, list[str]] = {}
+    for family in registry.NAMES:
+        for name in (*(name for _, name in offers.axes(family, f"shapes-{family}")[1:]), *OF_PICTURE):
+            if name in choices((family,)):
+                found.setdefault(name, []).append(family)
+    PIL.Image.new("RGB", (32, 32), "red").save(tmp_path / "own.png")
+    for k, (axis, families) in enumerate(found.items()):
+        for family in families if every else families[k % len(families):][:1]:
+            grid, _ = drawn(service, varying(service, offers, family, axis, None if every else 2, tmp_path / "own.png"))
+            cells = service.grids.find(grid).cells
+            assert [cell.error or cell.reason for cell in cells if cell.status != "done"] == [] and cells, (axis, family)
+            chosen = face_of(family).stepwise or axis not in BUDGETS           # whose number of calls has no choice
+            assert not chosen or len({repr(cell.settings) for cell in cells}) == len(cells), (axis, family)
+
+
+def varying(service: Service, offers: Offers, family: str, axis: str, most: int | None, own: Path) -> GridAsk:
+    """A comparison of one axis, by a sampler that has what varies, with the fewest steps; most: of values that have names."""
+    _, text, names, _ = offers.axis(family, f"shapes-{family}", axis)
+    values = ",".join([name for _, name in names.choices][:most]) or two_of(choices((family,))[axis][0], text.value)
+    samplers = {name: {o.name: o for o in options_of(spec.options)} for name, spec in face_of(family).samplers.items()}
+    sampler = next((name for name, options in samplers.items() if axis in options), next(iter(samplers)))
+    ask = Ask(family, "a red star", sampler=None if axis in ("sampler", "family", "model") else sampler, count=1, seed=7)
+    options: dict[str, Any] = {"steps": 1} if "steps" in samplers[sampler] and axis not in ("steps", "nfe", "seconds") else {}
+    if axis in OF_PICTURE:
+        options["source"] = service.keep_source(ask, own)
+    return GridAsk(replace(ask, options=options), f"{axis}={values}", distance=False)
