@@ -48,7 +48,7 @@ def idle(request: Request) -> dict[str, str]:
     """Settings of a request that could have any other value and the pictures would be the same: name -> why."""
     face, info, scale = request.face, ADAPTERS.get(request.adapter), request.guidance_scale
     found = {name: why for name, why in never(face, request.adapter).items() if name in ("prompt", "negative_prompt")}
-    if not (info and info.told) and "prompt" not in found:
+    if not (info and info.guidance_distilled) and "prompt" not in found:
         if scale == 1:
             found.setdefault("negative_prompt", "guidance 1 never asks without the prompt")
         if scale == 0 and (info is None or info.negative):        # else it is told how long the prompt is even so

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipelines.numerics.transport import Transport
     from pipelines.protocol import MemoryShape, Sampler
     from pipelines.request import Request
-    from pipelines.toy2d.toy2d import Plane
+    from pipelines.toy2d.toy2d import Toy2D
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class About:
 
 @dataclass(frozen=True)
 class Toy2DSpec:
-    """What the page must know of a family's laboratory in the plane (`Family.plane`) before torch is imported."""
+    """What the page must know of a family's laboratory in the plane (`Family.toy2d`) before torch is imported."""
     parts: tuple[str, ...] = ()              # of a network with several, each of which can be trained step by step
     learnt: tuple[str, ...] = ()             # options of a new network that count there
     field: str = "field"                     # what is seen of the network, in a word and in a line
@@ -197,7 +197,7 @@ class Family(GenerativeModel):
     build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
     fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
     loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
-    plane: Plane                             # the same in two dimensions, for the laboratory
+    toy2d: Toy2D                             # the same in two dimensions, for the laboratory
     stages: Mapping[str, Stage] = dataclass_field(default_factory=dict)             # to be trained before `loss` is, by name
     own_data: Callable[[Any], OwnData | None] = lambda options: None      # network options -> what is drawn for them first
     betas: tuple[float, float] = (0.9, 0.99)                              # of Adam in training

@@ -102,7 +102,7 @@ class Request:
     @property
     def guidance_calls(self) -> int:
         """Guidance evaluates with and without the caption, unless the network is told its scale."""
-        told = self.info is not None and self.info.told
+        told = self.info is not None and self.info.guidance_distilled
         return 1 if told or self.guidance_scale in (0.0, 1.0) else 2
 
     @property

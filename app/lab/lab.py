@@ -19,7 +19,7 @@ from pipelines.options import Option, build, options_of
 from pipelines.request import face_of
 
 if TYPE_CHECKING:
-    from pipelines.toy2d.toy2d import Plane, Training
+    from pipelines.toy2d.toy2d import Toy2D, Training
 
 DENSITIES = ("moons", "gaussians", "spiral", "drawn")      # pipelines.toy2d.toy2d has them; a test compares
 KEPT = 8                           # models in memory; the oldest makes room
@@ -66,8 +66,8 @@ class Model:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def plane(self) -> Plane:
-        return registry.family(self.family).plane
+    def toy2d(self) -> Toy2D:
+        return registry.family(self.family).toy2d
 
     def begin(self) -> Training:
         """A network that has learnt nothing yet."""
@@ -75,7 +75,7 @@ class Model:
 
         from pipelines.toy2d.toy2d import Training
         torch.manual_seed(0)
-        self.training = Training(self.plane.network(self.options), self.plane, self.density, self.points)
+        self.training = Training(self.toy2d.network(self.options), self.toy2d, self.density, self.points)
         return self.training
 
     def note(self, losses: Mapping[str, float]) -> None:
@@ -120,9 +120,9 @@ class Lab:
     def step(self, name: str, parts: list[str], count: Any) -> dict[str, Any]:
         """So many steps of the named parts, each in turn, at the full learning rate; a training that runs is stopped first."""
         model, training = self._ready(name)
-        unknown = [part for part in parts if part not in model.plane.parts]
+        unknown = [part for part in parts if part not in model.toy2d.parts]
         if unknown or not parts:
-            raise BadInput(f"Name the parts to train; there are {', '.join(model.plane.parts)}.")
+            raise BadInput(f"Name the parts to train; there are {', '.join(model.toy2d.parts)}.")
         times = TIMES.parse(count)
         model.stop.set()
         model.done.wait(60)
@@ -157,18 +157,18 @@ class Lab:
         if any(o.name == "steps" for o in options_of(spec.options)):
             options = {**options, "steps": STEPS.parse(options.get("steps", STEPS.default))}
         chosen = _sampled(spec.options, options)
-        plane, net, noise = model.plane, deepcopy(training.net), CloudNoise(seed, rows)      # the network itself may learn on meanwhile
+        toy2d, net, noise = model.toy2d, deepcopy(training.net), CloudNoise(seed, rows)      # the network itself may learn on meanwhile
         x = noise.normal()
         if fan:
             x = x[:1].expand(rows, 2).clone()
-        ways, final, calls = _follow(plane.start(sampler, chosen, x, noise), plane.nets(net))
+        ways, final, calls = _follow(toy2d.start(sampler, chosen, x, noise), toy2d.nets(net))
         kept = sorted({round(k * (len(ways) - 1) / (FRAMES - 1)) for k in range(FRAMES)}) if ways else []
-        times = [ways[k][0] for k in kept] + [plane.data_at]
-        arrows = [_flat(plane.field(net, _grid(ARROWS), t, chosen)) if plane.field else [] for t in times]
+        times = [ways[k][0] for k in kept] + [toy2d.data_at]
+        arrows = [_flat(toy2d.field(net, _grid(ARROWS), t, chosen)) if toy2d.field else [] for t in times]
         data = _data(model)
         with torch.inference_mode():
-            views = [plane.view(net, _grid(SIDE), data, t) for t in times]
-            figures = folded(plane.figures(net, data))
+            views = [toy2d.view(net, _grid(SIDE), data, t) for t in times]
+            figures = folded(toy2d.figures(net, data))
         return {"t": times, "frames": [_flat(ways[k][1]) for k in kept] + [_flat(final)], "calls": calls, "figures": figures,
                 "arrows": arrows, "grid": _flat(_grid(ARROWS)), "side": SIDE,
                 "views": [{part: _flat(z) for part, z in vars(view).items() if z is not None} for view in views]}
@@ -177,13 +177,13 @@ class Lab:
         """log p on a grid over the window, row by row from its lower left corner, along the process or path of the options."""
         from pipelines.protocol import run_alone
         model, training = self._ready(name)
-        plane = model.plane
-        if plane.log_density is None:
+        toy2d = model.toy2d
+        if toy2d.log_density is None:
             face = registry.face(model.family)
             raise UserError(face.toy2d.no_likelihood or f"{face.title} defines no likelihood of points.")
         spec = next(iter(face_of(model.family).samplers.values()))
         chosen = _sampled(spec.options, {n: v for n, v in options.items() if n != "steps"})
-        log_p = run_alone(plane.log_density(_grid(side), chosen), plane.nets(deepcopy(training.net))).x[:, 0].detach()
+        log_p = run_alone(toy2d.log_density(_grid(side), chosen), toy2d.nets(deepcopy(training.net))).x[:, 0].detach()
         mass = float(log_p.exp().sum()) * (2 * SPAN / (side - 1)) ** 2
         return {"side": side, "log_p": [round(v, 3) for v in log_p.clamp(min=-30).tolist()], "mass": mass}
 
@@ -211,9 +211,9 @@ class Lab:
 
 
 def _train(model: Model) -> None:
-    from pipelines.toy2d import toy2d as plane
+    from pipelines.toy2d import toy2d
     try:
-        model.total = round(plane.STEPS * model.plane.pace)
+        model.total = round(toy2d.STEPS * model.toy2d.pace)
         for _, losses in model.begin().run(model.total):
             model.note(losses)
             if model.stop.is_set():

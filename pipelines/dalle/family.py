@@ -11,7 +11,7 @@ from pipelines.dalle import objective, scorer
 from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.sampler import best, completed, seeds_of
-from pipelines.dalle.toy2d import PLANE
+from pipelines.dalle.toy2d import TOY2D
 from pipelines.data.dataset import Batch
 from pipelines.data.shapes.tokenizer import tokenizer
 from pipelines.family import Family, Stage
@@ -89,7 +89,7 @@ def figures(net: nn.Module) -> dict[str, float]:
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
-FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, plane=PLANE,
+FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, toy2d=TOY2D,
                 figures=figures, looks=True,
                 methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},

@@ -14,7 +14,7 @@ from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import NetworkOptions
 from pipelines.nets.codes import UNKNOWN, CodesConfig
 from pipelines.protocol import Call, Cond, Net, NetKey, Outcome, Sampler, Steps
-from pipelines.toy2d.toy2d import KEY_LIKELIHOOD, SPAN, CloudNoise, Part, Plane, View, by_token, token_nets
+from pipelines.toy2d.toy2d import KEY_LIKELIHOOD, SPAN, CloudNoise, Part, Toy2D, View, by_token, token_nets
 
 BINS = 48                          # on each axis; as many as the laboratory's contours have points
 WIDTH = 2 * SPAN / BINS            # of a bin
@@ -86,5 +86,5 @@ def log_density(x: Tensor, options: object) -> Steps:
     return Outcome(log_p - 2 * math.log(WIDTH), (2,) * len(x), (None,) * len(x))
 
 
-PLANE = Plane({"": Part(loss, "model.", lr=3e-3)}, start, noise_at=0.0, data_at=2.0, pace=0.3, batch=256, log_density=log_density,
+TOY2D = Toy2D({"": Part(loss, "model.", lr=3e-3)}, start, noise_at=0.0, data_at=2.0, pace=0.3, batch=256, log_density=log_density,
               network=network, nets=nets, view=view, figures=figures)

@@ -11,7 +11,7 @@ from pipelines.diffusion.about import SPEC
 from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
-from pipelines.diffusion.toy2d import PLANE
+from pipelines.diffusion.toy2d import TOY2D
 from pipelines.family import Family, Stage
 from pipelines.metrics.distance import psnr
 from pipelines.nets import autoencoder
@@ -89,6 +89,6 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 
-FAMILY = Family(build=built(DiffusionNet, DiffusionConfig), fresh=fresh, loss=loss, start=start, ready=ready, plane=PLANE,
+FAMILY = Family(build=built(DiffusionNet, DiffusionConfig), fresh=fresh, loss=loss, start=start, ready=ready, toy2d=TOY2D,
                 methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

@@ -13,23 +13,23 @@ from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.numerics.paths import Arc
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Cond, Predict, Sampler, Steps
-from pipelines.toy2d.toy2d import CONTROL, KEY, KEY_VJP, CloudNoise, Part, Plane, PlaneNet
+from pipelines.toy2d.toy2d import CONTROL, KEY, KEY_VJP, CloudNoise, Part, Toy2D, Toy2DNet
 
 SCHEDULE = NoiseSchedule("cosine")
 
 
 class PlaneDiffusion:
-    """A `PlaneNet` seen as the diffusion objective sees its network: discrete times, prediction of v."""
+    """A `Toy2DNet` seen as the diffusion objective sees its network: discrete times, prediction of v."""
     schedule, prediction = SCHEDULE, "v"
 
-    def __init__(self, net: PlaneNet) -> None:
+    def __init__(self, net: Toy2DNet) -> None:
         self.net = net
 
     def output(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
         return self.net.predict(x_t, self.schedule.angle(t), {})
 
 
-def loss(net: PlaneNet, x0: Tensor, rng: torch.Generator) -> Tensor:
+def loss(net: Toy2DNet, x0: Tensor, rng: torch.Generator) -> Tensor:
     return objective.loss(PlaneDiffusion(net), x0, {}, rng)
 
 
@@ -47,7 +47,7 @@ def start(name: str, options: DiffusionOptions, x: Tensor, noise: CloudNoise) ->
     return SPEC.samplers[name](_eps_theta(), x, noise, SCHEDULE, options)
 
 
-def field(net: PlaneNet, x: Tensor, t: float, options: DiffusionOptions) -> Tensor:
+def field(net: Toy2DNet, x: Tensor, t: float, options: DiffusionOptions) -> Tensor:
     """The direction away from the noise, -eps."""
     at = torch.full((len(x),), t)
     return -noise_in(PlaneDiffusion(net).output(x, at, {}), x, at, "v", SCHEDULE)
@@ -59,4 +59,4 @@ def log_density(x: Tensor, options: DiffusionOptions) -> Steps:
     return (yield from log_likelihood(Arc(), exact(KEY_VJP, {}), x, 1e-3, 1.0, 1.0, CONTROL))
 
 
-PLANE = Plane({"": Part(loss)}, start, noise_at=float(SCHEDULE.T - 1), data_at=0.0, field=field, log_density=log_density)
+TOY2D = Toy2D({"": Part(loss)}, start, noise_at=float(SCHEDULE.T - 1), data_at=0.0, field=field, log_density=log_density)

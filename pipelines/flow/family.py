@@ -11,7 +11,7 @@ from pipelines.flow.about import SPEC
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.flow.reflow import Couples, draw_couples
-from pipelines.flow.toy2d import PLANE
+from pipelines.flow.toy2d import TOY2D
 from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.config import begun, built
 from pipelines.nets.denoiser import Denoiser, DenoiserConfig
@@ -57,5 +57,5 @@ def own_data(options: NetworkOptions) -> OwnData | None:
 
 
 FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start,
-                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport,
+                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, transport=transport,
                 own_data=own_data)

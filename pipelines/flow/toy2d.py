@@ -12,10 +12,10 @@ from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.numerics.gaussian import velocity
 from pipelines.numerics.likelihood import exact, log_likelihood
 from pipelines.protocol import Sampler, Steps
-from pipelines.toy2d.toy2d import CONTROL, KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
+from pipelines.toy2d.toy2d import CONTROL, KEY_VJP, CloudNoise, Part, Toy2D, Toy2DNet, predictor
 
 
-def loss(net: PlaneNet, x1: Tensor, rng: torch.Generator) -> Tensor:
+def loss(net: Toy2DNet, x1: Tensor, rng: torch.Generator) -> Tensor:
     return objective.loss(net, PATHS["ot"], x1, {}, rng)
 
 
@@ -24,7 +24,7 @@ def start(name: str, options: FlowOptions, x: Tensor, noise: CloudNoise) -> Samp
     return SPEC.samplers[name](velocity(predictor(), path), x, path, options)
 
 
-def field(net: PlaneNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:
+def field(net: Toy2DNet, x: Tensor, t: float, options: FlowOptions) -> Tensor:
     """The velocity."""
     return network_velocity(net, PATHS[options.path], x, torch.full((len(x),), t), {})
 
@@ -33,4 +33,4 @@ def log_density(x: Tensor, options: FlowOptions) -> Steps:
     return (yield from log_likelihood(TWO_WAY[options.path], exact(KEY_VJP, {}), x, 1.0, 0.0, 1.0, CONTROL))
 
 
-PLANE = Plane({"": Part(loss)}, start, noise_at=0.0, data_at=1.0, field=field, log_density=log_density)
+TOY2D = Toy2D({"": Part(loss)}, start, noise_at=0.0, data_at=1.0, field=field, log_density=log_density)

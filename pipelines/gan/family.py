@@ -13,7 +13,7 @@ from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
 from pipelines.gan.options import NetworkOptions
 from pipelines.gan.sampler import generated, noise
-from pipelines.gan.toy2d import PLANE
+from pipelines.gan.toy2d import TOY2D
 from pipelines.nets.conditioning import read_captions
 from pipelines.nets.config import begun, built
 from pipelines.protocol import Sampler
@@ -56,5 +56,5 @@ def mixture(request: Request, weights: str, net: nn.Module, device: torch.device
 
 
 # In fp32: casting costs such small layers more than bfloat16 products save them (`bench train`).
-FAMILY = Family(build=built(GAN, GANConfig), fresh=begun(GAN, GANConfig), loss=loss, start=start, plane=PLANE,
+FAMILY = Family(build=built(GAN, GANConfig), fresh=begun(GAN, GANConfig), loss=loss, start=start, toy2d=TOY2D,
                 methods=("encode", "generate", "judge"), betas=(0.0, 0.99), fp32=True, walk=walk, mixture=mixture)

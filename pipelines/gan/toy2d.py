@@ -15,7 +15,7 @@ from pipelines.gan.sampler import GeneratorOptions
 from pipelines.gan.sampler import noise as noise_of
 from pipelines.nets.text import TextConfig
 from pipelines.protocol import Call, Cond, Net, NetKey, Preview, Sampler
-from pipelines.toy2d.toy2d import WEIGHTS, CloudNoise, Part, Plane, View, perceptron
+from pipelines.toy2d.toy2d import WEIGHTS, CloudNoise, Part, Toy2D, View, perceptron
 
 KEY_GENERATE = NetKey(WEIGHTS, "generate")
 LATENT = 1                         # length of each of the two parts of z: a point
@@ -98,6 +98,6 @@ def figures(net: GAN, data: Tensor) -> dict[str, float]:
     return {f"D({name})": net.judge(x, {}).sigmoid().mean().item() for name, x in (("data", data), ("samples", samples))}
 
 
-PLANE = Plane({"D": Part(discriminator, "discriminator.", lr=2e-3, betas=(0.0, 0.99)),
+TOY2D = Toy2D({"D": Part(discriminator, "discriminator.", lr=2e-3, betas=(0.0, 0.99)),
                "G": Part(generator, "generator.", lr=1e-3, betas=(0.0, 0.99))}, start,
               noise_at=0.0, data_at=1.0, pace=0.5, batch=256, field=field, network=network, nets=nets, view=view, figures=figures)

@@ -60,7 +60,7 @@ class AdapterInfo:
     guided: bool = True
     negative: bool = True                    # a negative prompt can take the place of the empty caption
     sized: bool = True                       # it draws other sizes than its own
-    told: bool = False                       # the network is told the guidance scale; it takes no second call
+    guidance_distilled: bool = False                       # the network is told the guidance scale; it takes no second call
     graphs: bool = False                     # its denoiser looks at no numbers on the way, so that a GPU can record it
     lora: bool = False                       # files of low-rank changes can be put into it
     tokens: int = 0                          # that a picture of the example takes, of models that draw one after the other
@@ -113,7 +113,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
                  "tokenizer": CLIP_WORDS, "tokenizer_2": T5_WORDS, "scheduler": FLOW_SCHEDULERS},
                 ignored=("feature_extractor", "image_encoder"),
                 usual={"steps": 4, "guidance_scale": 3.5, "clip": False}, fixed={"path": "ot", "clip": False}, negative=False,
-                told=True, lora=True, example="black-forest-labs/FLUX.1-schnell"),
+                guidance_distilled=True, lora=True, example="black-forest-labs/FLUX.1-schnell"),
     AdapterInfo("zimage", "Z-Image", "flow", ("ZImagePipeline",), VELOCITY,
                 {"transformer": ("diffusers.ZImageTransformer2DModel",), "vae": KL, "text_encoder": ("transformers.Qwen3Model",),
                  "tokenizer": ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast"), "scheduler": FLOW_SCHEDULERS},

@@ -21,7 +21,7 @@ def conditions(request: Request, weights: str, net: HubModel, device: torch.devi
     """(condition, null condition) of the request's rows; a prompt is encoded once, however many rows have it."""
     if net.info.reads == "nothing":
         return {}, {}
-    twice = net.info.guided and not net.info.told and request.guidance_scale != 1
+    twice = net.info.guided and not net.info.guidance_distilled and request.guidance_scale != 1
     prompts = [request.prompt, request.negative_prompt] if twice else [request.prompt]
     ids, more = net.words(prompts)
     (states,) = yield (Call(NetKey(weights, "encode"), ids.to(device), None, {name: z.to(device) for name, z in more.items()}),)
@@ -34,7 +34,7 @@ def conditions(request: Request, weights: str, net: HubModel, device: torch.devi
 
 def predictor(request: Request, weights: str, cond: Cond, null: Cond, net: HubModel) -> Predict:
     """The guided predictor; where guidance is told to the network, or there is none, one call a step is all."""
-    scale = request.guidance_scale if net.info.guided and not net.info.told else 1.0
+    scale = request.guidance_scale if net.info.guided and not net.info.guidance_distilled else 1.0
     return guided(NetKey(weights, "predict", precise=hasattr(request.options, "rtol")), cond, null, scale, net.renormed)
 
 

@@ -20,7 +20,7 @@ from pipelines.sde.about import SPEC
 from pipelines.sde.options import T_MIN, NetworkOptions, SDEOptions
 from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import score_of
-from pipelines.sde.toy2d import PLANE
+from pipelines.sde.toy2d import TOY2D
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -66,4 +66,4 @@ def transport(options: SDEOptions) -> Transport:
 
 
 FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start, ready=ready,
-                methods=("encode", "predict", "predict_vjp"), plane=PLANE, transport=transport)
+                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, transport=transport)

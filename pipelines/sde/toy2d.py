@@ -12,12 +12,12 @@ from pipelines.sde.network import score
 from pipelines.sde.options import T_MIN, SDEOptions
 from pipelines.sde.processes import PROCESSES
 from pipelines.sde.sampler import score_of
-from pipelines.toy2d.toy2d import CONTROL, KEY_VJP, CloudNoise, Part, Plane, PlaneNet, predictor
+from pipelines.toy2d.toy2d import CONTROL, KEY_VJP, CloudNoise, Part, Toy2D, Toy2DNet, predictor
 
 T_DATA = 1e-3
 
 
-def loss(net: PlaneNet, x0: Tensor, rng: torch.Generator) -> Tensor:
+def loss(net: Toy2DNet, x0: Tensor, rng: torch.Generator) -> Tensor:
     return objective.loss(net, PROCESSES["vp"], x0, {}, rng, "variance")
 
 
@@ -26,7 +26,7 @@ def start(name: str, options: SDEOptions, x: Tensor, noise: CloudNoise) -> Sampl
     return SPEC.samplers[name](score_of(predictor(), process), process.prior_std * x, noise, process, options)
 
 
-def field(net: PlaneNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
+def field(net: Toy2DNet, x: Tensor, t: float, options: SDEOptions) -> Tensor:
     """The score, times the noise level so that its arrows can be seen at every time; x as previews show it."""
     process, at = PROCESSES[options.process], torch.full((len(x),), max(t, T_DATA))
     level = process.at(at)
@@ -38,4 +38,4 @@ def log_density(x: Tensor, options: SDEOptions) -> Steps:
     return (yield from log_likelihood(process, exact(KEY_VJP, {}), x, T_MIN, 1.0, process.prior_std, CONTROL))
 
 
-PLANE = Plane({"": Part(loss)}, start, noise_at=1.0, data_at=T_DATA, field=field, log_density=log_density)
+TOY2D = Toy2D({"": Part(loss)}, start, noise_at=1.0, data_at=T_DATA, field=field, log_density=log_density)

@@ -50,7 +50,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Plane:
+class Toy2D:
     """A family in the plane: its own objectives, samplers and field, on points instead of pictures."""
     parts: Mapping[str, Part]                                     # what is trained, in order
     start: Callable[[str, Any, Tensor, CloudNoise], Sampler]      # (sampler, options, white noise (B, 2), noise)
@@ -60,7 +60,7 @@ class Plane:
     batch: int = 512                                              # points of a step
     field: Callable[[Any, Tensor, float, Any], Tensor] | None = None       # (network, points, t, options) -> arrows (B, 2)
     log_density: Callable[[Tensor, Any], Steps] | None = None     # (points, options) -> an Outcome of log p (B, 1); None: undefined
-    network: Callable[[Any], nn.Module] = lambda options: PlaneNet()       # the family's network options -> a new network
+    network: Callable[[Any], nn.Module] = lambda options: Toy2DNet()       # the family's network options -> a new network
     nets: Callable[[Any], Mapping[NetKey, Net]] = lambda net: net.nets     # what samplers may call
     view: Callable[[Any, Tensor, Tensor, float], View] = lambda net, x, data, t: View()      # (network, points, some data, t)
     figures: Callable[[Any, Tensor], dict[str, float]] = lambda net, data: {}      # how it does, on data (N, 2); NAME_se: error of NAME
@@ -90,7 +90,7 @@ def sample_density(name: str, count: int, rng: np.random.Generator, points: np.n
     return torch.from_numpy(found).float()
 
 
-class PlaneNet(nn.Module):
+class Toy2DNet(nn.Module):
     """The smallest denoiser v(z, phi): what `nets.denoiser.Denoiser` is for pictures, for points (B, 2)."""
 
     def __init__(self, width: int = 96) -> None:
@@ -179,11 +179,11 @@ def by_token(prompt: Tensor, length: int, noise: CloudNoise, rule: Rule) -> Samp
 class Training:
     """A network of the plane that learns a density, step by step; `drawn` needs its points (N, 2)."""
 
-    def __init__(self, net: nn.Module, plane: Plane, density: str, points: np.ndarray | None = None, seed: int = 0) -> None:
-        self.net, self.plane, self.density, self.points = net, plane, density, points
+    def __init__(self, net: nn.Module, toy2d: Toy2D, density: str, points: np.ndarray | None = None, seed: int = 0) -> None:
+        self.net, self.toy2d, self.density, self.points = net, toy2d, density, points
         self.data, self.rng = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self.optimizers = {name: torch.optim.AdamW([p for n, p in net.named_parameters() if n.startswith(part.prefix) and p.requires_grad],
-                                                   lr=part.lr, betas=part.betas) for name, part in plane.parts.items()}
+                                                   lr=part.lr, betas=part.betas) for name, part in toy2d.parts.items()}
 
     def step(self, names: Collection[str], decay: float = 1.0) -> dict[str, float]:
         """Each of the named parts, one after the other, takes a step on points of its own; returns their losses.
@@ -192,8 +192,8 @@ class Training:
         """
         found = {}
         for name in names:
-            part, optimizer = self.plane.parts[name], self.optimizers[name]
-            value = part.loss(self.net, sample_density(self.density, self.plane.batch, self.data, self.points), self.rng)
+            part, optimizer = self.toy2d.parts[name], self.optimizers[name]
+            value = part.loss(self.net, sample_density(self.density, self.toy2d.batch, self.data, self.points), self.rng)
             self.net.zero_grad()
             value.backward()
             for group in optimizer.param_groups:
@@ -206,7 +206,7 @@ class Training:
         """A whole training, every part in its own time with a learning rate that falls along a cosine; yields (step, losses)."""
         for step in range(steps):
             done, losses = step / steps, dict[str, float]()
-            for name, part in self.plane.parts.items():
+            for name, part in self.toy2d.parts.items():
                 begin, end = part.span
                 if begin <= done < end:
                     losses |= self.step([name], 0.5 * (1 + math.cos(math.pi * (done - begin) / (end - begin))))

@@ -20,7 +20,7 @@ from pipelines.tokens.sampling import continued
 from pipelines.vqvae import objective
 from pipelines.vqvae.about import SPEC
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
-from pipelines.vqvae.toy2d import PLANE
+from pipelines.vqvae.toy2d import TOY2D
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -68,7 +68,7 @@ def figures(net: nn.Module) -> dict[str, float]:
     return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
 
 
-FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, plane=PLANE,
+FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, toy2d=TOY2D,
                 figures=figures, looks=True,
                 methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
                 memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt, log_likelihood=log_likelihood)

@@ -13,7 +13,7 @@ from pipelines.nets.codes import CodesConfig
 from pipelines.nets.quantizer import usage
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Net, NetKey, Sampler
-from pipelines.toy2d.toy2d import CloudNoise, Part, Plane, View, by_token, perceptron, token_nets
+from pipelines.toy2d.toy2d import CloudNoise, Part, Toy2D, View, by_token, perceptron, token_nets
 from pipelines.vqvae import objective
 from pipelines.vqvae.about import SPEC
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
@@ -73,5 +73,5 @@ def figures(net: VQVAE, data: Tensor) -> dict[str, float]:
             "bits a code": bits.mean().item(), "bits a code_se": (bits.std() / len(bits) ** 0.5).item()}
 
 
-PLANE = Plane({"codes": Part(reconstruction, "autoencoder.", (0.0, 0.6)), "prior": Part(prior, "prior.", (0.6, 1.0))}, start,
+TOY2D = Toy2D({"codes": Part(reconstruction, "autoencoder.", (0.0, 0.6)), "prior": Part(prior, "prior.", (0.6, 1.0))}, start,
               noise_at=0.0, data_at=float(LENGTH), pace=0.8, batch=256, field=field, network=network, nets=nets, view=view, figures=figures)

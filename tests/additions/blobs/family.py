@@ -15,7 +15,7 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, Cond, Net, NetKey, Preview, Sampler
 from pipelines.request import Request
-from pipelines.toy2d.toy2d import KEY, CloudNoise, Part, Plane
+from pipelines.toy2d.toy2d import KEY, CloudNoise, Part, Toy2D
 
 from .about import SPEC
 from .sampler import FadeOptions
@@ -76,4 +76,4 @@ def start_points(name: str, options: FadeOptions, x: Tensor, noise: CloudNoise) 
 
 
 FAMILY = Family(build=built(Blobs, BlobsConfig), fresh=begun(Blobs, BlobsConfig), loss=loss, start=start, methods=("predict",),
-                plane=Plane({"": Part(point_loss)}, start_points, noise_at=0.0, data_at=1.0, pace=0.01, network=lambda options: Point()))
+                toy2d=Toy2D({"": Part(point_loss)}, start_points, noise_at=0.0, data_at=1.0, pace=0.01, network=lambda options: Point()))

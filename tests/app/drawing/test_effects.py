@@ -23,7 +23,8 @@ CONTEXTS: tuple[dict[str, Any], ...] = (
 def traits(kind: str) -> tuple[Any, ...]:
     """All on which it depends what is said."""
     info = ADAPTERS.get(kind)
-    return (info.family, info.samplers[0], info.guided, info.negative, info.told, info.reads, info.sized, *info.fixed) if info else (kind,)
+    return (info.family, info.samplers[0], info.guided, info.negative, info.guidance_distilled, info.reads, info.sized,
+            *info.fixed) if info else (kind,)
 
 
 # The first of those of whom the same is said.

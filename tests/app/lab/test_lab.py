@@ -23,11 +23,11 @@ def lab(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_trains_and_moves(lab: Lab, family: str) -> None:
-    model, plane = lab.train(family, "moons"), registry.family(family).plane
+    model, toy2d = lab.train(family, "moons"), registry.family(family).toy2d
     lab.wait(model, 240)
     state = lab.state(model)
-    assert state["done"] and state["step"] == state["total"] == round(150 * plane.pace) and state["error"] is None
-    assert tuple(state["losses"]) == tuple(plane.parts) and all(map(math.isfinite, state["losses"].values()))
+    assert state["done"] and state["step"] == state["total"] == round(150 * toy2d.pace) and state["error"] is None
+    assert tuple(state["losses"]) == tuple(toy2d.parts) and all(map(math.isfinite, state["losses"].values()))
     assert len(state["data"]) == 600
     for sampler in registry.face(family).samplers:
         found = lab.run(model, sampler, {"steps": 12, "eta": 1}, 50, 0, False)
@@ -40,9 +40,9 @@ def test_trains_and_moves(lab: Lab, family: str) -> None:
 
 def test_the_page_knows_of_the_planes_what_they_are() -> None:
     for family in registry.NAMES:
-        plane, bench = registry.family(family).plane, module.bench(family)
-        assert bench["parts"] == (tuple(plane.parts) if len(plane.parts) > 1 else ())
-        assert bool(bench["no_likelihood"]) == (plane.log_density is None)
+        toy2d, bench = registry.family(family).toy2d, module.bench(family)
+        assert bench["parts"] == (tuple(toy2d.parts) if len(toy2d.parts) > 1 else ())
+        assert bool(bench["no_likelihood"]) == (toy2d.log_density is None)
         assert {o["name"] for o in bench["learnt"]} == set(registry.face(family).toy2d.learnt)
         for shown, spec in zip(bench["samplers"], registry.face(family).samplers.values(), strict=True):
             of_a_picture = {"source", "clip", *(o.name for o in options_of(spec.options) if o.stays)}

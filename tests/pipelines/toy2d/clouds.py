@@ -19,16 +19,16 @@ from pipelines.toy2d.toy2d import CloudNoise
 def fresh(family: str, **options: Any) -> nn.Module:
     """A network of the plane that has learnt nothing yet."""
     torch.manual_seed(0)
-    return registry.family(family).plane.network(registry.face(family).network(**options))
+    return registry.family(family).toy2d.network(registry.face(family).network(**options))
 
 
 def draw(family: str, name: str, net: nn.Module, count: int = 800, **wished: Any) -> Tensor:
     """Points by a sampler, (count, 2), not clipped, in 40 steps where it takes steps."""
-    options, plane, noise = registry.face(family).samplers[name].options(), registry.family(family).plane, CloudNoise(0, count)
+    options, toy2d, noise = registry.face(family).samplers[name].options(), registry.family(family).toy2d, CloudNoise(0, count)
     known = {f.name for f in dataclasses.fields(options)}
     options = dataclasses.replace(options, **{n: v for n, v in {"steps": 40, "clip": False, **wished}.items() if n in known})
     with torch.inference_mode():
-        result = run_alone(plane.start(name, options, noise.normal(), noise), plane.nets(net))
+        result = run_alone(toy2d.start(name, options, noise.normal(), noise), toy2d.nets(net))
     return result.x if isinstance(result, Outcome) else result
 
 

@@ -7,7 +7,7 @@ import torch
 from pipelines.gan.network import GAN
 from pipelines.gan.options import GAMES
 from pipelines.gan.sampler import GeneratorOptions
-from pipelines.gan.toy2d import PLANE, forged
+from pipelines.gan.toy2d import TOY2D, forged
 from pipelines.toy2d.toy2d import Training, sample_density
 from tests.pipelines.toy2d.clouds import draw, fresh, off
 
@@ -22,17 +22,17 @@ def largest(net: GAN) -> float:
 @pytest.mark.parametrize("game", GAMES)
 def test_samples_come_nearer_in_every_game(game: str) -> None:
     net = fresh("gan", game=game)
-    for _ in Training(net, PLANE, "gaussians").run(80):
+    for _ in Training(net, TOY2D, "gaussians").run(80):
         pass
     assert off(draw("gan", "generator", net)) < 0.6 * off(draw("gan", "generator", fresh("gan")))
 
 
 def test_the_discriminator_alone_learns_to_tell_data_from_samples() -> None:
     net = fresh("gan")
-    training = Training(net, PLANE, "gaussians")
+    training = Training(net, TOY2D, "gaussians")
     for _ in range(60):
         training.step(["D"])
-    figures = PLANE.figures(net, sample_density("gaussians", 500, training.data))
+    figures = TOY2D.figures(net, sample_density("gaussians", 500, training.data))
     assert figures["D(data)"] > 0.6 > 0.4 > figures["D(samples)"]
 
 
@@ -40,7 +40,7 @@ def test_the_generator_alone_collapses() -> None:
     """Against a discriminator that stands still it runs to where that is highest, and forgets the other Gaussians."""
     net = fresh("gan")
     assert isinstance(net, GAN)
-    training = Training(net, PLANE, "gaussians")
+    training = Training(net, TOY2D, "gaussians")
     for _ in training.run(150):
         pass
     assert largest(net) < 0.25
@@ -51,11 +51,11 @@ def test_the_generator_alone_collapses() -> None:
 
 def test_arrows_are_the_slope_of_the_discriminator() -> None:
     net, step = fresh("gan").double(), 1e-5
-    assert isinstance(net, GAN) and PLANE.field is not None
+    assert isinstance(net, GAN) and TOY2D.field is not None
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0)).double()
     ahead = [(net.discriminator(x + step * e, {}) - net.discriminator(x - step * e, {})) / (2 * step) for e in torch.eye(2).double()]
-    assert torch.allclose(PLANE.field(net, x, 0.0, GeneratorOptions()), torch.stack(ahead, 1), atol=1e-6)
-    shade = PLANE.view(net, x, x, 0.0).shade
+    assert torch.allclose(TOY2D.field(net, x, 0.0, GeneratorOptions()), torch.stack(ahead, 1), atol=1e-6)
+    shade = TOY2D.view(net, x, x, 0.0).shade
     assert shade is not None and torch.equal(shade > 0, net.discriminator(x, {}) > 0)
 
 

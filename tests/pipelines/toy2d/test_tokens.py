@@ -12,11 +12,11 @@ from scipy.stats import chisquare
 from pipelines import registry
 from pipelines.dalle.network import DALLE
 from pipelines.dalle.toy2d import BINS, SPAN, WIDTH
-from pipelines.dalle.toy2d import PLANE as DALLE_PLANE
+from pipelines.dalle.toy2d import TOY2D as DALLE_TOY2D
 from pipelines.protocol import Preview, run_alone
 from pipelines.toy2d.toy2d import CloudNoise, Training, sample_density
 from pipelines.vqvae.toy2d import CODES, LENGTH
-from pipelines.vqvae.toy2d import PLANE as VQ_PLANE
+from pipelines.vqvae.toy2d import TOY2D as VQ_TOY2D
 from tests.pipelines.toy2d.clouds import draw, fresh
 
 DATA = sample_density("moons", 4000, np.random.default_rng(5))
@@ -25,7 +25,7 @@ DATA = sample_density("moons", 4000, np.random.default_rng(5))
 @pytest.fixture(scope="module")
 def transformer() -> DALLE:
     net = fresh("dalle")
-    for _ in Training(net, replace(DALLE_PLANE, batch=192), "moons").run(120):
+    for _ in Training(net, replace(DALLE_TOY2D, batch=192), "moons").run(120):
         pass
     assert isinstance(net, DALLE)
     return net
@@ -34,8 +34,8 @@ def transformer() -> DALLE:
 def probabilities(net: DALLE) -> torch.Tensor:
     """Of all bins, (BINS, BINS), by the density in their middles."""
     middle = (torch.arange(BINS) + 0.5) * WIDTH - SPAN
-    assert DALLE_PLANE.log_density is not None
-    log_p = run_alone(DALLE_PLANE.log_density(torch.cartesian_prod(middle, middle), None), DALLE_PLANE.nets(net)).x
+    assert DALLE_TOY2D.log_density is not None
+    log_p = run_alone(DALLE_TOY2D.log_density(torch.cartesian_prod(middle, middle), None), DALLE_TOY2D.nets(net)).x
     return (log_p.exp() * WIDTH ** 2).detach().double().reshape(BINS, BINS)
 
 
@@ -58,8 +58,8 @@ def test_the_density_over_the_bins_sums_to_one_and_samples_follow_it(transformer
 
 def test_what_is_learnt_is_the_density_of_the_data(transformer: DALLE) -> None:
     """Cross-entropy in nats a point, within a quarter of what 4,000 counted points give; a net that knows nothing needs log 48^2."""
-    nats = DALLE_PLANE.figures(transformer, DATA)["bits a token"] * 2 * math.log(2)
-    assert DALLE_PLANE.figures(fresh("dalle"), DATA)["bits a token"] * 2 * math.log(2) > math.log(BINS ** 2)
+    nats = DALLE_TOY2D.figures(transformer, DATA)["bits a token"] * 2 * math.log(2)
+    assert DALLE_TOY2D.figures(fresh("dalle"), DATA)["bits a token"] * 2 * math.log(2) > math.log(BINS ** 2)
     z = transformer.codes(DATA)[:, 0]
     p = torch.bincount(z[:, 0] * BINS + z[:, 1]).double() / len(DATA)
     entropy = -(p * p.clamp(min=1e-12).log()).sum().item()
@@ -68,11 +68,11 @@ def test_what_is_learnt_is_the_density_of_the_data(transformer: DALLE) -> None:
 
 def test_first_the_column_then_the_place_in_it(transformer: DALLE) -> None:
     noise, looks = CloudNoise(0, 50), []
-    sampler = DALLE_PLANE.start("ancestral", registry.face("dalle").samplers["ancestral"].options(), noise.normal(), noise)
+    sampler = DALLE_TOY2D.start("ancestral", registry.face("dalle").samplers["ancestral"].options(), noise.normal(), noise)
 
     with torch.inference_mode():
-        final = run_alone(sampler, DALLE_PLANE.nets(transformer), lambda wish: looks.append(wish) if isinstance(wish, Preview) else None)
-    assert [look.t for look in looks] == [0, 1] and DALLE_PLANE.data_at == 2
+        final = run_alone(sampler, DALLE_TOY2D.nets(transformer), lambda wish: looks.append(wish) if isinstance(wish, Preview) else None)
+    assert [look.t for look in looks] == [0, 1] and DALLE_TOY2D.data_at == 2
     assert (looks[0].x_t == -SPAN).all() and (looks[1].x_t[:, 1] == -SPAN).all()
     assert ((looks[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()
 
@@ -82,7 +82,7 @@ def test_the_shade_is_the_share_of_the_tokens(transformer: DALLE) -> None:
     p, middle = probabilities(transformer), (torch.arange(BINS) + 0.5) * WIDTH - SPAN
     grid = torch.cartesian_prod(middle, middle)
     for t, expected in ((1.0, p.sum(1, keepdim=True).expand(-1, BINS)), (2.0, p)):
-        shade = DALLE_PLANE.view(transformer, grid, DATA, t).shade
+        shade = DALLE_TOY2D.view(transformer, grid, DATA, t).shade
         assert shade is not None
         assert torch.allclose(shade.double().square(), (expected / expected.max()).flatten(), atol=1e-4)
 
@@ -90,10 +90,10 @@ def test_the_shade_is_the_share_of_the_tokens(transformer: DALLE) -> None:
 @pytest.mark.parametrize("codebook", ["gradient", "ema"])
 def test_codes_are_used_points_come_back_and_the_prior_knows_how_often(codebook: str) -> None:
     net = fresh("vqvae", codebook=codebook)
-    before = VQ_PLANE.figures(net, DATA)
-    for _ in Training(net, VQ_PLANE, "moons").run(250):
+    before = VQ_TOY2D.figures(net, DATA)
+    for _ in Training(net, VQ_TOY2D, "moons").run(250):
         pass
-    after = VQ_PLANE.figures(net, DATA)
+    after = VQ_TOY2D.figures(net, DATA)
     assert after["codes used"] >= 12 and 6 < after["perplexity"] <= CODES and before["perplexity"] < 3
     assert after["error"] < 0.13 and before["error"] > 3 * after["error"]
     pairs = net.codes(DATA)[:, 0] @ torch.tensor([CODES, 1])
@@ -107,10 +107,10 @@ def test_codes_are_used_points_come_back_and_the_prior_knows_how_often(codebook:
 
 def test_cells_are_those_of_the_codes_and_places_those_of_the_decoder() -> None:
     net = fresh("vqvae")
-    Training(net, VQ_PLANE, "moons").step(["codes"])
-    view = VQ_PLANE.view(net, DATA, DATA, 0.0)
+    Training(net, VQ_TOY2D, "moons").step(["codes"])
+    view = VQ_TOY2D.view(net, DATA, DATA, 0.0)
     assert view.cells is not None and view.places is not None
     assert torch.equal(net.decode(view.cells[:, None]), net.decode(net.codes(DATA)))
     assert len(view.places) == len(view.cells.unique(dim=0))
-    assert VQ_PLANE.field is not None
-    assert torch.allclose(DATA + VQ_PLANE.field(net, DATA, 0.0, None), net.decode(net.codes(DATA)), atol=1e-6)
+    assert VQ_TOY2D.field is not None
+    assert torch.allclose(DATA + VQ_TOY2D.field(net, DATA, 0.0, None), net.decode(net.codes(DATA)), atol=1e-6)
