@@ -14,14 +14,17 @@ from pipelines import registry
 
 ACTIONS = {
     "list": "what is here", "verify": "headers and checksums, of one or all", "bundle": "make a run part of the project",
-    "search": "models of the Hub", "look": "a model of the Hub before it is downloaded", "download": "get it; goes on where it was stopped",
+    "search": "models of the Hub", "look": "a model of the Hub before it is downloaded, also called info",
+    "download": "get it; goes on where it was stopped",
     "update": "get the newer commit, if the Hub has one, beside the one that is here (--look: only say whether it has)",
     "add": "use a folder, a .safetensors file or a LoRA (--base) of your own where it lies",
     "remove": "delete a downloaded model, or forget one of your own", "push": "publish a run on the Hub (--repo)"}
 
+OTHER_NAMES = {"info": "look"}
+
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="ACTION",
+    sub.add_argument("action", nargs="?", choices=ACTIONS, default="list", metavar="ACTION", type=lambda name: OTHER_NAMES.get(name, name),
                      help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
     flags = Actions(sub)
     flags.add("name", tuple(name for name in ACTIONS if name != "list"), "of a model or run, a path, or what to search for", nargs="?")

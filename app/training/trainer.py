@@ -58,9 +58,10 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
     sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
-    sub.add_argument("--couples", type=int, default=COUPLES, help="with --coupling reflow: pictures that the model of --from draws first")
+    sub.add_argument("--couples", "--reflow-pairs", type=int, default=COUPLES,
+                     help="with --coupling reflow: pictures that the model of --from draws first")
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
-    sub.add_argument("--keep", type=int, default=DEFAULTS["keep"], help="keep the weights of every so-manieth step as a model of their "
+    sub.add_argument("--keep", type=int, default=DEFAULTS["keep"], help="keep the weights of every N-th step as a model of their "
                      "own, RUN@STEP, to compare how the pictures came about")
     sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")

@@ -18,7 +18,7 @@ from pipelines.gan.network import GAN
 from pipelines.protocol import Cond
 
 GAMMA = 0.05                       # weight of R1: little suffices for 32 x 32 pixels (Karras et al. 2020b take 0.01 on CIFAR-10)
-R1_EVERY = 8                       # rows of a batch from which R1 is measured: each so-manieth (Karras et al. 2020, section 3.1, lazily)
+R1_EVERY = 8                       # rows of a batch from which R1 is measured: every R1_EVERY-th (Karras et al. 2020, section 3.1, lazily)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class TrainOptions:
     pairs: float = 0.5             # share of the images that show two things
     compile: bool = False          # by torch.compile, which needs a C++ compiler on the machine
     save_every: float = 60.0       # seconds between checkpoints
-    keep: int = 0                  # a checkpoint at every so-manieth step too, for its weights to be kept; 0: none
+    keep: int = 0                  # N: a checkpoint at every N-th step too, for its weights to be kept; 0: none
 
 
 @dataclass(frozen=True)

@@ -285,7 +285,7 @@ def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: py
         assert "MB for the weights" in said and "files, 7" in said
         assert main(["models", "look", "me/old", "--data", str(tmp_path / "data")]) == 0
         assert "loads: No. This model cannot be loaded because it has its weights only as pickles" in capsys.readouterr().out
-        assert run("models", "look", "me/net")[1]["commit"] == commit
+        assert run("models", "look", "me/net")[1]["commit"] == run("models", "info", "me/net")[1]["commit"] == commit
     assert run("models", "look")[::2] == (2, "Say which one: models look NAME.\n")
 
 
