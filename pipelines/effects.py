@@ -144,7 +144,7 @@ def _short(request: Request) -> list[str]:
             "one is taken from pure noise, so that next to nothing of the picture stays"
         return [f"Strength {o.strength:g} of {o.steps} step{'s' * (o.steps != 1)} is less than one step; {kept}."]
     # Solvers of pretrained flows go from one noise level of the schedule to the next, ours from any time.
-    if request.adapter and request.family == "flow" and o.t_start and o.steps * o.t_start < 1:
+    if request.adapter and request.face.predicts_velocity and o.t_start and o.steps * o.t_start < 1:
         return [f"Start time {o.t_start:g} lies before the end of the first of {o.steps} step{'s' * (o.steps != 1)}; the picture to start "
                 "from has no effect, use more steps or a later time."]
     return []

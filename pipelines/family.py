@@ -7,6 +7,8 @@ from dataclasses import field as dataclass_field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pipelines.options import options_of
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -145,6 +147,11 @@ class FamilySpec:
     def every(self) -> dict[str, SamplerSpec]:
         """All samplers, of our own models and of others."""
         return {**self.samplers, **self.pretrained}
+
+    @property
+    def starts_from_pictures(self) -> bool:
+        """Whether a picture's own pixels may be begun with; what draws tokens begins with codes."""
+        return not self.draws_tokens and any(o.stays for spec in self.samplers.values() for o in options_of(spec.options))
 
     @property
     def stepwise(self) -> bool:

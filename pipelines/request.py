@@ -118,7 +118,7 @@ class Request:
     def _steps(self, calls: bool) -> int:
         """calls: what they cost without guidance."""
         steps, options = getattr(self.options, "steps", None), self.options
-        if self.adapter and self.family == "flow" and options.t_start and not self.spec.adaptive:
+        if self.adapter and self.face.predicts_velocity and options.t_start and not self.spec.adaptive:
             options = replace(options, steps=options.steps - left_out(options.steps, options.t_start))
         return (self.info.tokens if self.info else 0) or (not calls and steps) or self.spec.nfe(options)
 

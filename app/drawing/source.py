@@ -9,6 +9,7 @@ from app.drawing.ask import Ask, standing_for, with_seed
 from app.drawing.picture_files import prepare
 from app.drawing.png import encode_png
 from app.errors import BadInput, UserError
+from pipelines import registry
 from storage import FileStore, StorageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def keep(artist: Artist, ask: Ask, picture: Picture | None) -> str:
     request = standing_for(artist.weights.resolved(with_seed(ask)))
     size = artist.load(request.model).size
     if not hasattr(request.options, "source"):
-        raise UserError(f"{request.face.title} cannot start from a picture; use the diffusion, the SDE or the flow tab.")
+        *others, last = (face.title for face in registry.faces() if face.starts_from_pictures)
+        raise UserError(f"{request.face.title} cannot start from a picture; use the tab of {', '.join(others)} or {last}.")
     pixels = prepare(picture, size)
     name = hashlib.sha256(pixels.tobytes()).hexdigest()
     artist.storage.sources.put(name, encode_png(pixels))

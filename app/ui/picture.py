@@ -54,9 +54,9 @@ class PicturePanel:
 
 def picture_panel(family: FamilySpec) -> PicturePanel | None:
     """Build the panel; None for a family that starts from no pictures but codes, or from none."""
-    option = next((o for s in family.every.values() for o in options_of(s.options) if o.stays), None)
-    if option is None or family.draws_tokens:
+    if not family.starts_from_pictures:
         return None
+    option = next(o for s in family.every.values() for o in options_of(s.options) if o.stays)
     name, both = family.name, None
     with gr.Tab("Picture", elem_id=f"{name}-own"):
         with gr.Row():

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.dalle import objective, scorer
-from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.dalle.toy2d import TOY2D
@@ -63,7 +62,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
         given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
-    rule = partial(SPEC.samplers[request.sampler], options=options)
+    rule = partial(request.spec, options=options)
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look, options.candidates)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
                                  RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), rule, options)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from pipelines.data.dataset import Batch, batches
 from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.diffusion import objective
-from pipelines.diffusion.about import SPEC
 from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.diffusion.options import NetworkOptions
@@ -85,7 +84,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
         eps_theta = clipped(eps_theta, schedule, 1.0 if net.autoencoder is None else LATENT_RANGE)
     noise = RowNoise(request.seeds, net.config.shape, device)
     x0 = None if source is None else (yield from asked(NetKey(weights, "embed"), source[None]))[0]
-    sampler = SPEC.samplers[request.sampler](eps_theta, noise.normal(), noise, schedule, request.options, x0)
+    sampler = request.spec(eps_theta, noise.normal(), noise, schedule, request.options, x0)
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
 
 

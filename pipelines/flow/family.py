@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from pipelines.data.dataset import Batch
 from pipelines.family import Family, OwnData
 from pipelines.flow import objective
-from pipelines.flow.about import SPEC
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS, TWO_WAY
 from pipelines.flow.reflow import Couples, draw_couples
@@ -43,7 +42,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     path, noise = PATHS[request.options.path], RowNoise(request.seeds, net.config.shape, device)
     z = noise.normal()
     x = z if source is None else at(path, request.options.t_start, z).mixed(source, z)
-    return (yield from SPEC.samplers[request.sampler](velocity(v_theta, path), x, path, request.options))
+    return (yield from request.spec(velocity(v_theta, path), x, path, request.options))
 
 
 def transport(options: FlowOptions) -> Transport:

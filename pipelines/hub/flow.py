@@ -76,7 +76,7 @@ def start(request: Request, weights: str, net: FlowModel, device: torch.device, 
         x = scheduler.sigmas[begin] * x + (1 - scheduler.sigmas[begin]) * clean
     v, times = predictor(request, weights, cond, null, net), [1 - float(sigma) for sigma in scheduler.sigmas[begin:]]
     decode = NetKey(weights, "decode")
-    if request.sampler == "rk45":
+    if request.spec.adaptive:
         control = Control(o.rtol, o.atol, o.steps)
         outcome: Outcome = yield from adaptive(velocity(v, net), x, times[0], 1.0, control, seen(o.steps))
         return replace(outcome, x=(yield from asked(decode, outcome.x)))

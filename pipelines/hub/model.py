@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from pipelines.family import GenerativeModel
 from pipelines.hub.about import AdapterInfo
-from pipelines.hub.schedulers import described
 from pipelines.hub.words import Reader
 from pipelines.options import OptionError
 from pipelines.protocol import Cond
@@ -75,7 +74,8 @@ class HubModel(nn.Module):
     def idle(self, request: Request) -> dict[str, str]:
         """Settings that do nothing with these very weights, whatever others of their kind do with them: name -> why."""
         predicts = self.scheduler.config.get("prediction_type", "epsilon") if self.scheduler is not None else "epsilon"
-        return {} if predicts == "epsilon" or described(request.sampler).clips else {
+        clips = request.spec.scheduler is not None and request.spec.scheduler.clips
+        return {} if predicts == "epsilon" or clips else {
             "clip": "of a model that does not predict noise, only DDIM and DDPM hold the estimate in its range"}
 
     def encode(self, ids: Tensor, more: Cond) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipelines.family import GenerativeModel
 from pipelines.hub.model import HubModel, Size
-from pipelines.hub.schedulers import GivenSchedule, colours, described, estimate, scheduler_for
+from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
 from pipelines.numerics.library import Look, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise, import_paths
@@ -35,7 +35,7 @@ def conditions(request: Request, weights: str, net: HubModel, device: torch.devi
 def predictor(request: Request, weights: str, cond: Cond, null: Cond, net: HubModel) -> Predict:
     """The guided predictor; where guidance is told to the network, or there is none, one call a step is all."""
     scale = request.guidance_scale if net.info.guided and not net.info.guidance_distilled else 1.0
-    return guided(NetKey(weights, "predict", precise=hasattr(request.options, "rtol")), cond, null, scale, net.renormed)
+    return guided(NetKey(weights, "predict", precise=request.spec.adaptive), cond, null, scale, net.renormed)
 
 
 def start(request: Request, weights: str, net: HubModel, device: torch.device, source: Tensor | None = None,
@@ -48,7 +48,8 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
     cond, null = yield from conditions(request, weights, net, device, size)
     noise = RowNoise(request.seeds, net.latent(size), device)
     scheduler = scheduler_for(net.scheduler, request.sampler, request.options)
-    ours = described(request.sampler)
+    ours = request.spec.scheduler
+    assert ours is not None
     extra = own_noise(ours.noise, scheduler, noise)
     if hasattr(request.options, "eta"):
         eta = {"eta": request.options.eta}

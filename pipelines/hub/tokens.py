@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines import registry
 from pipelines.family import GenerativeModel
 from pipelines.hub.model import HubModel, Size
 from pipelines.nets.codes import UNKNOWN
@@ -69,7 +68,7 @@ def start(request: Request, weights: str, net: TokenModel, device: torch.device,
     def at_code(found: Drawn) -> Iterator[Any]:
         yield from looked(replace(found, index=int(drawn[:found.index].sum()), tokens=found.tokens[:, drawn]))
 
-    rule = partial(registry.face(request.family).samplers[request.sampler], options=request.options)
+    rule = partial(request.spec, options=request.options)
     scale, noise = request.guidance_scale if net.info.guided else 1.0, RowNoise(request.seeds, (1,), device)
     tokens = yield from apart(continued(NetKey(weights, "read"), prompt, null, scale, canvas.expand(request.count, -1), noise,
                                         rule, at_code), skipped if scale else skipped[1:])

@@ -23,7 +23,7 @@ def read_captions(request: Request, weights: str, device: torch.device, precise:
 
 def predictor(request: Request, weights: str, device: torch.device) -> Steps:
     """The guided predictor of the network's "predict" for a request; precise for a solver that measures its own error."""
-    precise = hasattr(request.options, "rtol")
+    precise = request.spec.adaptive
     cond, null = yield from read_captions(request, weights, device, precise)
     return guided(NetKey(weights, "predict", precise), cond, null, request.guidance_scale)
 

@@ -16,7 +16,6 @@ from pipelines.numerics.transport import Transport
 from pipelines.protocol import Predict, Sampler
 from pipelines.request import Request
 from pipelines.sde import objective
-from pipelines.sde.about import SPEC
 from pipelines.sde.options import T_MIN, NetworkOptions, SDEOptions
 from pipelines.sde.processes import PROCESSES, Process
 from pipelines.sde.sampler import score_of
@@ -55,7 +54,7 @@ def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[in
     noise, first = RowNoise(request.seeds, shape, device), request.options.start_seed
     z = noise.normal() if first < 0 else RowNoise((first,) * request.count, shape, device).normal()
     x = prior_mean + process.prior_std * z if source is None else at(process, request.options.t_start, z).mixed(source, z)
-    return (yield from SPEC.samplers[request.sampler](s_theta, x, noise, process, request.options))
+    return (yield from request.spec(s_theta, x, noise, process, request.options))
 
 
 def transport(options: SDEOptions) -> Transport:

@@ -18,7 +18,6 @@ from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, figures_of, raster
 from pipelines.tokens.sampling import continued
 from pipelines.vqvae import objective
-from pipelines.vqvae.about import SPEC
 from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
 from pipelines.vqvae.toy2d import TOY2D
 
@@ -44,7 +43,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     label, null = (net.start(torch.full((rows,), which, device=device)) for which in (label_of(request.prompt), LABELS))
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look)
     nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
-    rule = partial(SPEC.samplers[request.sampler], options=request.options)
+    rule = partial(request.spec, options=request.options)
     tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale, nothing,
                                   RowNoise(request.seeds, (1,), device), rule, raster(shown, request.options))
     return Outcome((yield from shown.decoded(tokens)), (tokens.shape[1],) * rows, (None,) * rows, tokens)

@@ -17,7 +17,6 @@ from pipelines.protocol import Call, Cond, Net, NetKey, Preview, Sampler
 from pipelines.request import Request
 from pipelines.toy2d.toy2d import KEY, CloudNoise, Part, Toy2D
 
-from .about import SPEC
 from .sampler import FadeOptions
 
 
@@ -50,7 +49,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device) 
     assert isinstance(net, Blobs)
     x = RowNoise(request.seeds, (3, net.config.size, net.config.size), device).normal()
     picture = guided(NetKey(weights, "predict"), {}, {}, 1.0)
-    return (yield from SPEC.samplers[request.sampler](picture, x, request.options))
+    return (yield from request.spec(picture, x, request.options))
 
 
 class Point(nn.Module):
