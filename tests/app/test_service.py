@@ -70,7 +70,7 @@ def test_a_service_that_is_closed_while_it_warms_up_waits_for_nothing_and_says_n
 
     for after in (240, 0):
         service = Service(Paths(tmp_path / str(after)))
-        monkeypatch.setattr(service, "_load", load)
+        monkeypatch.setattr(service.artist, "load", load)
         service.warm(after)
         thread = next(thread for thread in threading.enumerate() if thread.name == "warm")
         until(lambda after=after: after or asked)                              # type: ignore[misc]
