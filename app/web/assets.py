@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.answers import changed, is_page, takes_gzip
 from app.web.refusals import refusal
 
 KINDS = {".js": "text/javascript", ".css": "text/css"}
@@ -37,7 +38,7 @@ class Assets:
         def file(name: str, request: Request) -> Response:
             if name not in self.files:
                 return refusal("The page has no such part; load it again.", 404)
-            packed = "gzip" in request.headers.get("accept-encoding", "")
+            packed = takes_gzip(request.headers)
             said = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
             return Response((self.packed if packed else self.files)[name], media_type=KINDS[Path(name).suffix],
                             headers=said | ({"Content-Encoding": "gzip"} if packed else {}))
@@ -58,20 +59,26 @@ class Head:
         self.app, (self.scripts, self.styles) = app, (tags.encode() for tags in assets.tags())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        held: list[Message] = []
+        await self.app(scope, receive, changed(send, is_page, self._with_tags))
 
-        async def outgoing(message: Message) -> None:
-            begins = message["type"] == "http.response.start"
-            page = begins and Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
-            if not held and not page:
-                return await send(message)
-            held.append(message)
-            if page or message.get("more_body"):
-                return
-            body = b"".join(part.get("body", b"") for part in held[1:])
-            body = body.replace(SCRIPT, self.scripts + SCRIPT, 1).replace(END, self.styles + END, 1)
-            MutableHeaders(raw=held[0]["headers"])["content-length"] = str(len(body))
-            await send(held[0])
-            await send({"type": "http.response.body", "body": body})
+    def _with_tags(self, start: Message, page: bytes) -> bytes:
+        return page.replace(SCRIPT, self.scripts + SCRIPT, 1).replace(END, self.styles + END, 1)
 
-        await self.app(scope, receive, outgoing)
+
+class Packed:
+    """Compresses the page, an eighth of which remains."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and takes_gzip(Headers(scope=scope)):
+            send = changed(send, is_page, _packed)
+        await self.app(scope, receive, send)
+
+
+def _packed(start: Message, page: bytes) -> bytes:
+    headers = MutableHeaders(raw=start["headers"])
+    headers["Content-Encoding"] = "gzip"
+    headers.add_vary_header("Accept-Encoding")
+    return gzip.compress(page, 6)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.answers import changed
 from app.web.bodies import LARGE, UPLOAD, parsed, replayed, whole
 from app.web.refusals import Refused, Said, refusal
 
@@ -102,15 +103,8 @@ class Gate:
 
 def sentences(send: Send) -> Send:
     """Passes answers on; where the library refuses something, a sentence stands with it, and 500 means an error of the program alone."""
-    held: list[Message] = []
-
-    async def outgoing(message: Message) -> None:
-        if not held and (message["type"] != "http.response.start" or message["status"] < 400):
-            return await send(message)
-        held.append(message)
-        if message["type"] == "http.response.start" or message.get("more_body"):
-            return
-        status, found = held[0]["status"], told(b"".join(part.get("body", b"") for part in held[1:]))
+    def change(start: Message, body: bytes) -> bytes:
+        status, found = start["status"], told(body)
         if status == 500 and isinstance(found.get("error"), str):
             status = 400                                   # what was said to whoever sent something that does not fit
         if not isinstance(found.get("error"), str):
@@ -118,10 +112,9 @@ def sentences(send: Send) -> Send:
             found["error"] = LARGE if status == 413 else detail if isinstance(detail, str) and status != 500 else WRONG[status == 500]
         full = status == 503 and found["error"].startswith("Queue is full")           # not what a proxy says when nothing answers
         answer = FULL if full else Said(found, status)
-        held.clear()
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
-        await send({"type": "http.response.body", "body": answer.body})
-    return outgoing
+        start.update(status=answer.status_code, headers=list(answer.raw_headers))
+        return bytes(answer.body)
+    return changed(send, lambda start: start["status"] >= 400, change)
 
 
 def told(body: bytes) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.answers import changed, is_page
 from app.web.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ CLOSED = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 
 
 class Policy:
-    """Puts the policy on every answer, refusals and errors included, so it has to be the outermost of all.
+    """Puts the policy on every answer, refusals and errors included, so it has to be around all that answers.
 
     frames: origins whose pages may embed ours.
     """
@@ -35,8 +36,7 @@ class Policy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        held: list[Message] = []               # of a page, until its scripts are known
-        started = False
+        permitted, started = changed(send, is_page, self._permit), False
 
         async def outgoing(message: Message) -> None:
             nonlocal started
@@ -45,19 +45,7 @@ class Policy:
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in CLOSED.items():
                     headers[name] = value
-                if headers.get("content-type", "").startswith("text/html"):
-                    held.append(message)
-                    return
-            elif held:
-                held.append(message)
-                if message.get("more_body"):
-                    return
-                self._permit(MutableHeaders(raw=held[0]["headers"]), b"".join(part.get("body", b"") for part in held[1:]))
-                for part in held:
-                    await send(part)
-                held.clear()
-                return
-            await send(message)
+            await permitted(message)
 
         try:
             await self.app(scope, receive, outgoing)
@@ -67,12 +55,14 @@ class Policy:
             log.exception("%s %s failed", scope["method"], scope["path"])
             await refusal("Something in the program went wrong with that; its log has the details.", 500)(scope, receive, outgoing)
 
-    def _permit(self, headers: MutableHeaders, page: bytes) -> None:
+    def _permit(self, start: Message, page: bytes) -> bytes:
         """The policy of a page: its own scripts run, in no foreign frame."""
+        headers = MutableHeaders(raw=start["headers"])
         scripts = " ".join(sorted(set(hashes(page.decode(errors="replace")))))
         headers["Content-Security-Policy"] = PAGE.format(scripts=scripts, frames=self.frames or "'none'")
         if self.frames:                        # this older header knows no list
             del headers["X-Frame-Options"]
+        return page
 
 
 def hashes(html: str) -> list[str]:

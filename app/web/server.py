@@ -47,7 +47,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     from app.ui.page import build_page, look
     from app.ui.theme import ASSETS
     from app.web import api
-    from app.web.assets import Assets, Head
+    from app.web.assets import Assets, Head, Packed
 
     service, assets = Service(paths), Assets(ASSETS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Said, lifespan=partial(leaving, uploads))
@@ -58,6 +58,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     app.add_middleware(Bodies, uploads=uploads)
     app.add_middleware(Guard, access=access)
     app.add_middleware(Policy, frames=access.frames)
+    app.add_middleware(Packed)
     page = build_page(service)
     page.queue(max_size=16, api_open=False)
     # While nothing waits, Gradio would look a thousand times a second whether something does, and a hundred times for its own progress.

@@ -48,6 +48,17 @@ def test_every_file_comes_whole_packed_or_not_and_stays(client: TestClient) -> N
             assert taken == "identity" or len(raw) < max(len(content), 300)
 
 
+def test_the_page_comes_packed_or_not(client: TestClient) -> None:
+    raw = dict[str, bytes]()
+    for taken in ("gzip, br", "identity"):
+        with client.stream("GET", "/sub/", headers={"accept-encoding": taken}) as answer:
+            raw[taken] = b"".join(answer.iter_raw())
+        assert int(answer.headers["content-length"]) == len(raw[taken]) and "sha256-" in answer.headers["content-security-policy"]
+    page = gzip.decompress(raw["gzip, br"])
+    assert len(raw["gzip, br"]) < len(page) / 5 and linked(page.decode()) == linked(raw["identity"].decode())
+    assert "content-encoding" not in client.get("/sub/api/chips").headers
+
+
 def test_what_is_not_there_gets_a_sentence(client: TestClient) -> None:
     address = linked(client.get("/sub/").text)[0].rsplit("/", 1)[0]
     for path in (f"{address}/nothing.js", "page/0123456789abcdef/main.js", f"{address}/../theme.py", f"{address}/%2e%2e/theme.py"):
