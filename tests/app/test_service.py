@@ -29,6 +29,7 @@ from pipelines.data.shapes.tokenizer import tokenizer
 from storage import StorageError
 from tests.tiny import tiny, tiny_diffusion
 from tests.waiting import until
+from weights.check.verify import WeightsError
 from weights.load import save
 
 
@@ -79,11 +80,15 @@ def test_a_service_that_is_closed_while_it_warms_up_waits_for_nothing_and_says_n
     assert asked == [False] and not caplog.records
 
 
-def test_a_first_model_that_cannot_be_loaded_is_logged(small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (small / "shapes-diffusion.safetensors").write_bytes(b"nothing")
+def test_a_first_model_that_cannot_be_loaded_is_logged(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                       caplog: pytest.LogCaptureFixture) -> None:
+    def load(name: str, stop: Callable[[], bool]) -> None:
+        raise WeightsError("It is damaged.")
+
     service = Service(Paths(tmp_path))
+    monkeypatch.setattr(service.artist, "load", load)
     service.warm(0)
-    until(lambda: "the first model could not be loaded" in caplog.text)
+    until(lambda: "the first model could not be loaded: It is damaged." in caplog.text)
     service.close()
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from storage import Cursor, DiskFull, Filters, NewImage, Storage, StorageError, read_settings
+from storage.errors import NoSuchPlace
 from storage.files import MAX_CHUNKS
 
 Make = Callable[..., NewImage]
@@ -65,8 +66,8 @@ def test_odd_search_text_never_raises(storage: Storage, picture: Make) -> None:
 def test_only_our_own_cursors_are_read(text: str) -> None:
     try:
         assert str(Cursor.parse(text)).split("-")[1] == text.split("-", 1)[1]
-    except StorageError as error:
-        assert "reload" in str(error)
+    except NoSuchPlace as error:
+        assert "begin with the newest again" in str(error)
 
 
 def test_bin_and_undo(storage: Storage, picture: Make) -> None:
