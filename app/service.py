@@ -28,7 +28,6 @@ from app.models.library import ModelLibrary
 from app.models.models import Models
 from app.models.views import ModelView
 from app.paths import Paths
-from pipelines.request import face_of
 from storage import Storage
 
 if TYPE_CHECKING:
@@ -74,11 +73,10 @@ class Service:
         from app.models.publishing import publish
         return publish(self.artist, run, repo, private)
 
-    def surprise(self, family: str) -> str:
-        """A random caption of the kind the family's models know."""
-        from pipelines.data.shapes.captions import item
-        face_of(family)
-        return item("test", 1, random.randrange(10**6))[1]
+    def surprise(self, family: str, model: str | None = None) -> str:
+        """A random caption of the kind that a model knows, or a family's first one."""
+        data = self.artist.weights.data(Ask(family, "", model=model))
+        return data.item("test", 1, random.randrange(data.surprises), None).caption
 
     def jobs(self) -> list[JobView]:
         return [state.view() for state in self.artist.jobs.all()]

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.data.shapes.captions import normalise
-from pipelines.data.shapes.vocabulary import unknown_words
+from pipelines.data.contract import DataSet
+from pipelines.data.text import normalise, unknown_words
 from pipelines.family import FamilySpec
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of, quoted
@@ -89,13 +89,13 @@ def _idle_options(sampler: str, o: Any) -> Iterator[tuple[str, str]]:
 
 def notes_of(request: Request) -> list[str]:
     """All that is to be said of a request before a network is there: what has no effect, what of its words means nothing."""
-    found = [] if request.adapter else [reading] if (reading := request.face.reads(request.prompt)) else []
+    found = [] if request.adapter else [reading] if (reading := request.face.reads(request.prompt, request.data)) else []
     idles = idle(request)
     found += [_sentence(request, name, why) for name, why in idles.items() if _was_asked(request, name)]
     for name, place in TEXTS.items():
         text = getattr(request, name)
         if text and name not in idles:
-            found += _signs(text, place) + ([] if request.adapter else _unknown(text, place, request.face.label_only))
+            found += _signs(text, place) + ([] if request.adapter or request.face.label_only else _unknown(text, place, request.data))
     return found + _short(request)
 
 
@@ -119,15 +119,13 @@ def _signs(text: str, place: str) -> list[str]:
             "them mean nothing here."] if found else []
 
 
-def _unknown(text: str, place: str, label_only: bool) -> list[str]:
-    """What a model of ours leaves out of a text, or has never seen."""
-    if label_only:
-        return []                                            # it says itself what it reads
+def _unknown(text: str, place: str, data: DataSet) -> list[str]:
+    """What a model of ours leaves out of a text, or has never seen; one that knows classes only says itself what it reads."""
     if not normalise(text):
         return [f"Nothing of the {place} can be read, since the model knows letters and digits only; it counts as empty."]
     lost = dict.fromkeys(c for c in text if ord(c) > 127 and unicodedata.category(c)[0] == "S" and not normalise(c))
     found = [f"{''.join(lost)} of the {place} is left out, since the model knows letters and digits only."] if lost else []
-    if unknown := unknown_words(text):
+    if unknown := unknown_words(text, data.words()):
         words = ", ".join(f"“{word}”" for word in unknown[:5])
         of = "" if place == "prompt" else f" of the {place}"
         found.append(f"The model has never seen the word{'s' * (len(unknown) > 1)} {words}{of}; it guesses from the letters.")
@@ -166,8 +164,7 @@ def notes_with(request: Request, net: Any) -> list[str]:
 def _cut(request: Request, text: str, name: str, place: str, net: Any) -> list[str]:
     """Needs the tokenizer, and so torch."""
     if not request.adapter:
-        from pipelines.data.shapes.tokenizer import tokenizer
-        cut = () if request.face.label_only else tokenizer().encode(text).cut
+        cut = () if request.face.label_only else request.data.tokenizer().encode(text).cut
         return [f"The {place} is longer than the model reads; its last {_tokens(len(cut))} left out."] if cut else []
     readers = net.readers(name == "negative_prompt")
     if readers and not any(reader.knows(text) for reader in readers):

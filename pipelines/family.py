@@ -12,6 +12,7 @@ from pipelines.options import options_of
 if TYPE_CHECKING:
     from torch import nn
 
+    from pipelines.data.contract import DataSet
     from pipelines.numerics.transport import Transport
     from pipelines.protocol import MemoryShape, Sampler
     from pipelines.request import Request
@@ -135,7 +136,8 @@ class FamilySpec:
     stages: tuple[str, ...] = ()             # names of Family.stages
     usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model
     #                                          differs from the defaults: "sampler", "steps", "guidance_scale"
-    reads: Callable[[str], str | None] = lambda prompt: None  # a note on how it reads a prompt; raises OptionError if it can not
+    reads: Callable[[str, DataSet], str | None] = lambda prompt, data: None        # a note on how it reads a prompt of a data set;
+    #                                          raises OptionError if it can not
     label_only: bool = False                 # it knows the class of a picture's main thing, and is judged by that alone
     guided: bool = True                      # guidance makes sense: there is an answer without the caption
     axis: str = "steps"                      # the option that a comparison varies from column to column
@@ -174,8 +176,8 @@ class Stage:
 @dataclass(frozen=True)
 class OwnData:
     """Pictures that a model draws itself for another to learn from."""
-    draw: Callable[..., Iterator[int]]       # (net, folder, count, scenes, device, cores) -> how many there are, as they come
-    data: Callable[..., Any]                 # (folder, seed, size, pairs) -> what `training.train` learns from
+    draw: Callable[..., Iterator[int]]       # (net, folder, count, items, device, cores) -> how many there are, as they come
+    data: Callable[..., Any]                 # (folder, data set, seed, size, pairs) -> what `training.train` learns from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +190,7 @@ class GenerativeModel:
     methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
     transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
-    figures: Callable[[nn.Module], dict[str, float]] = lambda net: {}     # of the network itself, for `evaluate`
+    figures: Callable[[nn.Module, DataSet], dict[str, float]] = lambda net, data: {}       # of the network itself, for `evaluate`
     log_likelihood: Callable[[Request, Any, Any], Any] | None = None      # likewise: (request, net, pictures (B, 3, H, W) in [-1, 1]) ->
     #                                          exact log p of their codes in nats, (B,)
     prompt: Callable[[Request, Any], tuple[Any, tuple[str, ...]]] | None = None      # of a family that draws tokens: (request, net) ->
@@ -202,7 +204,7 @@ class GenerativeModel:
 class Family(GenerativeModel):
     """What the rest of the program knows of a family's mathematics."""
     build: Callable[[dict[str, Any]], nn.Module]                          # configuration -> network
-    fresh: Callable[[Any], nn.Module]                                     # its network options -> a network to train
+    fresh: Callable[[Any, DataSet], nn.Module]                            # its network options, a data set -> a network to train
     loss: Callable[..., Any]                                              # (net, batch, rng) -> loss
     toy2d: Toy2D                             # the same in two dimensions, for the laboratory
     stages: Mapping[str, Stage] = dataclass_field(default_factory=dict)             # to be trained before `loss` is, by name

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines import registry
+from pipelines import data, registry
+from pipelines.data import DEFAULT, dataset
 from pipelines.hub.about import ADAPTERS, AdapterInfo, left_out
 from pipelines.options import MAX_SEED, Option, OptionError, build, option, options_of, quoted, readable
 
 if TYPE_CHECKING:
+    from pipelines.data.contract import DataSet
     from pipelines.family import FamilySpec, SamplerSpec
 
 VERSION = 2                       # of what `to_dict` writes; the first had no number
@@ -32,6 +34,7 @@ class Request:
     prompt: str = ""
     negative_prompt: str = ""
     adapter: str = ""              # of a pretrained model (pipelines/hub/about.py)
+    data_set: str = DEFAULT        # that the model learnt from, whose captions it reads; "" of a pretrained model
     guidance_scale: float = option(3.0, "Guidance", "How strongly the caption pulls: 1 follows the model, more "
                                    "exaggerates the caption, 0 ignores it.", symbol="w", low=0, high=20)
     seed: int = option(0, "Seed", "Number of the random stream; the same seed gives the same picture again. -1: a new one, which is shown.",
@@ -56,13 +59,14 @@ class Request:
         numbers = {o.name: o.parse(given[o.name]) for o in options_of(Request) if given.get(o.name) is not None}
         if not (info.guided if info else face.guided) and numbers.setdefault("guidance_scale", 1.0) != 1:
             raise OptionError(f"{title} has no guidance, since it never answers without its caption; leave it at 1.")
-        if info is None:
-            face.reads(given.get("prompt", ""))
+        learnt = "" if info else data_set_of(given.get("data_set"))
+        if not info:
+            face.reads(given.get("prompt", ""), dataset(learnt))
         return cls(family=face.name, model=given.get("model") or "", sampler=sampler,
                    options=_options(face, sampler, info, given.get("options") or {}),
-                   prompt=check_prompt(given.get("prompt", ""), required=info is None or info.reads != "nothing"),
+                   prompt=check_prompt(given.get("prompt", ""), required=info is None or info.reads != "nothing", data_set=learnt),
                    negative_prompt=check_prompt(given.get("negative_prompt", ""), "negative prompt", False),
-                   adapter=given.get("adapter", ""), **{"count": 1} | numbers)
+                   adapter=given.get("adapter", ""), data_set=learnt, **{"count": 1} | numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name, plain values; the sampler's own under "options"."""
@@ -93,6 +97,11 @@ class Request:
     def info(self) -> AdapterInfo | None:
         """Of the kind of pretrained model, if it is one."""
         return ADAPTERS.get(self.adapter)
+
+    @property
+    def data(self) -> DataSet:
+        """What the model learnt from; of a pretrained one the first set, whose captions it may be compared by."""
+        return dataset(self.data_set or DEFAULT)
 
     @property
     def own_options(self) -> tuple[Option, ...]:
@@ -155,6 +164,13 @@ def face_of(family: Any) -> FamilySpec:
         raise OptionError(f"There is no family {quoted(repr(family))}; there are {', '.join(registry.NAMES)}.") from None
 
 
+def data_set_of(name: Any) -> str:
+    """A data set by name, the first one if none is given. Raises OptionError with the names that exist."""
+    if name and (not isinstance(name, str) or name not in data.NAMES):
+        raise OptionError(f"There is no data set {quoted(repr(name))}; there are {', '.join(data.NAMES)}.")
+    return name or DEFAULT
+
+
 def samplers_of(face: FamilySpec, adapter: str = "") -> tuple[str, ...]:
     """The samplers that work with a family's own models, or with those of an adapter; the first is the default."""
     return ADAPTERS[adapter].samplers if adapter else tuple(face.samplers)
@@ -176,12 +192,11 @@ def _options(face: FamilySpec, sampler: str, info: AdapterInfo | None, given: Ma
     return build(kind, {name: value for name, (_, value) in fixed.items()} | dict(given))
 
 
-def check_prompt(prompt: str, name: str = "prompt", required: bool = True) -> str:
+def check_prompt(prompt: str, name: str = "prompt", required: bool = True, data_set: str = "") -> str:
     """The prompt as it is read and stored, without outer white space. Raises OptionError with a sentence."""
     text = readable(prompt).strip()
     if required and not text:
-        raise OptionError(f"The {name} is empty; write what to draw, for example \"a large red star above a small "
-                          "blue ring\".")
+        raise OptionError(f'The {name} is empty; write what to draw, for example "{dataset(data_set or DEFAULT).prompts[0]}".')
     if len(text) > MAX_PROMPT:
         raise OptionError(f"The {name} has {len(text):,} characters; at most {MAX_PROMPT:,} are accepted, shorten it.")
     return text

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipelines import registry
+from pipelines import data, registry
 from weights.check.reading import inside, short, shown, small_file, why_not
 from weights.check.verify import WeightsError, check_numbers, read_header, sha256
 
@@ -39,6 +39,14 @@ class Entry:
         """family, title, config, training facts. Raises WeightsError for a damaged file."""
         self.usable()
         return {"title": self.name} | described(self.path)
+
+    @property
+    def data_sets(self) -> tuple[str, ...]:
+        """What it learnt from, by name; of weights that do not say it the first set there is, none of a pretrained model.
+
+        Raises WeightsError.
+        """
+        return () if self.adapter else tuple(self.metadata.get("data_sets") or (data.DEFAULT,))
 
     @property
     def parameters(self) -> int:
@@ -125,6 +133,9 @@ def _wrong(found: dict[str, Any]) -> str:
         return f"gives its pictures an impossible size ({short(size)})"
     if "title" in found and not (isinstance(title, str) and 0 < len(title) <= 200 and title.isprintable()):
         return f"has a title that is no text ({short(title)})"
+    learnt = found.get("data_sets", [])
+    if not (isinstance(learnt, list) and all(isinstance(name, str) and name in data.NAMES for name in learnt)):
+        return f"names data sets of which one is not there ({short(learnt)}; there are {', '.join(data.NAMES)})"
     facts = training if isinstance(training, dict) else {}
     images, origin = facts.get("images", 0), facts.get("from")
     if not isinstance(training, (dict, type(None))) or type(images) is not int or not isinstance(origin, (str, type(None))):

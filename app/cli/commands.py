@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
     again = add("again", "draw a kept picture or grid again and compare: bit-exact, within tolerance or different", _again)
     again.add_argument("id", metavar="ID", help="of a picture or a grid; or a family's name: the same seeds alone and as one batch")
-    again.add_argument("--prompt", help="of the family's pictures (default: a red star)")
+    again.add_argument("--prompt", help="of the family's pictures (default: a plain one)")
 
     evaluate = add("evaluate", "measure a model on fixed test captions, or all families", _evaluate)
     _request_flags(evaluate, prompt=False)
@@ -254,7 +254,8 @@ def _again(args: argparse.Namespace) -> dict[str, Any]:
     service = _service(args)
     try:
         if args.id in registry.NAMES:
-            return service.reproduction.selftest(Ask(args.id, "a red star" if args.prompt is None else args.prompt))
+            plain = service.artist.weights.data(Ask(args.id, "")).prompt
+            return service.reproduction.selftest(Ask(args.id, plain if args.prompt is None else args.prompt))
         if args.prompt is not None:
             raise BadInput("What was kept is drawn again as it was; leave out --prompt, or name a family.")
         return service.reproduction.of(args.id)

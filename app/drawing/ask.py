@@ -9,7 +9,6 @@ from typing import Any
 from pipelines.request import MAX_SEED, Request, plain
 
 NEW = -1                           # as a seed: another one each time
-PROMPT = "a red star"              # that every family can read
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class Ask:
     count: Any = 4
     width: Any = 0                           # pixels; 0: the model's own
     height: Any = 0
-    adapter: str = ""                        # of a pretrained model; the catalog of models fills it in
+    adapter: str = ""                        # of a pretrained model; the catalog of models fills it in,
+    data_set: str = ""                       # and the data set that a model of ours learnt from
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Ask:

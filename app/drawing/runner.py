@@ -58,7 +58,7 @@ def finished(engine_job: Any) -> Any:
 
 def pixels_of(images: Any) -> np.ndarray:
     """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) uint8."""
-    from pipelines.data.dataset import to_pixels
+    from pipelines.data.batches import to_pixels
     return to_pixels(images)
 
 

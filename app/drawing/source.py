@@ -33,7 +33,7 @@ def keep(artist: Artist, ask: Ask, picture: Picture | None) -> str:
 
 def source_of(request: Request, sources: FileStore, size: tuple[int, int], device: Any) -> dict[str, Any]:
     """What starting takes besides the rest: the picture (3, H, W) that a request starts from, if there is one; size: W, H."""
-    from pipelines.data.dataset import to_tensor
+    from pipelines.data.batches import to_tensor
     name = getattr(request.options, "source", "")
     if not name:
         return {}

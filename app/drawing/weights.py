@@ -11,11 +11,13 @@ from app.drawing.ask import Ask, make_request, with_seed
 from app.errors import BadInput
 from app.text import readable
 from pipelines import registry
+from pipelines.data import DEFAULT, dataset
+from pipelines.data.contract import DataSet
 from pipelines.effects import never
 from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of
-from pipelines.request import Request, face_of, samplers_of
+from pipelines.request import Request, data_set_of, face_of, samplers_of
 from weights.catalog import Entry, entries, find
 from weights.check.reading import why_not
 from weights.check.verify import WeightsError
@@ -31,11 +33,12 @@ def usual_of(entry: Entry) -> dict[str, Any]:
 
 
 def traits_of(entry: Entry) -> dict[str, Any]:
-    """What differs from model to model within a family: its adapter, samplers, size, what does nothing with it, what it reads."""
+    """What differs from model to model within a family: its adapter, samplers, size, what does nothing with it, what it reads and
+    what one may ask of it first."""
     meta = entry.metadata
     face = registry.face(meta["family"])
     found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0),
-             "idle": tuple(never(face, entry.adapter))}
+             "idle": tuple(never(face, entry.adapter)), "prompts": tuple(dataset(next(iter(entry.data_sets), DEFAULT)).prompts)}
     if entry.adapter:
         info = ADAPTERS[entry.adapter]
         return found | {"reads": info.reads, "guided": info.guided}
@@ -95,8 +98,14 @@ class Weights:
         size = entry.metadata["config"].get("size", 0)
         if not entry.adapter and not {str(ask.width), str(ask.height)} <= {"0", "None", str(size)}:
             raise BadInput(f"The model {entry.name} draws pictures of {size} by {size} pixels; leave width and height at 0.")
-        return replace(ask, model=entry.name, options=habits | ask.options, sampler=sampler, adapter=entry.adapter,
+        known = entry.data_sets
+        learnt = ask.data_set if ask.data_set in known else next(iter(known), "")
+        return replace(ask, model=entry.name, options=habits | ask.options, sampler=sampler, adapter=entry.adapter, data_set=learnt,
                        guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
+
+    def data(self, ask: Ask) -> DataSet:
+        """What the model that a request means learnt from. Raises WeightsError, BadInput."""
+        return dataset(data_set_of(self.resolved(ask).data_set))
 
     def _meant(self, ask: Ask) -> Entry:
         """The weights that a request names, or its family's first. Raises WeightsError, BadInput."""

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from app.drawing.runner import drawn_of
 from app.errors import BadInput, UserError
 from app.inspect.probe import ModelProbe
 from app.uncertain import mean_and_error
+from pipelines.data import dataset
 from pipelines.options import Option
-from pipelines.request import face_of
 
 if TYPE_CHECKING:
+    from pipelines.data.contract import FeatureSpace, Item, Judge
     from pipelines.request import Request
 
 COUNT = Option("count", int, 480, "Count", "How many captions are drawn and judged.", low=8, high=5000)
@@ -25,48 +27,62 @@ TOLERANCE, STEPS = 1e-4, 300                               # of the likelihood's
 
 
 def evaluate(artist: Artist, ask: Ask, split: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Draw one picture for each of `ask.count` fixed captions of a split (half with one object, half with two) and judge them.
+    """Draw one picture for each of `ask.count` fixed captions of a split of the model's data set (all of its groups evenly) and judge them.
 
-    `frechet_floor` and the ceilings are what as many rendered pictures score; the kernel distance needs none. How far the judge itself
+    `frechet_floor` and the ceilings are what as many true pictures score; the kernel distance needs none. How far the judge itself
     can be trusted stands beside the accuracy. The numbers are exact for these captions and seeds: captions i and seeds i, i = 0 .. count-1.
+    Raises BadInput where a data set has no such split, or nothing to measure by.
     """
-    from pipelines.data.shapes.accuracy import caption_accuracy, evaluation_captions, label_accuracy
-    from pipelines.data.shapes.features import features, load_features
-    from pipelines.data.shapes.judge import RULES
-    from pipelines.data.shapes.near_misses import rates
-    from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
-    from pipelines.metrics.manifold import precision_recall
-
     ask, count = artist.weights.resolved(ask), COUNT.parse(ask.count)
     loaded = artist.load(str(ask.model))
-    cases = [*evaluation_captions(split, count - count // 2, objects=1), *evaluation_captions(split, count // 2, objects=2)]
     if ask.adapter:
         raise BadInput(f"{ask.model} does not know this project's captions, by which models are judged; evaluate one that "
                        "the command `train` made.")
-    first = make_request(replace(ask, prompt=cases[0][1], seed=0, count=1))
-    pictures, calls, seconds = drawn(artist, first, [caption for _, caption, _ in cases], progress)
-    one = count - count // 2
-    judge = label_accuracy if face_of(ask.family).label_only else caption_accuracy
-    accuracy = {name: judge(pictures[part], [claim for _, _, claim in cases[part]])
-                for name, part in (("all", slice(None)), ("one", slice(one)), ("two", slice(one, None)))}
-    space = load_features()
-    fake, real = features(space, pictures), reference_features(space, split)
-    precision, recall = precision_recall(real, fake)
-    kernel, kernel_se = kernel_distance(real, fake)
-    limit, judged = perfect(space, split, count), rates()
+    data = dataset(ask.data_set)
+    if split not in data.splits:
+        raise BadInput(f"The data set {data.name} has no split {split}; it has {', '.join(data.splits)}.")
+    if data.judge is None and data.features is None:
+        raise BadInput(f"The data set {data.name} has neither a judge nor a network of features, so that nothing of {ask.model} can be "
+                       "measured; evaluate a model of another.")
+    cases = data.evaluation(split, count)
+    first = make_request(replace(ask, prompt=cases[0].caption, seed=0, count=1))
+    pictures, calls, seconds = drawn(artist, first, [case.caption for case in cases], progress)
+    judged = _judged(data.judge(), data.groups, cases, pictures, first.face.label_only) if data.judge else {}
+    distances = _distances(data.features(), split, pictures) if data.features else {}
     settings = first.settings
     return {
         "family": first.family, "model": ask.model, "sampler": first.sampler, "steps": first.steps,
         "guidance_scale": first.guidance_scale, "options": settings["options"], "split": split, "count": count,
-        "caption_accuracy": accuracy["all"].share, "caption_accuracy_one_object": accuracy["one"].share,
-        "caption_accuracy_two_objects": accuracy["two"].share, "intervals_95": {n: a.interval for n, a in accuracy.items()},
-        "failures": {n: asdict(a).get("reasons", {}) for n, a in accuracy.items()},
-        "frechet_distance": frechet_distance(real, fake), "precision": precision, "recall": recall,
-        "frechet_floor": limit.frechet, "precision_ceiling": limit.precision, "recall_ceiling": limit.recall,
-        "kernel_distance": kernel, "kernel_distance_se": kernel_se, "judge_rules": RULES, "judge_false_accepts": judged.false_accepts,
-        "judge_true_accepts": judged.true_accepts,
-        "feature_space": "our own, not Inception", "nfe": calls, "seconds_per_image": seconds,
-        **loaded.drawing.figures(loaded.net), "model_sha256": loaded.sha256, "environment": artist.environment()}
+        **judged, **distances, "nfe": calls, "seconds_per_image": seconds,
+        **loaded.drawing.figures(loaded.net, data), "model_sha256": loaded.sha256, "environment": artist.environment()}
+
+
+def _judged(judge: Judge, groups: Mapping[str, str], cases: list[Item], pictures: np.ndarray, label_only: bool) -> dict[str, Any]:
+    """Accuracy of pictures (N, H, H, 3) of their captions, in all and by group, and the judge's own faults."""
+    from pipelines.metrics.accuracy import accuracy
+    fault = judge.label_fault if label_only else judge.fault
+    faults = [fault(picture, judge.claim(case.caption)) for picture, case in zip(pictures, cases, strict=True)]
+    parts = {"all": faults} | {name: [found for found, case in zip(faults, cases, strict=True) if case.group == name] for name in groups}
+    found = {name: accuracy(part) for name, part in parts.items() if part}
+    false_accepts, true_accepts = judge.rates()
+    return {"caption_accuracy": found["all"].share,
+            **{f"caption_accuracy_{words.replace(' ', '_')}": found[name].share for name, words in groups.items() if name in found},
+            "intervals_95": {name: one.interval for name, one in found.items()},
+            "failures": {name: one.reasons for name, one in found.items()},
+            "judge_rules": judge.rules, "judge_false_accepts": false_accepts, "judge_true_accepts": true_accepts}
+
+
+def _distances(space: FeatureSpace, split: str, pictures: np.ndarray) -> dict[str, Any]:
+    """Between drawn pictures (N, H, H, 3) and true ones of a split."""
+    from pipelines.metrics.frechet import frechet_distance, kernel_distance, perfect, reference_features
+    from pipelines.metrics.manifold import precision_recall
+    fake, real = space.of(pictures), reference_features(space, split)
+    precision, recall = precision_recall(real, fake)
+    kernel, kernel_se = kernel_distance(real, fake)
+    limit = perfect(space, split, len(pictures))
+    return {"frechet_distance": frechet_distance(real, fake), "precision": precision, "recall": recall,
+            "frechet_floor": limit.frechet, "precision_ceiling": limit.precision, "recall_ceiling": limit.recall,
+            "kernel_distance": kernel, "kernel_distance_se": kernel_se, "feature_space": space.about}
 
 
 def drawn(artist: Artist, first: Request, captions: list[str],
@@ -106,18 +122,18 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
     which the error follows, holds theirs too. Raises UserError if the model has none, or if the solver was stopped before it was
     exact enough.
     """
-    from pipelines.data.dataset import to_tensor
-    from pipelines.data.shapes.accuracy import evaluation_captions
-    from pipelines.data.shapes.scenes import render
+    from pipelines.data.batches import to_tensor
     from pipelines.numerics import likelihood as numerics
     from pipelines.numerics.ode import Control
     from pipelines.numerics.transport import likelihood
 
-    jobs, cases = [], [evaluation_captions("test", (count + 1) // 2, objects) for objects in (1, 2)]
-    for k in range(count):
-        scene, caption, _ = cases[k % 2][k // 2]
-        x0 = to_tensor(render(scene, probe.loaded.size))[None].to(probe.device)
-        request = replace(probe.request, prompt=caption, seed=k, count=1)
+    jobs, data = [], probe.request.data
+    cases = data.evaluation("test", count)
+    strata = [[case for case in cases if case.group == group] for group in data.groups or ("",)]
+    turns = [case for turn in zip_longest(*strata) for case in turn if case is not None]       # of all groups in turn
+    for k, case in enumerate(turns):
+        x0 = to_tensor(data.picture(case, probe.loaded.size))[None].to(probe.device)
+        request = replace(probe.request, prompt=case.caption, seed=k, count=1)
         jobs.append(probe.submit(likelihood(probe.transport, request, probe.loaded.sha256, x0, 1, Control(TOLERANCE, TOLERANCE, STEPS))))
     bits = []
     for job in jobs:
@@ -126,5 +142,5 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
             raise UserError(event.error or event.result.notes[0])
         bits.append(float(numerics.bits_per_dim(event.result.x[:, 0], x0[0].numel())))
         progress(len(bits), count)
-    mean, error = mean_and_error(bits[::2], bits[1::2])                    # with one thing, and with two
+    mean, error = mean_and_error(*([bit for bit, case in zip(bits, turns, strict=True) if case.group == part[0].group] for part in strata))
     return {"bits_per_dim": mean, "bits_per_dim_se": error}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.drawing.artist import Artist
-from app.drawing.ask import PROMPT, Ask
+from app.drawing.ask import Ask
 from app.errors import UserError, sentence, sentences
 from app.evaluation import samplers as quality
 from app.evaluation import table as family_table
@@ -25,6 +25,7 @@ from app.inspect.probe import probe
 from app.paths import ROOT
 from app.whole import write_text
 from pipelines import registry
+from pipelines.data import DEFAULT, dataset
 from pipelines.files import MISREAD
 from pipelines.request import face_of
 from pipelines.tokens.samplers import TOKENS
@@ -64,7 +65,8 @@ class SideBySide:
         """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
         quality.check(ask)
         ask = self._artist.weights.resolved(ask)
-        path = self._tables / quality.file_name(ask, probe(self._artist, replace(ask, prompt=PROMPT)).loaded.sha256, split)
+        quality.check(replace(ask, sampler=None, options={}))
+        path = self._tables / quality.file_name(ask, probe(self._artist, replace(ask, prompt=dataset(DEFAULT).prompt)).loaded.sha256, split)
         rows = quality.measure(lambda cell: evaluate(self._artist, cell, split, lambda done, total: None), ask, path, progress=progress)
         return {"table": str(path.with_suffix(".md")), "csv": str(path.with_suffix(".csv")), "rows": rows}
 
@@ -98,7 +100,8 @@ class SideBySide:
     def _row(self, family: str, counts: dict[str, int], log: quality.Log, progress: Progress) -> dict[str, Any]:
         """A family's row; says what the problem is if it has no weights."""
         try:
-            request = self._artist.weights.request(Ask(family, PROMPT, count=1))
+            request = self._artist.weights.request(Ask(family, self._artist.weights.data(Ask(family, "")).prompt, count=1))
+            quality.check(Ask(family, "", model=request.model, data_set=request.data_set))
         except sentences() as error:
             return {"family": family, "problem": sentence(error)}
         cells, done, face = {}, 0, face_of(family)
@@ -122,7 +125,7 @@ class SideBySide:
 
     def _cell(self, request: Request, cell: str, count: int, log: quality.Log, progress: Progress) -> dict[str, Any]:
         """What was measured of a model: a split's captions or the likelihood, from the log or now."""
-        own, settings = probe(self._artist, Ask(request.family, PROMPT, model=request.model)), request.settings
+        own, settings = probe(self._artist, Ask(request.family, request.data.prompt, model=request.model)), request.settings
         subject = {name: settings[name] for name in ("family", "sampler", "options", "guidance_scale")} | {
             "cell": cell, "count": count, "model_sha256": own.loaded.sha256}
         if cell == "likelihood":

@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.drawing.ask import PROMPT, Ask, make_request
+from app.drawing.ask import Ask, make_request
 from app.errors import BadInput
 from app.grids.plan import steps_within
 from app.whole import trouble, write_table, write_text
+from pipelines.data import DEFAULT, dataset
 from pipelines.files import write_whole
 from pipelines.options import options_of
 from pipelines.request import face_of
@@ -36,11 +37,14 @@ def check(ask: Ask) -> None:
     """Raises BadInput if a table cannot do as it is asked."""
     if ask.sampler or ask.options:
         raise BadInput("A table measures every sampler with its own defaults; leave out --sampler and the samplers' options.")
+    if ask.data_set not in ("", DEFAULT):
+        raise BadInput(f"A table compares models of the data set {DEFAULT}, and {ask.model} is one of {ask.data_set}; evaluate it without "
+                       "--table.")
 
 
 def file_name(ask: Ask, model_sha256: str, split: str) -> str:
     """Of the table of a request: all that its cells share."""
-    guidance = make_request(replace(ask, prompt=PROMPT, count=1)).guidance_scale
+    guidance = make_request(replace(ask, prompt=dataset(DEFAULT).prompt, count=1)).guidance_scale
     return f"{ask.family}-{model_sha256[:12]}-{split}-{ask.count}-w{guidance:g}.jsonl"
 
 
@@ -76,9 +80,10 @@ def measure(evaluate: Callable[[Ask], dict[str, Any]], ask: Ask, path: Path, cal
 
 
 def judge_rules() -> int:
-    """Of the judge of today; imported late, since it takes its time."""
-    from pipelines.data.shapes.judge import RULES
-    return RULES
+    """Of the judge of today, by which tables measure; imported late, since it takes its time."""
+    judge = dataset(DEFAULT).judge
+    assert judge is not None
+    return judge().rules
 
 
 def of_this_judge(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def _by_caption(row: Row) -> bool:
 
 def _wilson(share: float, count: int) -> Interval:
     """95 % interval of a share of so many."""
-    from pipelines.data.shapes.accuracy import wilson
+    from pipelines.metrics.accuracy import wilson
     return wilson(round(share * count), count)
 
 

@@ -25,7 +25,7 @@ def bits_per_dim(artist: Artist, settings: dict[str, Any], pixels: np.ndarray) -
         return {"undefined": f"{face.title} defines no likelihood: it draws pictures and gives none of them a probability."}
     import torch
 
-    from pipelines.data.dataset import to_tensor
+    from pipelines.data.batches import to_tensor
     names = ("family", "prompt", "negative_prompt", "model", "guidance_scale", "seed")
     own = probe(artist, Ask(**{name: settings[name] for name in names}, count=1))
     x0 = torch.stack([to_tensor(picture) for picture in pixels]).to(own.device)

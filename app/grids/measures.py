@@ -10,8 +10,10 @@ import numpy as np
 
 from app.errors import sentences
 from app.grids.state import LiveGrid
+from pipelines.data import dataset
+from pipelines.data.contract import Judge
 from pipelines.effects import idle
-from pipelines.request import Request, face_of
+from pipelines.request import Request, data_set_of, face_of
 
 CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
 BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
@@ -25,16 +27,16 @@ def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
 
 def caption_check(request: Request, pixels: np.ndarray) -> dict[str, Any]:
     """Whether each picture shows what the caption says, as far as the judge knows its words and the size of the pictures."""
-    from pipelines.data.shapes.accuracy import fault, label_fault, wilson
-    from pipelines.data.shapes.captions import parse
-    from pipelines.data.shapes.judge import RULES, read
-    claim = parse(request.prompt)
-    if claim is None or pixels.shape[1] != 32:
+    from pipelines.metrics.accuracy import wilson
+    judge = request.data.judge and request.data.judge()
+    claim = judge.claim(request.prompt) if judge else None
+    if judge is None or claim is None or pixels.shape[1] != judge.size:
         return {}
-    problem = label_fault if request.face.label_only else fault
-    right = [problem(read(picture), claim) is None for picture in pixels]
+    problem = judge.label_fault if request.face.label_only else judge.fault
+    right = [problem(picture, claim) is None for picture in pixels]
     low, high = wilson(sum(right), len(right))
-    return {"right": right, "accuracy": {"share": sum(right) / len(right), "low": low, "high": high, "count": len(right), "rules": RULES}}
+    share = sum(right) / len(right)
+    return {"right": right, "accuracy": {"share": share, "low": low, "high": high, "count": len(right), "rules": judge.rules}}
 
 
 def terms(live: LiveGrid) -> str:
@@ -49,24 +51,27 @@ def of_distances(live: LiveGrid) -> list[str]:
 
 
 def of_judge(live: LiveGrid) -> list[str]:
-    """How far the judge of a grid's captions can be trusted."""
-    accepts, rules = false_accepts(live), _rules(live)
-    told = [f"The judge takes {100 * accepts:.0f} % of near misses (other shapes, halves, other colours) for what they are not."] \
-        if accepts is not None else []
-    unknown = len(rules) > (accepts is not None)
-    return told + ["Some captions may have been read by an earlier, looser judge; draw those cells again."] * unknown
+    """How far the judges of a grid's captions can be trusted."""
+    found = _judges(live)
+    told = [f"The judge{f' of {name}' * (len(found) > 1)} takes {100 * judge.false_accepts:.0f} % of near misses ({judge.near_misses}) for "
+            "what they are not." for name, (judge, rules) in found.items() if judge.rules in rules]
+    earlier = any(rules - {judge.rules} for judge, rules in found.values())
+    return told + ["Some captions may have been read by an earlier, looser judge; draw those cells again."] * earlier
 
 
 def false_accepts(live: LiveGrid) -> float | None:
-    """The share of near misses that today's judge takes for what they are not; None where it read no caption of a grid."""
-    from pipelines.data.shapes.judge import RULES
-    from pipelines.data.shapes.near_misses import FALSE_ACCEPTS
-    return FALSE_ACCEPTS if RULES in _rules(live) else None
+    """The largest share of near misses that a judge of today takes for what they are not; None where none read a caption of a grid."""
+    return max((judge.false_accepts for judge, rules in _judges(live).values() if judge.rules in rules), default=None)
 
 
-def _rules(live: LiveGrid) -> set[int | None]:
-    """Of the judges that read a grid's captions; None for one of the time before they had numbers."""
-    return {cell.metrics["accuracy"].get("rules") for cell in live.cells if cell.metrics.get("accuracy")}
+def _judges(live: LiveGrid) -> dict[str, tuple[Judge, set[int | None]]]:
+    """By data set its judge of today, and the numbers of those that read a grid's captions; None for one of the time before numbers."""
+    found: dict[str, tuple[Judge, set[int | None]]] = {}
+    for cell in live.cells:
+        name = data_set_of(cell.settings.get("data_set"))
+        if cell.metrics.get("accuracy") and (make := dataset(name).judge):
+            found.setdefault(name, (make(), set()))[1].add(cell.metrics["accuracy"].get("rules"))
+    return found
 
 
 class Duplicates:

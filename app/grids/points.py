@@ -14,6 +14,8 @@ from app.grids.state import LiveGrid, equation
 from app.grids.statistics import LEVEL, Point, What, chart_of
 from app.grids.verdict import verdict
 from pipelines import registry
+from pipelines.data import dataset
+from pipelines.request import data_set_of
 
 POOLED = ("seed", "prompt")                  # axes whose cells are pictures of one point
 SPENT = ("steps", "nfe", "seconds")          # axes along which a line runs
@@ -79,21 +81,25 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
 
     Raises UserError with the count that there is where it does not allow a distance.
     """
-    from pipelines.data.shapes.features import features, load_features
     from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, reference_features
-    groups: dict[tuple[str, int], dict[str, str]] = {}
+    groups: dict[tuple[str, int, str], dict[str, str]] = {}
     for i, name in lines_of(live):
         cell = live.cells[i]
-        groups.setdefault((name, cell.nfe or 0), {}).update(zip(pictures_of(cell.settings), cell.images, strict=False))
-    enough = {key: images for key, images in groups.items() if len(images) >= FEWEST}
-    if not enough or live.size != 32:
-        most = max(map(len, groups.values()), default=0)
-        raise UserError(f"A Fréchet distance needs {FEWEST} pictures of 32 pixels at a point of a line; this grid has {most} at most, so "
-                        "let seeds or prompts vary too, or draw more images a cell.")
-    space, far = load_features(), NormalDist().inv_cdf((1 + LEVEL) / 2)
-    real, found = reference_features(space, "test"), []
-    for (name, nfe), images in enough.items():
-        fake = features(space, np.stack([pixels(image) for image in images.values()]))
+        group = groups.setdefault((name, cell.nfe or 0, data_set_of(cell.settings.get("data_set"))), {})
+        group.update(zip(pictures_of(cell.settings), cell.images, strict=False))
+    spaces = {name: make() for name in {key[2] for key in groups} if (make := dataset(name).features)}
+    enough = {key: images for key, images in groups.items()
+              if len(images) >= FEWEST and key[2] in spaces and live.size == spaces[key[2]].size}
+    if groups and not spaces:
+        raise UserError("These pictures have no Fréchet distance, since their data set has no network of features; choose another chart.")
+    if not enough:
+        most, size = max(map(len, groups.values()), default=0), next((space.size for space in spaces.values()), 32)
+        raise UserError(f"A Fréchet distance needs {FEWEST} pictures of {size} pixels at a point of a line; this grid has {most} at most, "
+                        "so let seeds or prompts vary too, or draw more images a cell.")
+    far, found = NormalDist().inv_cdf((1 + LEVEL) / 2), []
+    for (name, nfe, data), images in enough.items():
+        space = spaces[data]
+        real, fake = reference_features(space, "test"), space.of(np.stack([pixels(image) for image in images.values()]))
         value, error = kernel_distance(real, fake)
         found.append({"series": name, "nfe": nfe, "value": value, "low": value - far * error, "high": value + far * error,
                       "frechet": frechet_distance(real, fake), "floor": floor(space, "test", len(images)), "count": len(images)})

@@ -149,7 +149,7 @@ def interval(sample: Sequence[float]) -> tuple[float, float] | None:
 
 def share_interval(right: Sequence[float]) -> tuple[float, float]:
     """95 % interval of a share; a share of few pictures takes few values, so that it covers 95 % on average over all shares only."""
-    from pipelines.data.shapes.accuracy import wilson
+    from pipelines.metrics.accuracy import wilson
     return wilson(int(sum(right)), len(right))
 
 

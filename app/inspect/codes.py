@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.drawing.artist import Artist
-from app.drawing.ask import PROMPT, Ask
+from app.drawing.ask import Ask
 from app.drawing.picture_files import prepare
 from app.drawing.png import data_url
 from app.errors import BadInput, UserError
@@ -33,11 +33,11 @@ class Codes:
     def _probe(self, ask: Ask) -> ModelProbe:
         if registry.family(face_of(ask.family).name).prompt is None:
             raise BadInput(f"{face_of(ask.family).title} has no codes; use the VQ-VAE or the DALL-E tab.")
-        return probe(self._artist, replace(ask, prompt=ask.prompt or PROMPT))
+        return probe(self._artist, replace(ask, prompt=ask.prompt or self._artist.weights.data(ask).prompt))
 
     def reconstruct(self, ask: Ask, picture: Picture | None) -> CodeView:
         """A picture of the user's own, its codes, and what the decoder makes of them."""
-        from pipelines.data.dataset import to_tensor
+        from pipelines.data.batches import to_tensor
         own = self._probe(ask)
         pixels = prepare(picture, own.loaded.size)
         codes = _once(own, "codes", to_tensor(pixels)[None].to(own.device), precise=True)[0]
@@ -66,7 +66,7 @@ class Codes:
         return found
 
     def _view(self, own: ModelProbe, codes: list[list[int]], pixels: np.ndarray | None, thought: TokenTrace | None = None) -> CodeView:
-        from pipelines.data.dataset import to_tensor
+        from pipelines.data.batches import to_tensor
         from pipelines.metrics.distance import psnr
         back = _decoded(own, _checked(own, codes))
         apart = None if pixels is None else float(psnr(to_tensor(back)[None], to_tensor(pixels)[None]))
@@ -109,21 +109,21 @@ def _checked(own: ModelProbe, codes: list[list[int]]) -> Any:
 
 
 def _decoded(own: ModelProbe, codes: Any) -> np.ndarray:
-    from pipelines.data.dataset import to_pixels
+    from pipelines.data.batches import to_pixels
     return to_pixels(_once(own, "decode", codes))[0]
 
 
 def _codebook(own: ModelProbe) -> Codebook:
     import torch
 
-    from pipelines.data.dataset import batches, to_pixels
+    from pipelines.data.batches import batches, to_pixels
     from pipelines.tokens.codemap import palette
     config: Any = own.loaded.net.config
     side, count = config.side, config.codes.codes
     every = torch.arange(count, device=own.device)[:, None, None].expand(count, side, side)
     pictures = to_pixels(_once(own, "decode", every))
     middle = slice((own.loaded.size - TILE) // 2, (own.loaded.size + TILE) // 2)
-    codes = _once(own, "codes", next(batches("test", 0, own.loaded.size, COUNTED)).x0.to(own.device), precise=True)
+    codes = _once(own, "codes", next(batches(own.request.data, "test", 0, own.loaded.size, COUNTED)).x0.to(own.device), precise=True)
     usage = torch.bincount(codes.flatten().cpu(), minlength=count) / codes.numel()
     colours = (palette(count)[:count] * 127.5 + 127.5).byte().tolist()
     return Codebook(tuple(data_url(np.ascontiguousarray(p[middle, middle])) for p in pictures), tuple(usage.tolist()),

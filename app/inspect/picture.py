@@ -23,7 +23,7 @@ DRAWS, LIKELIHOOD_TOLERANCE = 4, 1e-4        # of a picture's likelihood; what t
 
 def examine(probe: ModelProbe, picture: Picture | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
-    from pipelines.data.dataset import to_pixels, to_tensor
+    from pipelines.data.batches import to_pixels, to_tensor
     from pipelines.numerics.transport import decode, encode
     begin, pixels = time.monotonic(), prepare(picture, probe.loaded.size)
     x0, control = to_tensor(pixels)[None].to(probe.device), tolerances()
@@ -85,7 +85,7 @@ def morph(probe: ModelProbe, first: Picture | None, second: Picture | None, coun
     """
     import torch
 
-    from pipelines.data.dataset import to_pixels, to_tensor
+    from pipelines.data.batches import to_pixels, to_tensor
     from pipelines.numerics.transport import between, decode, encode
     x0 = torch.stack([to_tensor(prepare(picture, probe.loaded.size)) for picture in (first, second)]).to(probe.device)
     two, row = replace(probe.request, count=2), replace(probe.request, count=count)

@@ -30,7 +30,7 @@ class Seeds:
         return self._film(ask, registry.family(face_of(ask.family).name).mixture, SIDE)
 
     def _film(self, ask: Ask, make: Callable | None, count: int) -> Film:
-        from pipelines.data.dataset import to_pixels
+        from pipelines.data.batches import to_pixels
         if make is None:
             raise UserError(f"{face_of(ask.family).title} has no generator to walk through; use the GAN tab.")
         own = probe(self._artist, ask)

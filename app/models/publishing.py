@@ -7,8 +7,6 @@ from app.drawing.png import encode_png
 from app.errors import BadInput
 from weights.hub.publish import push
 
-SAMPLES = ("a large red star", "a small blue ring on a gray background", "a yellow cross on black", "a big green circle")
-
 
 def publish(artist: Artist, run: str, repo: str, private: bool = True) -> str:
     """Upload a finished run; the address of the commit. Raises WeightsError, UserError."""
@@ -16,7 +14,7 @@ def publish(artist: Artist, run: str, repo: str, private: bool = True) -> str:
     if entry.source != "run":
         raise BadInput(f"{run} is no run of your own; name one that the command `train` finished.")
     samples = {prompt: _drawn(artist, Ask(entry.metadata["family"], prompt, model=run, seed=seed, count=1))
-               for seed, prompt in enumerate(SAMPLES)}
+               for seed, prompt in enumerate(artist.weights.data(Ask(entry.metadata["family"], "", model=run)).prompts)}
     return push(entry.path, repo, private=private, samples=samples)
 
 

@@ -25,3 +25,4 @@ class ModelView:
     guided: bool = True
     size: int = 0                            # side of its own pictures
     idle: tuple[str, ...] = ()               # settings that do nothing with it
+    prompts: tuple[str, ...] = ()            # captions to begin with

@@ -18,6 +18,7 @@ from typing import Any
 from app.errors import BadInput, sentence, sentences
 from app.paths import Paths
 from app.training import trainer
+from pipelines.data import DEFAULT
 
 LEAST = 0.2                        # minutes: less is not worth the start
 CLOSING = 3.0                      # seconds kept for writing the last weights
@@ -50,7 +51,7 @@ class Recipe:
         from app.device.device import threads
         return argparse.Namespace(**trainer.DEFAULTS | {
             "family": self.family, "name": self.name, "stage": self.stage, "couples": trainer.COUPLES,
-            "data_set": trainer.DATA_SETS[0],
+            "data_set": DEFAULT,
             "origin": None if resumed else ",".join(self.origins) or None,
             "batch": self.gpu_batch if cuda else self.batch, "lr": self.lr, "pairs": self.pairs, "lr_schedule": "restarts",
             "optimizer": self.optimizer,
@@ -145,7 +146,8 @@ def check(args: argparse.Namespace) -> None:
     usual = trainer.DEFAULTS | {"couples": trainer.COUPLES}
     if args.all:
         del usual["minutes"]
-    given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in ("name", "origin", "stage", *usual))
+    own = ("name", "origin", "stage", "data_set", *usual)
+    given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in own)
              and value != usual.get(key)]
     if given:
         flag = given[0].removeprefix("network_").replace("origin", "from").replace("_", "-")

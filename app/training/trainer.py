@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +16,21 @@ from app.errors import BadInput, UserError
 from app.paths import Paths
 from app.stopping import between_steps
 from app.text import readable
+from pipelines import data as data_sets
 from pipelines import registry
+from pipelines.data import DEFAULT, dataset
 from pipelines.files import MISREAD, unwritten, write_whole
-from pipelines.options import Option, build, options_of
+from pipelines.options import Option, build, options_of, quoted
 from pipelines.training.counters import BEGIN, counters
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from pipelines.data.contract import DataSet
     from pipelines.family import Family, Stage
 
 DEFAULTS = {"minutes": 60.0, "steps": None, "batch": 16, "lr": 1e-3, "lr_schedule": "cosine", "optimizer": "adamw", "ema": 0.9995,
             "seed": 0, "workers": 1, "pairs": 0.5, "compile": False, "keep": 0}
-DATA_SETS = ("shapes",)
 COUPLES = 10_000                   # pictures that a rectified flow learns from
 # What the flags may say, those of `TrainOptions` that are numbers.
 LIMITS = (Option("minutes", float, 60.0, "--minutes", "", low=1e-3, high=100_000),
@@ -45,7 +47,8 @@ TEXT = "text."
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
     """Flags of `TrainOptions`, written out so that `--help` does not wait for torch; a test compares them."""
-    sub.add_argument("--data-set", "--dataset", choices=DATA_SETS, default=DATA_SETS[0], help="what is learnt from (default shapes)")
+    sub.add_argument("--data-set", "--dataset", metavar="NAME", help=f"what is learnt from ({', '.join(data_sets.NAMES)}); default: what "
+                     f"the run or the model of --from learnt from, else {DEFAULT}")
     sub.add_argument("--minutes", type=float, default=DEFAULTS["minutes"], help="time in all, over all resumptions")
     sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
     sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
@@ -56,8 +59,9 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
                      help="muon: for the matrices of a transformer's blocks, which learn sooner by it")
     sub.add_argument("--ema", type=float, default=DEFAULTS["ema"], help="decay of the averaged weights")
     sub.add_argument("--seed", type=int, default=DEFAULTS["seed"])
-    sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that render pictures")
-    sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things")
+    sub.add_argument("--workers", type=int, default=DEFAULTS["workers"], help="processes that make pictures")
+    sub.add_argument("--pairs", type=float, default=DEFAULTS["pairs"], help="share of the pictures that show two things, where a "
+                     "data set has such")
     sub.add_argument("--couples", "--reflow-pairs", type=int, default=COUPLES,
                      help="with --coupling reflow: pictures that the model of --from draws first")
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
@@ -70,6 +74,14 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     for o in {o.name: o for spec in registry.faces() for o in options_of(spec.network)}.values():
         sub.add_argument(f"--{o.name.replace('_', '-')}", dest=f"network_{o.name}", choices=o.choices or None,
                          help=f"{o.help} Default {o.default}; fixed once the run has begun.")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A model that a training begins with."""
+    family: str
+    data_sets: tuple[str, ...]
+    net: Any
 
 
 class OutOfTime(UserError):
@@ -132,6 +144,8 @@ def _check(args: argparse.Namespace) -> None:
     for limit in LIMITS:
         if getattr(args, limit.name) is not None:
             limit.parse(getattr(args, limit.name))
+    if args.data_set not in (None, *data_sets.NAMES):
+        raise BadInput(f"There is no data set {quoted(repr(args.data_set))}; name one of {', '.join(data_sets.NAMES)} with --data-set.")
     build(registry.face(args.family).network, _chosen(args))
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
@@ -191,6 +205,7 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     import torch
 
     from app.device.device import choose_device
+    from pipelines.data.batches import Items
     from pipelines.training.loop import TrainingError, TrainOptions, averaged, inner_matrices, train
 
     device, chosen = choose_device(), _chosen(args)
@@ -198,17 +213,19 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     known = {f.name for f in fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
-    net: Any = _network(args, family, folder, chosen, _origins(args, paths, chosen))
+    origins = _origins(args, paths, chosen)
+    data = _data(args, folder, origins)
+    net: Any = _network(args, family, folder, chosen, origins, data)
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
-    data = _own_data(net, args, family, folder, progress, until)
-    loss = _staged(net, family, args.stage)
+    own = _own_data(net, args, family, folder, data, progress, until)
+    items = own or Items(data, "train", options.seed, net.config.size, options.pairs)
+    loss = _staged(net, family, args.stage, data)
     if until is not None:
         options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
     try:
-        with between_steps() as asked, closing(train(net, loss, options, folder, device, net.config.size, data, family.betas,
-                                                     family.fp32)) as steps:
-            _follow(steps, options, folder, args.family, net, progress, asked)
+        with between_steps() as asked, closing(train(net, loss, options, folder, device, items, family.betas, family.fp32)) as steps:
+            _follow(steps, options, folder, {"family": args.family, "data_sets": [data.name]}, net, progress, asked)
         weights, state = averaged(folder)
     except TrainingError as error:
         raise UserError(str(error)) from error
@@ -216,26 +233,26 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
         raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
     begun = _begun(folder, args)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-             "device": str(device), "loss": state["loss"], "dataset": f"{args.data_set}/train", "stage": args.stage,
-             "chosen": chosen | ({} if data is None else {"couples": args.couples}),
+             "device": str(device), "loss": state["loss"], "dataset": f"{data.name}/train", "stage": args.stage,
+             "chosen": chosen | ({} if own is None else {"couples": args.couples}),
              "from": begun.get("from"), "options": asdict(options)}
-    return _finished(folder, args, begun["options"], net, weights, facts)
+    return _finished(folder, args, begun["options"], net, weights, facts, data)
 
 
-def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: Any, progress: Callable[[int, int, str], None],
+def _follow(steps: Iterator[Any], options: Any, folder: Path, header: dict[str, Any], net: Any, progress: Callable[[int, int, str], None],
             asked: Callable[[], bool]) -> None:
     """Training step by step, until it ends or somebody asked it to."""
     try:
         for last in steps:
             if options.keep and last.step % options.keep == 0:
-                _keep(folder, family, net, last.step)
+                _keep(folder, header, net, last.step)
             if last.step % 20 == 0:
                 progress(int(last.seconds), int(60 * options.minutes),
                          f"s · step {last.step} · loss {last.loss:.4f} · {last.images_per_second:.0f} images/s")
             if asked():
                 return
     except RuntimeError as error:
-        if asked():                                                # a process that renders pictures was asked to end, too
+        if asked():                                                # a process that makes pictures was asked to end, too
             return
         if "memory" in str(error):
             raise UserError(f"A step did not fit into memory; go on with a --batch smaller than {options.batch}.") from error
@@ -246,30 +263,31 @@ def _follow(steps: Iterator[Any], options: Any, folder: Path, family: str, net: 
 
 
 def _finished(folder: Path, args: argparse.Namespace, options: dict[str, Any], net: Any, weights: dict[str, Any],
-              facts: dict[str, Any]) -> dict[str, Any]:
+              facts: dict[str, Any], data: DataSet) -> dict[str, Any]:
     """Write the weights of a run, whose network has these options, with their card; what was done."""
     from weights.load import save
     special = [str(options[o.name]) for o in options_of(registry.face(args.family).network) if options.get(o.name, o.default) != o.default]
-    title = " · ".join(["shapes", *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
+    title = " · ".join([data.name, *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
     path = folder / "model.safetensors"
-    digest = save(path, weights, {"family": args.family, "title": title, "config": net.config.to_dict(), "training": facts})
-    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest))
+    digest = save(path, weights, {"family": args.family, "data_sets": [data.name], "title": title, "config": net.config.to_dict(),
+                                  "training": facts})
+    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest, data.source))
     return {"run": folder.name, "path": str(path), "sha256": digest, **facts}
 
 
-def _keep(folder: Path, family: str, net: Any, step: int) -> None:
-    """The averaged weights of a run after a step, as a model of their own."""
+def _keep(folder: Path, header: dict[str, Any], net: Any, step: int) -> None:
+    """The averaged weights of a run after a step, as a model of their own; header: the family and the data sets."""
     from pipelines.training.loop import averaged
     from weights.load import save
     weights, state = averaged(folder)
     (folder / "steps").mkdir(parents=True, exist_ok=True)
     save(folder / "steps" / f"{step}.safetensors", weights, {
-        "family": family, "title": f"{folder.name} after {step:,} steps", "config": net.config.to_dict(),
+        **header, "title": f"{folder.name} after {step:,} steps", "config": net.config.to_dict(),
         "training": {"images": state["images"], "steps": step}})
 
 
-def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[tuple[str, Any]]:
-    """(family, network) of each model of --from. Raises BadInput."""
+def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[Origin]:
+    """The models of --from. Raises BadInput."""
     if args.origin is None:
         if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not os.path.lexists(
                 paths.runs / str(args.name) / "checkpoint.safetensors"):
@@ -283,10 +301,10 @@ def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> 
     from weights.load import load
     try:
         entries = [find(name, there(paths.runs)) for name in args.origin.split(",")]
-        found = [(entry.metadata["family"], load(entry, torch.device("cpu"))[1]) for entry in entries]
+        found = [Origin(entry.metadata["family"], entry.data_sets, load(entry, torch.device("cpu"))[1]) for entry in entries]
     except WeightsError as error:
         raise BadInput(str(error)) from error
-    if found[0][0] == args.family and not set(chosen) <= set(_training(found[0][1])):
+    if found[0].family == args.family and not set(chosen) <= set(_training(found[0].net)):
         raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
     return found
 
@@ -296,7 +314,7 @@ def _training(net: Any) -> dict[str, Any]:
     return getattr(net.config, "training", {})
 
 
-def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path,
+def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path, data: DataSet,
               progress: Callable[[int, int, str], None], until: float | None) -> Any:
     """What the network learns from if it is not the data set: pictures drawn by the model that it begins as.
 
@@ -305,7 +323,7 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
     from safetensors import SafetensorError
 
     from app.device.device import choose_device, threads
-    from pipelines.data.dataset import Shapes
+    from pipelines.data.batches import Items
     config: Any = net.config
     own = family.own_data(build(registry.face(args.family).network, _training(net))) if _training(net) else None
     if own is None:
@@ -313,13 +331,13 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
     shape = args.seed, config.size, args.pairs
     if not os.path.lexists(folder / "checkpoint.safetensors"):
         began = time.monotonic()
-        for drawn in own.draw(net, folder / "couples", args.couples, Shapes("train", *shape), choose_device(), threads()):
+        for drawn in own.draw(net, folder / "couples", args.couples, Items(data, "train", *shape), choose_device(), threads()):
             progress(drawn, args.couples, "pictures drawn to learn from")
             last, began = time.monotonic() - began, time.monotonic()
             if until is not None and drawn < args.couples and began + last > until:           # no time for as many again
                 raise OutOfTime(f"{drawn:,} of the {args.couples:,} pictures to learn from are drawn; the next call goes on.")
     try:
-        return own.data(folder / "couples", *shape)
+        return own.data(folder / "couples", data, *shape)
     except (SafetensorError, RuntimeError, KeyError, OSError, ValueError) as error:
         raise UserError(f"The pictures to learn from in {folder / 'couples'} cannot be read ({error}); begin anew under another "
                         "--name.") from error
@@ -331,8 +349,9 @@ def _stages(net: nn.Module, family: Family) -> dict[str, Stage]:
     return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}
 
 
-def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
-    """The objective of a stage, or of all that has no stage of its own; other parameters are held, and so is the text encoder.
+def _staged(net: nn.Module, family: registry.Family, wanted: str | None, data: DataSet) -> Any:
+    """The objective of a stage, or of all that has no stage of its own; other parameters are held, and so is a text encoder that has
+    learnt captions already.
 
     Raises BadInput.
     """
@@ -342,32 +361,43 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None) -> Any:
         raise BadInput(f"This network has no stage {wanted[:80]!r}{there}")
     for name, p in net.named_parameters():
         staged = any(name.startswith(stage.prefix) for stage in stages.values())
-        p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not staged and not name.startswith(TEXT))
+        held = staged or data.head_start is not None and name.startswith(TEXT)
+        p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not held)
     return stages[wanted].loss if wanted else family.loss
 
 
+def _data(args: argparse.Namespace, folder: Path, origins: list[Origin]) -> DataSet:
+    """What is learnt from: as asked, as the run began, as the first model of --from knows, or the first there is. Raises BadInput."""
+    begun = _begun(folder, args).get("data_set") or DEFAULT if os.path.lexists(folder / "checkpoint.safetensors") else None
+    if begun is not None and args.data_set not in (None, begun):
+        raise BadInput(f"The run {folder.name} learns from {begun} and cannot go on with {args.data_set}; start another run with another "
+                       "--name.")
+    return dataset(args.data_set or begun or (origins[0].data_sets[0] if origins else DEFAULT))
+
+
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
-             origins: list[tuple[str, Any]]) -> nn.Module:
+             origins: list[Origin], data: DataSet) -> nn.Module:
     """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
     if not os.path.lexists(folder / "checkpoint.safetensors"):
-        own = bool(origins) and origins[0][0] == args.family
+        read = bool(origins) and data.name in origins[0].data_sets           # its captions are known
+        own = read and origins[0].family == args.family
         if own and chosen:
-            origins[0][1].config = replace(origins[0][1].config, training=_training(origins[0][1]) | chosen)
-        options = build(registry.face(args.family).network, _training(origins[0][1]) if own else chosen)
-        net: Any = origins[0][1] if own else family.fresh(options)
-        for _, origin in origins[own:]:
-            _inherit(net, origin, args.origin)
+            origins[0].net.config = replace(origins[0].net.config, training=_training(origins[0].net) | chosen)
+        options = build(registry.face(args.family).network, _training(origins[0].net) if own else chosen)
+        net: Any = origins[0].net if own else family.fresh(options, data)
+        for origin in origins[own:]:
+            _inherit(net, origin.net, args.origin)
         if not origins:
-            from pipelines.data.shapes.head_start import pretrain
             stages = _stages(net, family)
             if stages and args.stage is None:
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
                                "NAME, then go on with --from NAME.")
-            for _ in pretrain(net.text) if hasattr(net, "text") else ():
+        if not read and hasattr(net, "text") and data.head_start:
+            for _ in data.head_start(net.text):
                 pass
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "network.json", json.dumps({"family": args.family, "options": asdict(options), "config": net.config.to_dict(),
-                                                         "from": args.origin}, indent=1))
+        write_whole(folder / "network.json", json.dumps({"family": args.family, "data_set": data.name, "options": asdict(options),
+                                                         "config": net.config.to_dict(), "from": args.origin}, indent=1))
         return net
     begun = _begun(folder, args)
     for name, value in chosen.items():
@@ -418,14 +448,14 @@ def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
     net.load_state_dict(own | fitting)
 
 
-def card(name: str, family: str, facts: dict[str, Any], digest: str) -> str:
-    """The model card of a run."""
+def card(name: str, family: str, facts: dict[str, Any], digest: str, source: str) -> str:
+    """The model card of a run; source: where its data set comes from."""
     given = {name: facts[name] for name in ("from", "stage") if facts[name]} | facts["chosen"] | facts["options"]
     command = " ".join(f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')} {v}" for k, v in given.items()
                        if k in {*DEFAULTS, "from", "stage", *facts["chosen"]} and v is not None and v is not False)
     return f"""# {name}
 
-Family `{family}`, trained on `{facts['dataset']}` (procedural, no licence attached), EMA weights in fp16.
+Family `{family}`, trained on `{facts['dataset']}` ({source}), EMA weights in fp16.
 
 | fact | value |
 |---|---|

@@ -19,6 +19,7 @@ from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, still, told
 from app.ui.edges import answering
 from pipelines import registry
+from pipelines.data import DEFAULT, dataset
 from pipelines.effects import SIDES
 from pipelines.family import FamilySpec
 from pipelines.options import Option, options_of, quoted
@@ -285,7 +286,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                              scale=0, elem_id="compare-family")
         model = gr.Dropdown([(m.title, m.name) for m in models], value=chosen, label="Model", min_width=210, scale=0,
                             elem_id="compare-model")
-        prompt = gr.Textbox("a large red star above a small blue ring", label="Prompt", scale=3, min_width=260,
+        prompt = gr.Textbox((models[0].prompts if models else dataset(DEFAULT).prompts)[0], label="Prompt", scale=3, min_width=260,
                             elem_id="compare-prompt")
         negative = gr.Textbox("", label="Negative prompt", min_width=150, scale=1, elem_id="compare-negative")
         guidance = gr.Slider(0, 20, value=default_guidance(usual), step=0.5, label="Guidance  w", min_width=150, scale=1,

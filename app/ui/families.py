@@ -11,21 +11,22 @@ from app.drawing.ask import NEW, seed_of
 from app.service import Service
 from app.ui.components import QUICK, drawn, sentence, told
 from app.ui.edges import answering
-from app.ui.family import PROMPTS
 from pipelines import registry
+from pipelines.data import DEFAULT, dataset
 
 
 def families_tab(service: Service) -> tuple[gr.HTML, list[Any]]:
     """Build the tab; returns the cards, whose pictures can be sent to their families' tabs, and the controls."""
+    prompts = dataset(DEFAULT).prompts
     with gr.Tab("Families", id="families", elem_id="families-tab"):
         with gr.Row(elem_classes="sx-line"):
-            prompt = gr.Textbox(PROMPTS[0], label="Prompt for all families", scale=3, min_width=260, max_lines=1, elem_id="families-prompt")
+            prompt = gr.Textbox(prompts[0], label="Prompt for all families", scale=3, min_width=260, max_lines=1, elem_id="families-prompt")
             count = gr.Number(1, label="Images each", precision=0, min_width=90, scale=0, elem_id="families-count")
             seed = gr.Number(7, label="Seed", precision=0, min_width=120, scale=0, elem_id="families-seed")
             dice = gr.Button("⚄", size="sm", min_width=36, scale=0, elem_id="families-dice", elem_classes="sx-icon")
             run = gr.Button("Draw all   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="families-run",
                             elem_classes="sx-generate")
-        chips = drawn("chips", json.dumps(PROMPTS), elem_id="families-chips")
+        chips = drawn("chips", json.dumps(prompts), elem_id="families-chips")
         message = sentence("families-message")
         cards = drawn("families", json.dumps({}), elem_id="families-cards",
                       samplers={family.name: {s.name: s.title for s in family.every.values()} for family in registry.faces()})

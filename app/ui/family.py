@@ -17,6 +17,7 @@ from app.ui.components import HIDDEN, QUICK, control, drawn, labelled, put, sent
 from app.ui.edges import answering
 from app.ui.picture import PicturePanel, picture_panel
 from app.ui.seeds import SeedsPanel, seeds_panel
+from pipelines.data import DEFAULT, dataset
 from pipelines.family import FamilySpec, SamplerSpec
 from pipelines.options import Option, options_of
 from pipelines.request import Request
@@ -24,7 +25,6 @@ from pipelines.request import Request
 LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True},
                                        {"left": "$", "right": "$", "display": False}]
 KINDS = ("process", "path")        # options that change which equation is solved
-PROMPTS = ("a large red star above a small blue ring", "a yellow cross on black", "a big green circle left of a pink square")
 
 
 @dataclass
@@ -181,8 +181,9 @@ def family_tab(service: Service, family: FamilySpec) -> FamilyTab:
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id=f"{name}-model")
             with gr.Accordion("About this model", open=False, elem_id=f"{name}-card"):
                 card = gr.Markdown(known[0].card if known else "", elem_classes="sx-about")
-            prompt = gr.Textbox(PROMPTS[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
-            chips = drawn("chips", json.dumps(PROMPTS), elem_id=f"{name}-chips")
+            prompts = known[0].prompts if known else dataset(DEFAULT).prompts
+            prompt = gr.Textbox(prompts[0], label="Prompt", lines=2, max_lines=4, elem_id=f"{name}-prompt")
+            chips = drawn("chips", json.dumps(prompts), elem_id=f"{name}-chips")
             own = known[0].samplers if known else ()
             sampler = gr.Dropdown([(s.title, s.name) for s in samplers if not own or s.name in own], value=first.name, label="Sampler",
                                   elem_id=f"{name}-sampler", filterable=False)
@@ -255,9 +256,13 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     def change_sampler(name: str) -> list[Any]:
         return [*describe(tab.family, tab.family.every.get(name)), *tab.shown(name)]
 
-    def choose_prompt(event: gr.EventData) -> str:
+    def choose_prompt(model: str, event: gr.EventData) -> str:
         text = told(event, "text")
-        return text or service.surprise(tab.family.name)
+        return text or service.surprise(tab.family.name, model)
+
+    def prompts_of(model: str) -> str:
+        view = tab.model_view(model)
+        return json.dumps(view.prompts if view else [])
 
     @answering(gr.skip(), gr.skip())
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
@@ -289,7 +294,8 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **QUICK)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **QUICK)
     tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **QUICK)
-    chips.select(choose_prompt, None, tab.prompt, **QUICK)
+    tab.model.change(prompts_of, tab.model, chips, **QUICK)
+    chips.select(choose_prompt, tab.model, tab.prompt, **QUICK)
     dice.click(lambda: seed_of(NEW), None, tab.seed, **QUICK)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]
     generate.click(run, controls, shown, **QUICK)

@@ -11,8 +11,8 @@ from pipelines.dalle import objective, scorer
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.sampler import best, completed, seeds_of
 from pipelines.dalle.toy2d import TOY2D
-from pipelines.data.dataset import Batch
-from pipelines.data.shapes.tokenizer import tokenizer
+from pipelines.data.batches import Batch
+from pipelines.data.contract import DataSet
 from pipelines.family import Family, Stage
 from pipelines.nets import codes, dvae
 from pipelines.nets.conditioning import training_pair
@@ -56,8 +56,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     assert isinstance(net, DALLE)
     options = request.options
     rows = request.count * options.candidates
-    captions = tokenizer().batch([request.prompt] * rows).to(device)
-    null = tokenizer().batch([request.negative_prompt] * rows).to(device)
+    captions, null = (request.data.tokenizer().batch([text] * rows).to(device) for text in (request.prompt, request.negative_prompt))
     given = torch.full((rows, net.config.image), codes.UNKNOWN, device=device)
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
@@ -71,21 +70,22 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
 
 def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
     """What a picture's codes follow, tokens (1, L), and what they stand for; padding has no name."""
-    ids = tokenizer().encode(request.prompt).ids
-    names = tuple(str(tokenizer().bpe.id_to_token(k)) for k in ids if k != tokenizer().pad)
+    tokenizer = request.data.tokenizer()
+    ids = tokenizer.encode(request.prompt).ids
+    names = tuple(str(tokenizer.bpe.id_to_token(k)) for k in ids if k != tokenizer.pad)
     return net.words(torch.tensor([ids])), names
 
 
 def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
     """Exact log p(codes | caption) of pictures (B, 3, H, H) in [-1, 1], nats, (B,)."""
-    tokens = tokenizer().batch([request.prompt] * len(x)).to(x.device)
+    tokens = request.data.tokenizer().batch([request.prompt] * len(x)).to(x.device)
     return objective.log_likelihood(net, tokens, net.codes(x))
 
 
-def figures(net: nn.Module) -> dict[str, float]:
+def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the transformer needs a code; of 256 test pictures."""
     assert isinstance(net, DALLE)
-    return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
+    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
 FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, toy2d=TOY2D,

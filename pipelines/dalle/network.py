@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.dalle.scorer import Scorer, ScorerConfig
-from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
+from pipelines.data.contract import DataSet
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.dvae import DiscreteVAE
+from pipelines.nets.text import TextConfig
 from pipelines.nets.tokens import TokenModel
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Cond
@@ -24,14 +25,14 @@ from pipelines.protocol import Cond
 @dataclass(frozen=True)
 class DALLEConfig(NetworkConfig):
     """Everything needed to build the networks again; stored in the weights file."""
+    vocabulary: int                                          # of the text
+    text: int                                                # its fixed length; 256 in the paper
+    pad: int
+    scorer: ScorerConfig
     codes: CodesConfig = field(default_factory=CodesConfig)
-    vocabulary: int = field(default_factory=lambda: tokenizer().vocabulary)      # of the text
-    text: int = LENGTH                                       # its fixed length; 256 in the paper
-    pad: int = field(default_factory=lambda: tokenizer().pad)
     width: int = 128
     layers: int = 5
     heads: int = 4
-    scorer: ScorerConfig = field(default_factory=ScorerConfig)
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
 
@@ -48,6 +49,11 @@ class DALLEConfig(NetworkConfig):
     @property
     def transformer(self) -> TransformerConfig:
         return TransformerConfig(self.text + self.image, self.width, self.layers, self.heads)
+
+    @classmethod
+    def of(cls, data: DataSet, training: dict[str, Any]) -> DALLEConfig:
+        tokenizer, scorer = data.tokenizer(), ScorerConfig(TextConfig.of(data, width=64), data.size)
+        return cls(tokenizer.vocabulary, tokenizer.length, tokenizer.pad, scorer, size=data.size, training=training)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DALLEConfig:

@@ -1,19 +1,18 @@
 """Which picture goes with a caption: two encoders whose products are large for pairs that belong together (Radford et al. 2021)."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
 from pipelines.nets.text import TextConfig, TextEncoder
 
 
 @dataclass(frozen=True)
 class ScorerConfig:
-    text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH, width=64))
+    text: TextConfig
     size: int = 32                           # of the pictures
     width: int = 64                          # of what both encoders give
 

@@ -12,7 +12,9 @@ from pipelines.dalle import objective
 from pipelines.dalle.about import SPEC
 from pipelines.dalle.network import DALLE, DALLEConfig
 from pipelines.dalle.options import NetworkOptions
+from pipelines.dalle.scorer import ScorerConfig
 from pipelines.nets.codes import UNKNOWN, CodesConfig
+from pipelines.nets.text import TextConfig
 from pipelines.protocol import Call, Cond, Net, NetKey, Outcome, Sampler, Steps
 from pipelines.toy2d.toy2d import KEY_LIKELIHOOD, SPAN, CloudNoise, Part, Toy2D, View, by_token, token_nets
 
@@ -35,7 +37,8 @@ class Bins(nn.Module):
 
 def network(options: NetworkOptions) -> DALLE:
     """The family's own transformer, with bins in place of a picture's codes."""
-    net = DALLE(DALLEConfig(CodesConfig(BINS, 8, (8, 8)), vocabulary=1, text=CAPTION, pad=0, width=64, layers=2, heads=2, size=8))
+    unused = ScorerConfig(TextConfig(1, CAPTION, 8, 1, 1), 8, 8)
+    net = DALLE(DALLEConfig(1, CAPTION, 0, unused, CodesConfig(BINS, 8, (8, 8)), width=64, layers=2, heads=2, size=8))
     net.autoencoder, net.scorer = Bins(), nn.Identity()                      # type: ignore[assignment]
     return net
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch, batches
-from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
+from pipelines.data.batches import Batch, batches
+from pipelines.data.contract import DataSet
 from pipelines.diffusion import objective
 from pipelines.diffusion.latent import decoded
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
@@ -28,13 +28,14 @@ from pipelines.request import Request
 LATENT_RANGE = 8.0                 # the bundled autoencoder's latents of 512 pictures lie within 7.95 (unit variance, long tails)
 
 
-def fresh(options: NetworkOptions) -> DiffusionNet:
+def fresh(options: NetworkOptions, data: DataSet) -> DiffusionNet:
     """A new network that has learnt nothing yet."""
-    text, schedule = TextConfig(tokenizer().vocabulary, LENGTH), NoiseSchedule(options.noise_schedule)
+    text, schedule = TextConfig.of(data), NoiseSchedule(options.noise_schedule)
     if options.space == "pixels":
-        return DiffusionNet(DiffusionConfig(text, schedule=schedule, prediction=options.prediction))
+        return DiffusionNet(DiffusionConfig(text, schedule=schedule, prediction=options.prediction, size=data.size))
     latent = AutoencoderConfig()
-    return DiffusionNet(DiffusionConfig(text, UNetConfig(latent.channels, fold=1), schedule, options.prediction, 64, latent))
+    unet, size = UNetConfig(latent.channels, fold=1), data.latent_size or data.size
+    return DiffusionNet(DiffusionConfig(text, unet, schedule, options.prediction, size, latent))
 
 
 def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -53,12 +54,12 @@ def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor
     return autoencoder.loss(net.autoencoder, batch.x0.contiguous(memory_format=torch.channels_last), rng)
 
 
-def figures(net: nn.Module) -> dict[str, float]:
+def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """Of a latent model: PSNR in dB of 128 test pictures that went through its latents."""
     assert isinstance(net, DiffusionNet)
     if net.autoencoder is None:
         return {}
-    batch = next(batches("test", 0, net.config.size, 128)).to(next(net.parameters()).device)
+    batch = next(batches(data, "test", 0, net.config.size, 128)).to(next(net.parameters()).device)
     with torch.inference_mode():
         back = net.autoencoder.decode(net.autoencoder.encode(batch.x0)).clamp(-1, 1)
         return {"psnr": psnr(back, batch.x0).mean().item()}

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Shapes, to_pixels, to_tensor
-from pipelines.data.shapes.tokenizer import tokenizer
+from pipelines.data.batches import Items, to_pixels, to_tensor
+from pipelines.data.contract import DataSet
 from pipelines.engine import Engine
 from pipelines.engine.precision import keyed
 from pipelines.files import write_whole
@@ -38,15 +38,14 @@ def noise_of(index: int, shape: tuple[int, ...]) -> Tensor:
     return RowNoise(((FIRST_SEED + index) % SEEDS,), shape).normal()[0]
 
 
-def _flow(tokens: Tensor, noise: Tensor) -> Sampler:
-    """Pictures of the captions (B, L), from the noise (B, C, H, W)."""
-    nulls = tokenizer().batch([""] * len(tokens)).to(tokens.device)
+def _flow(tokens: Tensor, nulls: Tensor, noise: Tensor) -> Sampler:
+    """Pictures of the captions (B, L), from the noise (B, C, H, W); nulls (B, L) stand for none."""
     given, nothing = yield (Call(NetKey("first", "encode"), tokens, None, {}), Call(NetKey("first", "encode"), nulls, None, {}))
     v_theta = clipped_v(guided(NetKey("first", "predict"), given, nothing, GUIDANCE))
     return (yield from midpoint(velocity(v_theta, PATHS[PATH]), noise, PATHS[PATH], FlowOptions(STEPS, PATH)))
 
 
-def draw_couples(net: nn.Module, folder: Path, count: int, scenes: Shapes, device: torch.device, cores: int) -> Iterator[int]:
+def draw_couples(net: nn.Module, folder: Path, count: int, items: Items, device: torch.device, cores: int) -> Iterator[int]:
     """Draw the pictures of `count` couples into files of CHUNK, without those that are there; yields how many there are."""
     assert isinstance(net, Denoiser)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,24 +57,25 @@ def draw_couples(net: nn.Module, folder: Path, count: int, scenes: Shapes, devic
             path = folder / f"{first:07d}.safetensors"
             if not path.exists():
                 chosen = range(first, min(first + CHUNK, count))
-                tokens = torch.stack([scenes.caption(k)[1] for k in chosen]).to(device)
+                tokens = torch.stack([items.caption(k)[1] for k in chosen]).to(device)
+                nulls = items.data.tokenizer().batch([""] * len(tokens)).to(device)
                 noise = torch.stack([noise_of(k, shape) for k in chosen]).to(device)
-                pixels = torch.from_numpy(to_pixels(engine.submit(_flow(tokens, noise)).result())).contiguous()
+                pixels = torch.from_numpy(to_pixels(engine.submit(_flow(tokens, nulls, noise)).result())).contiguous()
                 write_whole(path, save({"pixels": pixels}))
             yield min(first + CHUNK, count)
     finally:
         engine.close()
 
 
-class Couples(Shapes):
+class Couples(Items):
     """Captions with the couples that were drawn for them, over and over."""
 
-    def __init__(self, folder: Path, seed: int, size: int, pairs: float) -> None:
-        super().__init__("train", seed, size, pairs)
+    def __init__(self, folder: Path, data: DataSet, seed: int, size: int, pairs: float) -> None:
+        super().__init__(data, "train", seed, size, pairs)
         self.pixels = torch.cat([load_file(path)["pixels"] for path in sorted(folder.glob("*.safetensors"))])
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         k = index % len(self.pixels)
-        scene, tokens = self.caption(k)
+        item, tokens = self.caption(k)
         x1 = to_tensor(self.pixels[k].numpy())
-        return x1, tokens, torch.tensor(scene.label), noise_of(k, tuple(x1.shape))
+        return x1, tokens, torch.tensor(item.label), noise_of(k, tuple(x1.shape))

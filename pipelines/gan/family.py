@@ -6,8 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch
-from pipelines.data.shapes.scenes import COLORS
+from pipelines.data.batches import Batch
 from pipelines.family import Family
 from pipelines.gan import objective
 from pipelines.gan.network import GAN, GANConfig
@@ -24,7 +23,7 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     """Both players' losses on a batch; captions are never left out, since there is no guidance."""
     assert isinstance(net, GAN)
     x = batch.x0.contiguous(memory_format=torch.channels_last)
-    wrong = objective.mismatched(batch.label, len(COLORS))
+    wrong = objective.mismatched(batch.label, batch.data.labels.alike)
     return objective.loss(net, x, net.encode(batch.tokens), wrong, rng, NetworkOptions(**net.config.training).game)
 
 

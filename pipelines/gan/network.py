@@ -9,25 +9,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
+from pipelines.data.contract import DataSet
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import Attention, place_features
 from pipelines.protocol import Cond
 
 SLOPE = 0.2                        # of leaky ReLUs in the discriminator (Radford et al. 2016, section 3)
-GRID = 8                           # side at which captions are attended to
 
 
 @dataclass(frozen=True)
 class GANConfig(NetworkConfig):
     """Everything needed to build the networks again; stored in the weights file."""
-    text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH))
+    text: TextConfig
     latent: int = 64                                         # length of each of the two parts of z
     width: int = 72                                          # of both networks at the grid where captions are attended to
     heads: int = 4
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+
+    @property
+    def grid(self) -> int:
+        """Side at which captions are attended to."""
+        return self.size // 4
+
+    @classmethod
+    def of(cls, data: DataSet, training: dict[str, Any]) -> GANConfig:
+        return cls(TextConfig.of(data), size=data.size, training=training)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> GANConfig:
@@ -53,25 +61,26 @@ class Modulated(nn.Module):
 
 
 class Generator(nn.Module):
-    """From z and a caption to a picture: 4x4, 8x8 with attention to the words, 16x16, and 2x2 pixels from every place."""
+    """From z and a caption to a picture of 32x32: 4x4, 8x8 with attention to the words, 16x16, and 2x2 pixels from every place; of
+    another size in proportion."""
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
-        width, context = config.width, config.text.width
+        width, context, self.side = config.width, config.text.width, config.grid // 2
         self.style = nn.Sequential(nn.Linear(config.latent + context, 2 * width), nn.SiLU(), nn.Linear(2 * width, 2 * width), nn.SiLU())
-        self.first = nn.Linear(config.latent + context, 16 * width)
-        self.place = nn.Parameter(place_features(width, GRID))
+        self.first = nn.Linear(config.latent + context, self.side ** 2 * width)
+        self.place = nn.Parameter(place_features(width, config.grid))
         self.blocks = nn.ModuleList([Modulated(width, width, 2 * width), Modulated(width, width, 2 * width),
                                      Modulated(width, width, 2 * width), Modulated(width, width // 2, 2 * width)])
         self.attention = nn.ModuleList([Attention(width, config.heads, context), Attention(width, config.heads, context)])
         self.norm, self.head = nn.GroupNorm(4, width // 2), nn.Conv2d(width // 2, 12, 3, padding=1)
 
     def forward(self, z: Tensor, cond: Cond) -> Tensor:
-        """z (B, 2, Z) standard normal -> pictures (B, 3, 32, 32) in [-1, 1]; the first part of z says where things begin, the
+        """z (B, 2, Z) standard normal -> pictures (B, 3, H, H) in [-1, 1]; the first part of z says where things begin, the
         second modulates every block, so that pictures can be mixed (Karras et al. 2019, section 3.1)."""
         layout, style = (torch.cat([part, cond["pooled"]], 1) for part in z.unbind(1))
         style = self.style(style)
-        h = self.blocks[0](self.first(layout).unflatten(1, (-1, 4, 4)), style)
+        h = self.blocks[0](self.first(layout).unflatten(1, (-1, self.side, self.side)), style)
         h = F.interpolate(h, scale_factor=2.0, mode="nearest")
         for block, attention in zip(self.blocks[1:3], self.attention, strict=True):
             h = attention(block(h, style), self.place, cond["states"], cond["keep"])
@@ -87,13 +96,13 @@ class Discriminator(nn.Module):
         width, context = config.width, config.text.width
         self.stem = nn.Conv2d(12, width // 2, 3, padding=1)
         self.down = nn.ModuleList([nn.Conv2d(width // 2, width, 4, stride=2, padding=1), nn.Conv2d(width, width, 3, padding=1)])
-        self.place = nn.Parameter(place_features(width, GRID))
+        self.place = nn.Parameter(place_features(width, config.grid))
         self.attention = Attention(width, config.heads, context)
         self.last = nn.ModuleList([nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.Conv2d(2 * width + 1, 2 * width, 3, padding=1)])
         self.score, self.project = nn.Linear(2 * width, 1), nn.Linear(context, 2 * width, bias=False)
 
     def forward(self, x: Tensor, cond: Cond) -> Tensor:
-        """x (B, 3, 32, 32) in [-1, 1] -> logits (B,): above 0 looks real."""
+        """x (B, 3, H, H) in [-1, 1] -> logits (B,): above 0 looks real."""
         h = F.leaky_relu(self.stem(F.pixel_unshuffle(x, 2)), SLOPE)
         for conv in self.down:
             h = F.leaky_relu(conv(h), SLOPE)

@@ -51,12 +51,13 @@ def r1(discriminator: Callable[[Tensor, Cond], Tensor], x: Tensor, cond: Cond) -
     return slope.float().square().flatten(1).sum(1).mean()
 
 
-def mismatched(labels: Tensor, colors: int) -> Tensor:
-    """For each row the row (B,) whose caption is wrong for it: the next one when they are sorted by the main thing's colour.
+def mismatched(labels: Tensor, alike: int) -> Tensor:
+    """For each row the row (B,) whose caption is wrong for it: the next one when they are sorted by what alike classes share, their
+    numbers modulo `alike`.
 
-    Captions at random would nearly always differ in the colour, and the discriminator need not learn to see shapes.
+    Where that is a colour, captions at random would nearly always differ in it, and the discriminator need not learn to see shapes.
     """
-    order = labels.remainder(colors).argsort(stable=True)
+    order = labels.remainder(alike).argsort(stable=True)
     return torch.empty_like(order).index_copy_(0, order, order.roll(-1))
 
 

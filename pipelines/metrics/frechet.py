@@ -1,4 +1,4 @@
-"""Distances between two sets of features in our own feature space, and what perfect pictures score.
+"""Distances between two sets of features in a data set's feature space, and what perfect pictures score.
 
 The Fréchet distance (Heusel et al. 2017, eq. 6) of few pictures is biased upwards, by more the fewer they are: beside a value belongs what
 as many rendered pictures score (`perfect`), and values of different counts do not compare. The kernel distance (Bińkowski et al. 2018,
@@ -11,8 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipelines.data.shapes.features import FeatureNet
-from pipelines.data.shapes.rendered import rendered
+from pipelines.data.contract import FeatureSpace
 from pipelines.metrics.manifold import precision_recall
 
 SETS = 3                           # of rendered pictures over which a perfect score is averaged
@@ -71,23 +70,23 @@ class Perfect:
 
 
 @lru_cache(16)
-def perfect(net: FeatureNet, split: str, count: int) -> Perfect:
-    """Scores of `count` rendered pictures of a split against `reference_features`, one and two objects evenly; SETS other sets of them."""
-    real = reference_features(net, split)
-    scores = [precision_recall(real, fresh) for fresh in _sets(net, split, count)]
-    return Perfect(floor(net, split, count), *(float(v) for v in np.mean(scores, axis=0)))
+def perfect(space: FeatureSpace, split: str, count: int) -> Perfect:
+    """Scores of `count` true pictures of a split against `reference_features`; SETS other sets of them."""
+    real = reference_features(space, split)
+    scores = [precision_recall(real, fresh) for fresh in _sets(space, split, count)]
+    return Perfect(floor(space, split, count), *(float(v) for v in np.mean(scores, axis=0)))
 
 
-def floor(net: FeatureNet, split: str, count: int) -> float:
+def floor(space: FeatureSpace, split: str, count: int) -> float:
     """The Fréchet distance of `perfect` alone, of which the others take longer."""
-    real = reference_features(net, split)
-    return float(np.mean([frechet_distance(real, fresh) for fresh in _sets(net, split, count)]))
+    real = reference_features(space, split)
+    return float(np.mean([frechet_distance(real, fresh) for fresh in _sets(space, split, count)]))
 
 
-def _sets(net: FeatureNet, split: str, count: int) -> list[np.ndarray]:
-    return np.split(rendered(net, split, 8, SETS * count), SETS)
+def _sets(space: FeatureSpace, split: str, count: int) -> list[np.ndarray]:
+    return np.split(space.true(split, 8, SETS * count), SETS)
 
 
-def reference_features(net: FeatureNet, split: str, count: int = 2000) -> np.ndarray:
-    """Features (count, D) of rendered images of a split, one and two objects evenly; seed 7, items 0..count-1."""
-    return rendered(net, split, 7, count)
+def reference_features(space: FeatureSpace, split: str, count: int = 2000) -> np.ndarray:
+    """Features (count, D) of the true pictures that others are compared with."""
+    return space.true(split, 7, count)

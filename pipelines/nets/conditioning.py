@@ -4,8 +4,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.data.dataset import Batch
-from pipelines.data.shapes.tokenizer import tokenizer
+from pipelines.data.batches import Batch
 from pipelines.numerics.guidance import guided
 from pipelines.protocol import Call, NetKey, Steps
 from pipelines.request import Request
@@ -16,7 +15,7 @@ NULL_SHARE = 0.1                   # of training captions are dropped, so that t
 def read_captions(request: Request, weights: str, device: torch.device, precise: bool = False) -> Steps:
     """(condition, null condition) of the request's rows, by one call of the text encoder."""
     rows = request.count
-    captions = tokenizer().batch([request.prompt] * rows + [request.negative_prompt] * rows).to(device)
+    captions = request.data.tokenizer().batch([request.prompt] * rows + [request.negative_prompt] * rows).to(device)
     (states,) = yield (Call(NetKey(weights, "encode", precise), captions, None, {}),)
     return tuple({name: z[part] for name, z in states.items()} for part in (slice(rows), slice(rows, None)))
 
@@ -31,7 +30,7 @@ def predictor(request: Request, weights: str, device: torch.device) -> Steps:
 def training_pair(batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """(x0, tokens) of a batch, a tenth of the captions replaced by the null condition."""
     dropped = torch.rand(len(batch.tokens), generator=rng) < NULL_SHARE
-    null = tokenizer().batch([""]).to(batch.tokens.device)
+    null = batch.data.tokenizer().batch([""]).to(batch.tokens.device)
     tokens = torch.where(dropped.to(batch.tokens.device)[:, None], null, batch.tokens)
     return batch.x0.contiguous(memory_format=torch.channels_last), tokens
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from torch import nn
 
+from pipelines.data.contract import DataSet
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Base of them; a family's own has a field `training` too, the options that a new network was begun with."""
+    """Base of them; a family's own has a field `training` too, the options that a new network was begun with, and the class method
+    `of(data, training)`: what is begun with them for a data set."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)                            # type: ignore[call-overload,no-any-return]
@@ -21,6 +24,6 @@ def built(net: Callable[[Any], nn.Module], config: Any) -> Callable[[dict[str, A
     return lambda values: net(config.from_dict(values))
 
 
-def begun(net: Callable[[Any], nn.Module], config: Any) -> Callable[[Any], nn.Module]:
-    """A family's network options -> a network that has learnt nothing yet."""
-    return lambda options: net(config(training=asdict(options)))
+def begun(net: Callable[[Any], nn.Module], config: Any) -> Callable[[Any, DataSet], nn.Module]:
+    """A family's network options and a data set -> a network that has learnt nothing yet."""
+    return lambda options, data: net(config.of(data, asdict(options)))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
+from pipelines.data.contract import DataSet
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
@@ -17,7 +17,7 @@ from pipelines.protocol import Cond
 @dataclass(frozen=True)
 class DenoiserConfig(NetworkConfig):
     """Everything needed to build the network again; stored in the weights file."""
-    text: TextConfig = field(default_factory=lambda: TextConfig(tokenizer().vocabulary, LENGTH))
+    text: TextConfig
     unet: UNetConfig = field(default_factory=UNetConfig)
     size: int = 32                                           # of the images, in pixels
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
@@ -26,6 +26,10 @@ class DenoiserConfig(NetworkConfig):
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of what the network works on."""
         return self.unet.channels, self.size, self.size
+
+    @classmethod
+    def of(cls, data: DataSet, training: dict[str, Any]) -> DenoiserConfig:
+        return cls(TextConfig.of(data), size=data.size, training=training)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pipelines.data.contract import DataSet
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,12 @@ class TextConfig:
     layers: int = 2
     heads: int = 4
     pad: int = 0
+
+    @classmethod
+    def of(cls, data: DataSet, **more: Any) -> TextConfig:
+        """For the captions of a data set."""
+        tokenizer = data.tokenizer()
+        return cls(tokenizer.vocabulary, tokenizer.length, pad=tokenizer.pad, **more)
 
 
 class TextEncoder(nn.Module):

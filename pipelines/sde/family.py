@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch
+from pipelines.data.batches import Batch
 from pipelines.family import Family
 from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.config import begun, built

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.data.dataset import Batch, batches
+from pipelines.data.batches import Batch, batches
+from pipelines.data.contract import DataSet
 from pipelines.metrics.distance import psnr
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.quantizer import usage
@@ -68,9 +69,9 @@ def raster(codes: CodeMap, options: Any) -> Look:
     return look
 
 
-def figures_of(autoencoder: Any, size: int, log_likelihood: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:
-    """PSNR in dB, share and perplexity of the codes, bits a code and its standard error, all of 256 test pictures."""
-    batch = next(batches("test", 0, size, 256)).to(next(autoencoder.parameters()).device)
+def figures_of(autoencoder: Any, data: DataSet, size: int, log_likelihood: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:
+    """PSNR in dB, share and perplexity of the codes, bits a code and its standard error, all of 256 test pictures of a data set."""
+    batch = next(batches(data, "test", 0, size, 256)).to(next(autoencoder.parameters()).device)
     with torch.inference_mode():
         codes = autoencoder.codes(batch.x0)
         back = autoencoder.decode(codes).clamp(-1, 1)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch, Shapes, feed
+from pipelines.data.batches import Batch, Items, feed
 from pipelines.engine.precision import fast_bf16
 from pipelines.files import unwritten, write_whole
 from pipelines.training.counters import BEGIN, counters
@@ -41,8 +41,8 @@ class TrainOptions:
     optimizer: str = "adamw"       # or "muon", for the matrices of a transformer's blocks; all else keeps AdamW
     ema: float = 0.9995            # decay of the averaged weights
     seed: int = 0
-    workers: int = 1               # processes that render images
-    pairs: float = 0.5             # share of the images that show two things
+    workers: int = 1               # processes that make images
+    pairs: float = 0.5             # share of the images that show two things, where a data set has such
     compile: bool = False          # by torch.compile, which needs a C++ compiler on the machine
     save_every: float = 60.0       # seconds between checkpoints
     keep: int = 0                  # N: a checkpoint at every N-th step too, for its weights to be kept; 0: none
@@ -60,11 +60,10 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          size: int, data: Shapes | None = None, betas: tuple[float, float] = (0.9, 0.99),
-          fp32: bool = False) -> Generator[Progress, None, None]:
+          items: Items, betas: tuple[float, float] = (0.9, 0.99), fp32: bool = False) -> Generator[Progress, None, None]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
 
-    data: what to learn from; None: pictures of `size` pixels, rendered as they are needed.
+    items: what to learn from, made as they are needed.
 
     Closing the iterator stops the run after saving. What a step draws depends on (seed, step) alone, so a resumed
     run sees the same data and noise as an uninterrupted one.
@@ -81,7 +80,6 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
     for part in net.children() if options.compile else ():
         part.compile()
     begin, saved = time.monotonic() - state["seconds"], time.monotonic()
-    data = data or Shapes("train", options.seed, size, options.pairs)
 
     def used() -> float:
         """The share of the budget that is gone."""
@@ -90,7 +88,7 @@ def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: 
 
     first = used() if options.lr_schedule == "restarts" else 0.0
     try:
-        for batch in feed(data, options.batch, state["images"], options.workers):
+        for batch in feed(items, options.batch, state["images"], options.workers):
             done = used()
             if done >= 1:
                 break

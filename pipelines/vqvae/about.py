@@ -4,6 +4,7 @@ from __future__ import annotations
 from pipelines.family import About, FamilySpec, Term, Toy2DSpec, samplers_in
 from pipelines.tokens import samplers
 from pipelines.vqvae import masked
+from pipelines.vqvae.labels import named
 from pipelines.vqvae.options import NetworkOptions
 
 ABOUT = About(
@@ -41,17 +42,11 @@ ABOUT = About(
 )
 
 
-def _named(prompt: str) -> str | None:
-    """What is read of a prompt. The data set's words come with numpy, which help and flags do without."""
-    from pipelines.data.shapes.labels import named
-    return named(prompt)
-
-
 TOY2D = Toy2DSpec(
     ("codes", "prior"), ("codebook",), "cells", "Each region with its pair of codes; rings: where the decoder puts those that hold data; "
     "arrows: from a point to its reconstruction", False,
     "A VQ-VAE defines no likelihood of points: its prior is exact for codes, but its decoder gives a place and no density.")
 SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937", samplers_in(samplers), ABOUT, NetworkOptions,
                   ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-                  usual=lambda config: {"guidance_scale": 4.0}, reads=_named, label_only=True, draws_tokens=True, axis="temperature",
+                  usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
                   columns="0.5, 0.8, 1, 1.3", pretrained=samplers_in(masked), toy2d=TOY2D)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch
-from pipelines.data.shapes.labels import label_of, name_of
+from pipelines.data.batches import Batch
+from pipelines.data.contract import DataSet
 from pipelines.family import Family, Stage
 from pipelines.nets import codes
 from pipelines.nets.config import begun, built
@@ -18,7 +18,8 @@ from pipelines.request import Request
 from pipelines.tokens.codemap import CodeMap, figures_of, raster
 from pipelines.tokens.sampling import continued
 from pipelines.vqvae import objective
-from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
+from pipelines.vqvae.labels import label_of
+from pipelines.vqvae.network import VQVAE, VQVAEConfig
 from pipelines.vqvae.toy2d import TOY2D
 
 
@@ -40,7 +41,8 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     """The sampler of a request: its class, code after code, the decoder."""
     assert isinstance(net, VQVAE)
     rows = request.count
-    label, null = (net.start(torch.full((rows,), which, device=device)) for which in (label_of(request.prompt), LABELS))
+    labels = label_of(request.prompt, request.data), net.config.labels
+    label, null = (net.start(torch.full((rows,), which, device=device)) for which in labels)
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look)
     nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
     rule = partial(request.spec, options=request.options)
@@ -51,20 +53,20 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
 
 def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
     """What a picture's codes follow, tokens (1, 1), and its name."""
-    label = label_of(request.prompt)
-    return net.start(torch.tensor([label])), (name_of(label),)
+    label = label_of(request.prompt, request.data)
+    return net.start(torch.tensor([label])), (request.data.labels.name(label),)
 
 
 def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
     """Exact log p(codes | class) of pictures (B, 3, H, H) in [-1, 1], nats, (B,)."""
-    labels = torch.full((len(x),), label_of(request.prompt), device=x.device)
+    labels = torch.full((len(x),), label_of(request.prompt, request.data), device=x.device)
     return objective.log_likelihood(net, net.codes(x), labels)
 
 
-def figures(net: nn.Module) -> dict[str, float]:
+def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the prior needs a code; of 256 test pictures."""
     assert isinstance(net, VQVAE)
-    return figures_of(net.autoencoder, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
+    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
 
 
 FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, toy2d=TOY2D,

@@ -6,13 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipelines.data.contract import DataSet
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
 from pipelines.nets.config import NetworkConfig
 from pipelines.nets.tokens import TokenModel
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Cond
-
-LABELS = 48                        # shape x colour of a scene's main thing
 
 
 @dataclass(frozen=True)
@@ -21,12 +20,18 @@ class VQVAEConfig(NetworkConfig):
     codes: CodesConfig = field(default_factory=CodesConfig)
     prior: TransformerConfig = field(default_factory=lambda: TransformerConfig(length=64, width=128, layers=4, heads=4))
     size: int = 32
+    labels: int = 48                                         # classes, as in all weights of before this was written down
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
 
     @property
     def side(self) -> int:
         """Of the map of codes."""
         return self.size // 4
+
+    @classmethod
+    def of(cls, data: DataSet, training: dict[str, Any]) -> VQVAEConfig:
+        prior = TransformerConfig(length=(data.size // 4) ** 2, width=128, layers=4, heads=4)
+        return cls(prior=prior, size=data.size, labels=data.labels.count, training=training)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> VQVAEConfig:
@@ -40,10 +45,10 @@ class VQVAE(nn.Module):
         super().__init__()
         self.config = config
         self.autoencoder = CodeAutoencoder(config.codes, moving=config.training.get("codebook") == "ema")
-        self.prior = TokenModel(config.prior, config.codes.codes + LABELS + 1, config.codes.codes)
+        self.prior = TokenModel(config.prior, config.codes.codes + config.labels + 1, config.codes.codes)
 
     def start(self, labels: Tensor) -> Tensor:
-        """The token (B, 1) that a sequence of codes begins with: its label 0..47, or 48 for none."""
+        """The token (B, 1) that a sequence of codes begins with: its label 0 .. config.labels - 1, or config.labels for none."""
         return (self.config.codes.codes + labels)[:, None]
 
     def codes(self, x: Tensor, cond: Cond | None = None) -> Tensor:

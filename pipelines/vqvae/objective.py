@@ -7,16 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.vqvae.network import LABELS, VQVAE
+from pipelines.vqvae.network import VQVAE
 
 NULL_SHARE = 0.1                   # of labels are dropped, so that the prior also knows codes of no label in particular
 
 
 def prior(net: VQVAE, codes: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
-    """Cross-entropy - log p(z_i | z_<i, l) in nats a code, mean; codes (B, h, w), labels (B,) in 0..47."""
+    """Cross-entropy - log p(z_i | z_<i, l) in nats a code, mean; codes (B, h, w), labels (B,) of their pictures."""
     dropped = (torch.rand(len(labels), generator=rng) < NULL_SHARE).to(labels.device)
     z = codes.flatten(1)
-    read = torch.cat([net.start(torch.where(dropped, LABELS, labels)), z[:, :-1]], 1)
+    read = torch.cat([net.start(torch.where(dropped, net.config.labels, labels)), z[:, :-1]], 1)
     return F.cross_entropy(net.prior(read).flatten(0, 1), z.flatten())
 
 

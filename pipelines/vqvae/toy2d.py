@@ -16,7 +16,7 @@ from pipelines.protocol import Net, NetKey, Sampler
 from pipelines.toy2d.toy2d import CloudNoise, Part, Toy2D, View, by_token, perceptron, token_nets
 from pipelines.vqvae import objective
 from pipelines.vqvae.about import SPEC
-from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
+from pipelines.vqvae.network import VQVAE, VQVAEConfig
 from pipelines.vqvae.options import NetworkOptions
 
 CODES, WIDTH, LENGTH = 16, 4, 2    # K, D, and how many codes a point has
@@ -43,7 +43,7 @@ def prior(net: VQVAE, x0: Tensor, rng: torch.Generator) -> Tensor:
 
 def unlabelled(count: int) -> Tensor:
     """The label for none, (B,)."""
-    return torch.full((count,), LABELS)
+    return torch.full((count,), VQVAEConfig.labels)
 
 
 def nets(net: VQVAE) -> Mapping[NetKey, Net]:

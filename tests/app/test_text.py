@@ -155,8 +155,8 @@ def test_runs_are_found_however_the_file_system_writes_them(tmp_path: Path) -> N
 
 
 def test_captions_are_read_composed() -> None:
-    from pipelines.data.shapes.captions import normalise
     from pipelines.data.shapes.tokenizer import tokenizer
+    from pipelines.data.text import normalise
     assert normalise(APART) == normalise(HALFWAY) == normalise(COMPOSED)
     assert tokenizer().encode(APART) == tokenizer().encode(COMPOSED)
 

@@ -84,6 +84,7 @@ def ours() -> dict[str, Any]:
     """A job for each sequence, submitted when it arrives."""
     from app.device.device import choose_device, threads
     from pipelines.dalle.network import DALLE, DALLEConfig
+    from pipelines.data import dataset
     from pipelines.engine import Engine, Event, Job
     from pipelines.engine.job import Listener
     from pipelines.engine.precision import keyed
@@ -94,7 +95,7 @@ def ours() -> dict[str, Any]:
     from pipelines.tokens.sampling import Drawn, Look, continued
     torch.manual_seed(0)
     device = choose_device()
-    net = DALLE(DALLEConfig()).eval().to(device)
+    net = DALLE(DALLEConfig.of(dataset("shapes"), {})).eval().to(device)
     config = net.config
     engine = Engine(keyed("bench", net, ("read",), device, {"read": config.transformer.memory}), device, cores=threads())
     words = prompts(range(config.codes.codes, config.codes.codes + config.vocabulary), config.text).to(device)
@@ -148,7 +149,8 @@ def peer(together: bool = True) -> dict[str, Any]:
 
     from app.device.device import choose_device
     from pipelines.dalle.network import DALLEConfig
-    config, device = DALLEConfig(), choose_device()
+    from pipelines.data import dataset
+    config, device = DALLEConfig.of(dataset("shapes"), {}), choose_device()
     vocabulary = config.codes.codes + config.vocabulary + config.text
     gpt = GPT2Config(vocab_size=vocabulary, n_positions=config.text + TOKENS, n_embd=config.width, n_layer=config.layers,
                      n_head=config.heads, bos_token_id=None, eos_token_id=None)

@@ -47,6 +47,8 @@ def rate(times: list[float]) -> float:
 
 def trained(net: nn.Module, loss: Callable[..., Tensor], folder: Path, fp32: bool) -> float:
     """`pipelines.training.loop.train` with a family's objective, as `launch.py train` runs it."""
+    from pipelines.data import dataset
+    from pipelines.data.batches import Items
     from pipelines.training import loop as training
     if fp32:
         training.fast_bf16 = lambda device: False
@@ -56,14 +58,16 @@ def trained(net: nn.Module, loss: Callable[..., Tensor], folder: Path, fp32: boo
         times.append(time.perf_counter())
         return loss(*arguments)
 
-    for _ in training.train(net, clocked, training.TrainOptions(steps=STEPS, batch=BATCH), folder, torch.device("cpu"), SIZE):
+    options = training.TrainOptions(steps=STEPS, batch=BATCH)
+    items = Items(dataset("shapes"), "train", options.seed, SIZE, options.pairs)
+    for _ in training.train(net, clocked, options, folder, torch.device("cpu"), items):
         pass
     return rate(times)
 
 
 def diffusion(folder: Path, fp32: bool = False) -> float:
     """Our loop with the objective of the diffusion family."""
-    from pipelines.data.dataset import Batch
+    from pipelines.data.batches import Batch
     from pipelines.numerics.schedules import NoiseSchedule
     schedule = NoiseSchedule("cosine")
 
@@ -118,7 +122,7 @@ def torchcfm(folder: Path) -> float:
 
 def loaded() -> Iterator[tuple[Tensor, Tensor]]:
     """STEPS batches of pictures and their captions' tokens, through torch's own loader."""
-    from pipelines.data.dataset import to_tensor
+    from pipelines.data.batches import to_tensor
     from pipelines.data.shapes.captions import item
     from pipelines.data.shapes.scenes import render
     from pipelines.data.shapes.tokenizer import tokenizer
@@ -132,7 +136,7 @@ def loaded() -> Iterator[tuple[Tensor, Tensor]]:
 
 def vqvae(folder: Path, fp32: bool = False) -> float:
     """Our loop with the objective of the VQ-VAE's autoencoder."""
-    from pipelines.data.dataset import Batch
+    from pipelines.data.batches import Batch
     from pipelines.nets.codes import CodeAutoencoder, CodesConfig, reconstruction
 
     def loss(net: CodeAutoencoder, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -164,9 +168,10 @@ def vector_quantize_pytorch(folder: Path) -> float:
 
 def gan(folder: Path, fp32: bool = False) -> float:
     """Our loop with the objective of the GAN family, in fp32 as the family says; the text encoder is held, as by `launch.py train`."""
+    from pipelines.data import dataset
     from pipelines.gan.family import FAMILY, loss
     from pipelines.gan.network import GAN, GANConfig
-    net = GAN(GANConfig())
+    net = GAN(GANConfig.of(dataset("shapes"), {}))
     net.text.requires_grad_(False)
     return trained(net, loss, folder, fp32 or FAMILY.fp32)
 
@@ -176,9 +181,10 @@ def dcgan(folder: Path) -> float:
     which stands still in it. The same networks, captions, fakes and losses; R1 on the same rows, written out."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
+    from pipelines.data import dataset
     from pipelines.gan.network import GAN, GANConfig
     from pipelines.gan.objective import GAMMA, R1_EVERY
-    net = GAN(GANConfig())
+    net = GAN(GANConfig.of(dataset("shapes"), {}))
     net.text.requires_grad_(False)
     G, D = net.generator, net.discriminator
     of_G, of_D = (torch.optim.Adam(player.parameters(), lr=5e-4, betas=(0.0, 0.99)) for player in (G, D))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines import registry
-from pipelines.data.dataset import Batch, to_pixels, to_tensor
+from pipelines.data.batches import Batch, to_pixels, to_tensor
 from pipelines.data.shapes.captions import parse
 from pipelines.data.shapes.judge import read
 from pipelines.data.shapes.scenes import Scene, Thing, render
@@ -20,7 +20,7 @@ from pipelines.nets.unet import UNetConfig
 from pipelines.options import build, options_of
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
-from tests.tiny import LEVEL, nets_of, tiny, untrained
+from tests.tiny import LEVEL, SHAPES, nets_of, tiny, untrained
 
 CPU = torch.device("cpu")
 SAMPLERS = [(family, name) for family in registry.NAMES for name in registry.face(family).samplers]
@@ -94,11 +94,11 @@ def test_all_samplers_of_all_families_share_the_engine() -> None:
 def test_every_choice_of_training_has_a_loss_and_gradients(family: str, choice: tuple[str, str]) -> None:
     torch.manual_seed(0)
     options = build(registry.face(family).network, dict([choice]))
-    net = registry.family(family).fresh(options).train()
+    net = registry.family(family).fresh(options, SHAPES).train()
     size = net.config.size
     tokens = tokenizer().batch(["a red star", "a blue ring above a green cross"])
     noise = torch.randn(2, 3, size, size) if choice == ("coupling", "reflow") else None
-    batch = Batch(torch.rand(2, 3, size, size) * 2 - 1, tokens, torch.zeros(2, dtype=torch.long), noise)
+    batch = Batch(SHAPES, torch.rand(2, 3, size, size) * 2 - 1, tokens, torch.zeros(2, dtype=torch.long), noise)
     for loss in [registry.family(family).loss, *(stage.loss for stage in registry.family(family).stages.values()
                                                  if getattr(net, "autoencoder", None) is not None)]:
         value = loss(net, batch, torch.Generator().manual_seed(0))
@@ -135,7 +135,7 @@ def test_training_lowers_the_objective_and_the_judge_sees_it(family: str) -> Non
     wide = UNetConfig(widths=(32, 32), heads=2, context=16, emb=16)      # 2x2 pixels hold 12 numbers, which must pass
     net = untrained(family, wide).train()
     label = torch.full((16,), scene.label)
-    batch = Batch(to_tensor(render(scene)).expand(16, -1, -1, -1), tokenizer().batch([caption] * 16), label)
+    batch = Batch(SHAPES, to_tensor(render(scene)).expand(16, -1, -1, -1), tokenizer().batch([caption] * 16), label)
     stages = registry.family(family).stages
     if family in ("vqvae", "dalle"):
         few = dataclasses.replace(batch, x0=batch.x0[:4])

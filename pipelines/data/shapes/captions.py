@@ -10,12 +10,12 @@ the claim and to nothing else.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, OPPOSITE, SHAPES, Scene, generator, scene_at
+from pipelines.data.text import normalise
 
 Words = dict[str, tuple[str, ...]]      # meaning -> its words
 SHAPE_WORDS: Words = {**{shape: (shape,) for shape in SHAPES}, "circle": ("circle", "disc"), "cross": ("cross", "plus")}
@@ -108,11 +108,6 @@ def phrases(caption: str) -> list[tuple[int, int]]:
 
 def _meaning(word: str | None, words: Words) -> str | None:
     return next((name for name, variants in words.items() if word in variants), None)
-
-
-def normalise(text: str) -> str:
-    """Lower case, composed characters, punctuation and hyphens to spaces, single spaces."""
-    return " ".join(re.sub(r"[^\w\s]|_", " ", unicodedata.normalize("NFC", text.lower())).split())
 
 
 def parse(caption: str) -> Claim | None:

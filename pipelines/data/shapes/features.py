@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pipelines.data.dataset import to_tensor
+from pipelines.data.batches import to_tensor
 from pipelines.data.shapes.captions import item
 from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, render
 

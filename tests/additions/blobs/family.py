@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipelines.data.dataset import Batch
+from pipelines.data.batches import Batch
+from pipelines.data.contract import DataSet
 from pipelines.family import Family
 from pipelines.nets.config import NetworkConfig, begun, built
 from pipelines.numerics.guidance import guided
@@ -24,6 +25,10 @@ from .sampler import FadeOptions
 class BlobsConfig(NetworkConfig):
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: DataSet, training: dict[str, Any]) -> BlobsConfig:
+        return cls(data.size, training)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BlobsConfig:

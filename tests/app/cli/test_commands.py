@@ -226,7 +226,7 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     from pipelines.diffusion import family
     from tests.tiny import tiny_diffusion
     monkeypatch.setattr(family, "FAMILY", family.Family(
-        build=family.FAMILY.build, fresh=lambda options: tiny_diffusion(options.prediction).train(), loss=family.loss,
+        build=family.FAMILY.build, fresh=lambda options, data: tiny_diffusion(options.prediction).train(), loss=family.loss,
         start=family.start, toy2d=family.TOY2D))
     monkeypatch.setattr("pipelines.data.shapes.head_start.pretrain", lambda text: iter(()))
     common = ["train", "diffusion", "--name", "test", "--batch", "4", "--workers", "0", "--minutes", "5"]

@@ -48,7 +48,7 @@ def runner(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     whose captions' encoder is not prepared first."""
     for family in families:
         module = import_module(f"pipelines.{family}.family")
-        monkeypatch.setattr(module, "FAMILY", replace(module.FAMILY, fresh=lambda options, family=family: untrained(family)))
+        monkeypatch.setattr(module, "FAMILY", replace(module.FAMILY, fresh=lambda options, data, family=family: untrained(family)))
     monkeypatch.setattr("pipelines.data.shapes.head_start.pretrain", lambda text: iter(()))
 
     def call(*arguments: str) -> tuple[int, dict, str]:

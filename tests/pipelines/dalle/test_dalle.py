@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +24,9 @@ from pipelines.registry import face
 from pipelines.request import Request
 from pipelines.tokens.samplers import Greedy, greedy
 from pipelines.tokens.sampling import Drawn, continued
+from tests.tiny import SHAPES
 
-CONFIG = DALLEConfig(CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
+CONFIG = replace(DALLEConfig.of(SHAPES, {}), codes=CodesConfig(8, 4, (8, 8)), width=32, layers=2, heads=2, size=16)
 KEY = NetKey("t", "read")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines.data.dataset import batches
+from pipelines.data.batches import batches
 from pipelines.diffusion import family
 from pipelines.diffusion.latent import colours
 from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
@@ -18,7 +18,7 @@ from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Call, NetKey, Preview, run_alone
 from pipelines.request import Request
-from tests.tiny import TEXT
+from tests.tiny import SHAPES, TEXT
 
 SMALL = AutoencoderConfig(widths=(16, 24))
 
@@ -35,7 +35,7 @@ def test_shapes_and_configuration() -> None:
     assert DiffusionConfig.from_dict(net.config.to_dict()) == net.config
     latents = net.autoencoder.encode(torch.zeros(2, 3, 64, 64))                # type: ignore[union-attr]
     assert latents.shape == (2, 4, 16, 16) and net.decode(latents).shape == (2, 3, 64, 64)
-    full = family.fresh(NetworkOptions(space="latents"))
+    full = family.fresh(NetworkOptions(space="latents"), SHAPES)
     assert full.config.size == 64 and full.config.shape == (4, 16, 16)
 
 
@@ -44,8 +44,8 @@ def test_the_autoencoder_learns_and_its_latents_get_unit_variance() -> None:
     torch.manual_seed(0)
     net, rng = Autoencoder(SMALL), torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(net.parameters(), lr=4e-3)
-    data = batches("train", 0, 64, 16)
-    test = next(batches("test", 0, 64, 64)).x0
+    data = batches(SHAPES, "train", 0, 64, 16)
+    test = next(batches(SHAPES, "test", 0, 64, 64)).x0
 
     def through() -> float:
         """PSNR of pictures that went through the latents."""
@@ -65,7 +65,7 @@ def test_the_autoencoder_learns_and_its_latents_get_unit_variance() -> None:
 
 def test_the_second_stage_leaves_the_autoencoder_alone(tmp_path: Path) -> None:
     net = tiny_latent().train()
-    batch = next(batches("train", 0, 64, 4))
+    batch = next(batches(SHAPES, "train", 0, 64, 4))
     family.loss(net, batch, torch.Generator().manual_seed(0)).backward()
     assert all(p.grad is None for p in net.autoencoder.parameters())           # type: ignore[union-attr]
     assert any(p.grad is not None for p in net.unet.parameters())

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from pipelines import registry
-from pipelines.data.dataset import Shapes, feed
+from pipelines.data.batches import Items, feed
 from pipelines.engine import precision
 from pipelines.flow import objective, reflow
 from pipelines.flow.options import FlowOptions, NetworkOptions
 from pipelines.flow.paths import PATHS
 from pipelines.protocol import run_alone
 from pipelines.request import Request
-from tests.tiny import LEVEL, nets_of, tiny
+from tests.tiny import LEVEL, SHAPES, nets_of, tiny
 
 CPU = torch.device("cpu")
 
@@ -27,21 +27,19 @@ def drawn(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reflow, "CHUNK", 4)
         patch.setattr(precision, "fast_bf16", lambda device: False)          # so that rounding is fp32's on every processor
-        scenes = Shapes("train", 3, 32, 0.5)
-        found = list(reflow.draw_couples(net, folder, 6, scenes, CPU, cores=1))
-    return net, folder, scenes, found
+        items = Items(SHAPES, "train", 3, 32, 0.5)
+        found = list(reflow.draw_couples(net, folder, 6, items, CPU, cores=1))
+    return net, folder, items, found
 
 
 def test_a_couple_is_what_the_flow_makes_of_its_noise(drawn) -> None:
-    net, folder, scenes, found = drawn
+    net, folder, items, found = drawn
     assert found == [4, 6]
-    couples = reflow.Couples(folder, 3, 32, 0.5)
+    couples = reflow.Couples(folder, SHAPES, 3, 32, 0.5)
     x1, tokens, label, noise = couples[5]
-    scene, expected = scenes.caption(5)
-    assert torch.equal(tokens, expected) and int(label) == scene.label
-    from pipelines.data.shapes.captions import item
-    caption = item("train", 3, 5, len(scene.things))[1]
-    request = Request("flow", "t", "midpoint", FlowOptions(reflow.STEPS), caption, guidance_scale=reflow.GUIDANCE,
+    item, expected = items.caption(5)
+    assert torch.equal(tokens, expected) and int(label) == item.label
+    request = Request("flow", "t", "midpoint", FlowOptions(reflow.STEPS), item.caption, guidance_scale=reflow.GUIDANCE,
                       seed=(reflow.FIRST_SEED + 5) % reflow.SEEDS, count=1)
     with torch.inference_mode():
         alone = run_alone(registry.family("flow").start(request, "t", net, CPU), nets_of("flow", net))[0]
@@ -52,18 +50,18 @@ def test_a_couple_is_what_the_flow_makes_of_its_noise(drawn) -> None:
 
 
 def test_drawing_goes_on_where_it_stopped(drawn) -> None:
-    net, folder, scenes, _ = drawn
+    net, folder, items, _ = drawn
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reflow, "CHUNK", 4)
-        assert list(reflow.draw_couples(net, folder, 6, scenes, CPU, cores=1)) == [4, 6]
+        assert list(reflow.draw_couples(net, folder, 6, items, CPU, cores=1)) == [4, 6]
     assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def test_the_straight_field_of_the_couples_has_no_loss(drawn) -> None:
     """Trajectories between couples that do not cross: the network that says v = x1 - eps is right everywhere on them."""
     _, folder, _, _ = drawn
-    batch = next(feed(reflow.Couples(folder, 3, 32, 0.5), 2))
+    batch = next(feed(reflow.Couples(folder, SHAPES, 3, 32, 0.5), 2))
     assert batch.noise is not None
     x1, eps = batch.x0, batch.noise
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from pipelines.data.shapes import rendered
-from pipelines.data.shapes.accuracy import caption_accuracy, evaluation_captions, fault, wilson
 from pipelines.data.shapes.captions import Claim, ThingClaim, item
+from pipelines.data.shapes.data_set import DATA_SET
+from pipelines.data.shapes.faults import fault
 from pipelines.data.shapes.features import FeatureNet, features, load_features
 from pipelines.data.shapes.judge import read
 from pipelines.data.shapes.scenes import COLORS, SHAPES, Scene, Thing, render
+from pipelines.metrics.accuracy import accuracy, wilson
 from pipelines.metrics.frechet import floor, frechet_distance, kernel_distance, perfect, reference_features
 from pipelines.metrics.manifold import precision_recall
 
@@ -55,17 +57,18 @@ def test_every_pair_is_told_apart() -> None:
 
 
 def test_accuracy_counts_and_says_why() -> None:
-    cases = evaluation_captions("test", 20, 2)
-    images = np.stack([render(scene) for scene, _, _ in cases])
-    claims = [claim for _, _, claim in cases]
-    assert caption_accuracy(images, claims).share == 1.0
+    judge = DATA_SET.judge()
+    cases = DATA_SET.evaluation("test", 40)[20:]
+    images = np.stack([DATA_SET.picture(case, 32) for case in cases])
+    claims = [judge.claim(case.caption) for case in cases]
+    assert accuracy(list(map(judge.fault, images, claims))).share == accuracy(list(map(judge.label_fault, images, claims))).share == 1.0
     images[:5] = 0
-    result = caption_accuracy(images, claims)
+    result = accuracy(list(map(judge.fault, images, claims)))
     assert (result.correct, result.count, sum(result.reasons.values())) == (15, 20, 5)
     low, high = result.interval
     assert low < 0.75 < high
     assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-9) and wilson(10, 10)[1] == pytest.approx(1)
-    assert {len(scene.things) for scene, _, _ in evaluation_captions("holdout", 5, 1)} == {1}
+    assert [case.group for case in DATA_SET.evaluation("holdout", 5)] == ["one"] * 3 + ["two"] * 2
 
 
 def test_frechet_distance_in_closed_form() -> None:
@@ -98,11 +101,11 @@ def test_kernel_distances_have_no_bias_and_lie_in_their_intervals() -> None:
 
 
 def test_perfect_pictures_have_a_floor_that_falls_with_their_number_and_no_kernel_distance() -> None:
-    net = load_features()
-    few, more = perfect(net, "test", 48), perfect(net, "test", 144)
+    space = DATA_SET.features()
+    few, more = perfect(space, "test", 48), perfect(space, "test", 144)
     assert few.frechet > 1.5 * more.frechet > 0 and 0.8 < more.precision <= 1 and 0.8 < more.recall <= 1
-    fresh = features(net, np.stack([render(item("test", 33, k)[0]) for k in range(96)]))
-    value, error = kernel_distance(reference_features(net, "test"), fresh)
+    fresh = space.of(np.stack([render(item("test", 33, k)[0]) for k in range(96)]))
+    value, error = kernel_distance(reference_features(space, "test"), fresh)
     assert abs(value) < 3 * error
 
 
@@ -122,11 +125,11 @@ def test_kept_features_are_those_of_the_pictures_and_of_no_other_network(tmp_pat
 
 
 def test_a_floor_of_the_page_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = load_features()
+    space = DATA_SET.features()
     monkeypatch.setattr(rendered, "drawn", lambda *given: pytest.fail("a picture was rendered"))
     rendered.rendered.cache_clear()
-    assert floor(net, "test", 480) == pytest.approx(105, abs=1)                          # as it was published
-    assert perfect(net, "test", 192).frechet == floor(net, "test", 192)
+    assert floor(space, "test", 480) == pytest.approx(105, abs=1)                          # as it was published
+    assert perfect(space, "test", 192).frechet == floor(space, "test", 192)
 
 
 def test_precision_and_recall_on_known_sets() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pipelines import registry
-from pipelines.data.dataset import to_tensor
-from pipelines.data.shapes.accuracy import evaluation_captions
+from pipelines.data.batches import to_tensor
+from pipelines.data.shapes.captions import item
 from pipelines.data.shapes.scenes import render
 from pipelines.engine import Engine
 from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exact, log_likelihood, signs
@@ -104,7 +104,7 @@ def test_likelihoods_have_converged_in_where_they_begin(family: str, count: int)
     engine = Engine(nets_of(family, net, sha))
     spec, control = next(iter(registry.face(family).samplers.values())), Control(1e-3, 1e-3, 300)
     jobs = []
-    for k, (scene, caption, _) in enumerate(evaluation_captions("test", count, 1)):
+    for k, (scene, caption, _) in enumerate(item("test", 11, k, 1) for k in range(count)):
         request, x0 = Request(family, sha, spec.name, spec.options(), caption, seed=k, count=1), to_tensor(render(scene, 32))[None]
         jobs.append([engine.submit(likelihood(transport, request, sha, x0, 1, control)) for transport in (begins, nearer)])
     apart = [[bits_per_dim(job.result().x[0], 3 * 32 ** 2) for job in pair] for pair in jobs]          # type: ignore[union-attr]

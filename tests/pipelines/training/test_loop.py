@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines import files, registry
-from pipelines.data.dataset import Batch, Shapes
+from pipelines.data.batches import Batch, Items
 from pipelines.gan import objective
 from pipelines.training.counters import counters
 from pipelines.training.loop import BEST, CHECKPOINT, TrainingError, TrainOptions, averaged, train
-from tests.tiny import untrained
+from tests.tiny import SHAPES, untrained
 
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
 
@@ -35,11 +35,11 @@ def forked() -> Any:
     return processes
 
 
-class Dots(Shapes):
+class Dots(Items):
     """Pictures of one colour, for which nothing has to be rendered."""
 
     def __init__(self) -> None:
-        super().__init__("train", 0, 2, 0.0)
+        super().__init__(SHAPES, "train", 0, 2, 0.0)
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         return torch.full((3, 2, 2), index % 7 / 7), torch.zeros(2, dtype=torch.int64), torch.tensor(0)
@@ -61,7 +61,7 @@ def step_of(rng: torch.Generator) -> int:
 
 def steps(run: Path, stop: int, loss: Loss = fit, **options: Any) -> Iterator[Any]:
     chosen = TrainOptions(steps=stop, batch=4, workers=0, lr_schedule="constant", warmup=1, **options)
-    return train(small(), loss, chosen, run, torch.device("cpu"), 2, Dots(), fp32=True)
+    return train(small(), loss, chosen, run, torch.device("cpu"), Dots(), fp32=True)
 
 
 def trained(run: Path, stop: int, loss: Loss = fit, **options: Any) -> dict[str, Tensor]:
@@ -130,7 +130,8 @@ def test_each_loss_of_a_game_counts(tmp_path: Path, network: str, where: str, mo
     monkeypatch.setitem(objective.GAMES, "non-saturating", rules)
     gan, options = registry.family("gan"), TrainOptions(steps=2, batch=2, workers=0)
     with pytest.raises(TrainingError, match=f"stopped at step 1 because the {where} is"):
-        next(train(untrained("gan"), gan.loss, options, tmp_path, torch.device("cpu"), 32, betas=gan.betas, fp32=True))
+        next(train(untrained("gan"), gan.loss, options, tmp_path, torch.device("cpu"),
+                   Items(SHAPES, "train", 0, 32, 0.5), betas=gan.betas, fp32=True))
 
 
 class Full:

@@ -22,7 +22,7 @@ from pipelines.tokens import samplers
 from pipelines.tokens.samplers import Ancestral, Greedy, Rule, TopK, TopP
 from pipelines.tokens.sampling import Drawn, continued
 from pipelines.vqvae import objective
-from pipelines.vqvae.network import LABELS, VQVAE, VQVAEConfig
+from pipelines.vqvae.network import VQVAE, VQVAEConfig
 
 KEY = NetKey("t", "read")
 CONFIG = VQVAEConfig(CodesConfig(3, 4, (8, 8)), TransformerConfig(4, 16, 2, 2), size=8)
@@ -49,7 +49,7 @@ def rule(options: object) -> Rule:
 
 def sampling(net: VQVAE, label: int, scale: float, seeds: tuple[int, ...], options: object, given: Tensor | None = None) -> Sampler:
     rows = len(seeds)
-    start, null = (net.start(torch.full((rows,), which)) for which in (label, LABELS))
+    start, null = (net.start(torch.full((rows,), which)) for which in (label, CONFIG.labels))
     given = torch.full((rows, 4), UNKNOWN) if given is None else given
     return continued(KEY, start, null, scale, given, RowNoise(seeds, (1,)), rule(options), nothing)
 
@@ -62,7 +62,7 @@ def exact(net: VQVAE, label: int, scale: float = 1.0, options: object | None = N
     """p of every sequence, by reading it as a whole: no memory, no sampler."""
     options = options or Ancestral()
     with torch.inference_mode():
-        logits = [net.prior(torch.cat([net.start(torch.full((81,), which)), EVERY[:, :-1]], 1)) for which in (label, LABELS)]
+        logits = [net.prior(torch.cat([net.start(torch.full((81,), which)), EVERY[:, :-1]], 1)) for which in (label, CONFIG.labels)]
         log_p = torch.zeros(81)
         for i in range(4):
             own = logits[0 if scale else 1][:, i]
