@@ -1,0 +1,1 @@
+"""A data set of one folder: two tiles, one above the other."""
