@@ -36,8 +36,8 @@ commands:
   models     here and on the Hub           launch.py models search "stable diffusion"
   gallery    list what was made            launch.py gallery --text star
   bench      measure speed                 launch.py bench engine
-  test       install what tests need and run them all (arguments go to pytest; --long: the long ones instead; --caps: those
-             of the networks as other processors would run them)
+  test       install what tests need and run them all (arguments go to pytest; --quick: those that take little time and no
+             browser; --long: the long ones instead; --caps: those of the networks as other processors would run them)
   check      lint and types
 
 options:
@@ -242,15 +242,17 @@ def check_scripts() -> int:
 
 
 def test_arguments(rest: list) -> list:
-    """The module and what it is told: alone, all but the long tests, in several processes, a file in one, since much of the time
-    tests wait."""
+    """The module and what it is told: alone, all but the long tests, in several processes, a file in one. All take more processes than
+    two cores, since much of the time they wait; the quick ones wait little, and what each process imports takes a share of their time."""
     if "--caps" in rest:
         return ["tests.processors", *(a for a in rest if a != "--caps")]
-    long, rest = "--long" in rest, [a for a in rest if a != "--long"]
-    if not long and rest:
-        return ["pytest", *rest]
-    several = ["-n", str(max(3, min(4, os.cpu_count() or 3))), "--dist", "loadfile", "--no-loadscope-reorder"]
-    return ["pytest", *(["-m", "long", "--timeout", "5400"] if long else several), *rest]
+
+    def apart(least: int) -> list:
+        return ["-n", str(max(least, min(4, os.cpu_count() or 1))), "--dist", "loadfile", "--no-loadscope-reorder"]
+    kinds = {"--quick": [*apart(2), "-m", "not long and not slow", "--ignore", "tests/browser"],
+             "--long": ["-m", "long", "--timeout", "5400"]}
+    chosen = next((kinds[a] for a in rest if a in kinds), [] if rest else apart(3))
+    return ["pytest", *chosen, *(a for a in rest if a not in kinds)]
 
 
 def asks_for_help(rest: list) -> bool:
@@ -289,7 +291,7 @@ def main(arguments: list) -> int:
     try:
         with stoppable():
             python = environment(use_venv, kinds)
-            if command == "test":
+            if command == "test" and "--quick" not in rest:
                 install_browser(python)
             if command == "check":
                 os.chdir(str(ROOT))

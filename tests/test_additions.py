@@ -33,6 +33,8 @@ from tests.tiny import tiny
 from weights import catalog
 from weights.load import save
 
+pytestmark = pytest.mark.slow
+
 ADDITIONS = Path(__file__).parent / "additions"
 
 

@@ -88,6 +88,7 @@ def files() -> list[Path]:
     return [ROOT / "launch.py", *(p for folder in OURS for p in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in p.parts)]
 
 
+@pytest.mark.slow
 def test_every_import_is_allowed() -> None:
     wrong = []
     for path in files():
@@ -128,6 +129,7 @@ def test_files_are_safe() -> None:
                 assert word not in text, f"{path} contains {word}"
 
 
+@pytest.mark.slow
 def test_the_page_is_built_without_what_only_drawing_and_charts_need_whatever_proxies_are_set() -> None:
     """Nor writes stubs, for which the sources of the library's components would be parsed at each start, nor makes a server that another
     replaces: `queue` and mounting make one each; proxies that nobody could speak to, which made it fail, stay as they were set."""
@@ -167,6 +169,7 @@ def test_help_needs_the_standard_library_alone() -> None:
     assert found.stdout == "True\n", found.stderr
 
 
+@pytest.mark.slow
 def test_networks_load_without_page_database_and_hub() -> None:
     """As on a machine that only trains: models and weights need none of these libraries until a pretrained model is asked for."""
     import subprocess

@@ -30,6 +30,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_set_up_once_and_pass_everything_on(project: Path, capfd: pytest.CaptureFixture[str],
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     assert launch.main(["sample", "diffusion", "--json"]) == 0
@@ -61,6 +62,7 @@ def test_all_that_a_command_lacks_is_installed_at_once(project: Path, monkeypatc
             (project / "requirements-dev.txt").write_text("# changed\n")
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_up_is_taken_up_again(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     half = project / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     half.mkdir(parents=True)
@@ -82,6 +84,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(project: Path, monkeyp
     assert made.count("venv") == 2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_installed_is_a_sentence(project: Path, capfd: pytest.CaptureFixture[str],
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "requirements.txt").write_text("./no-such-package\n")
@@ -104,6 +107,7 @@ def test_old_pythons_and_pythons_without_venv_get_a_sentence(project: Path, capf
     assert "apt install python3-venv" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_no_venv_uses_the_active_environment(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["--no-venv", "gallery"]) == 0
     assert "got ['gallery']" in capfd.readouterr().out and not (project / ".venv").exists()
@@ -211,6 +215,7 @@ def alive(process: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_help_of_a_command_installs_nothing(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["sample", "diffusion", "--help"]) == launch.main(["test", "-k", "words", "-h"]) == 0
     shown = capfd.readouterr()
@@ -220,6 +225,7 @@ def test_help_of_a_command_installs_nothing(project: Path, capfd: pytest.Capture
     assert "Installing" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="files may not have such names")
 def test_any_folder_and_any_closed_stream(tmp_path: Path) -> None:
     for name in ("a 'quoted' \"folder\" \\\\ %s", "größer ☃", os.fsdecode(b"latin \xe4")):
@@ -242,6 +248,7 @@ def test_any_folder_and_any_closed_stream(tmp_path: Path) -> None:
         assert shown.stderr == b"" and shown.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_or_not_writable_is_a_sentence(project: Path, capfd: pytest.CaptureFixture[str],
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     (project / ".setup.lock").mkdir()                                                   # which even root cannot write to
@@ -273,6 +280,17 @@ def test_long_tests_run_alone_and_only_when_they_are_asked_for() -> None:
     assert launch.test_arguments(["--long", "tests/storage"])[:3] == ["pytest", "-m", "long"]
     assert launch.test_arguments(["--long", "tests/storage"])[-1] == "tests/storage"
     assert "-n" in launch.test_arguments([]) and "-n" not in launch.test_arguments(["--long"])
+
+
+def test_the_quick_ones_run_beside_each_other_and_without_a_browser(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = launch.test_arguments(["--quick", "tests/storage"])
+    assert "-n" in quick and quick[-1] == "tests/storage" and "not long and not slow" in quick and "tests/browser" in quick
+    monkeypatch.setattr(launch, "environment", lambda use_venv, kinds: sys.executable)
+    monkeypatch.setattr(launch, "become", lambda command: 0)
+    looked = []
+    monkeypatch.setattr(launch, "install_browser", looked.append)
+    monkeypatch.chdir(project)                                                          # which is left for the checkout
+    assert launch.main(["test", "--quick"]) == launch.main(["test"]) == 0 and looked == [sys.executable]
 
 
 def test_other_processors_are_asked_for_by_their_caps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

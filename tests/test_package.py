@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("app", "pipelines", "storage", "weights")
 

@@ -128,6 +128,7 @@ def _checkout_commands(commands: Any) -> None:
     """What launch.py does by itself in the checkout, where only help comes from here."""
     test = commands.add_parser("test", help="run the project's tests", description="Install what tests need and run them all. Anything "
                                "else (a folder, -k WORDS, ...) goes to pytest, which then runs what it is told.")
+    test.add_argument("--quick", action="store_true", help="those that take little time and no browser")
     test.add_argument("--long", action="store_true", help="the long tests instead")
     test.add_argument("--caps", action="store_true", help="those of the networks, as other processors would run them; --only CAP,CAP and "
                       "--threads N,N choose some")

@@ -29,6 +29,8 @@ from storage import Filters, NewImage, Storage
 from storage.database import NAME
 from tests.storage.damage import CASES, put
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, Any, str]]
 
 

@@ -32,6 +32,8 @@ from tests.waiting import until
 from weights.check.verify import WeightsError
 from weights.load import save
 
+pytestmark = pytest.mark.slow
+
 
 def stored(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "playground.sqlite3")) as database:

@@ -58,6 +58,7 @@ def asks(number: int) -> Callable[..., None]:
     return bar
 
 
+@pytest.mark.slow
 def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from app.training.trainer import standing
     from tests.app.training.training import runner
@@ -68,6 +69,7 @@ def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     assert standing(tmp_path / "runs" / "one")["step"] >= 20
 
 
+@pytest.mark.slow
 def test_a_servers_jobs_become_interrupted(start: Callable[..., Process], tmp_path: Path) -> None:
     server = start("serve", "--port", str(free_port()), "--data", str(tmp_path), "--no-browser", before=BUSY)
     server.said("drawing")

@@ -116,6 +116,7 @@ def test_accents_are_one_character_however_they_were_typed(service: Service) -> 
     assert [found["note"] for found in service.grids.list(APART)["items"]] == [COMPOSED]
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_as_many_as_it_is_asked_for(service: Service, capsys: pytest.CaptureFixture[str],
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """More than a page holds."""

@@ -19,6 +19,8 @@ from storage import read_settings
 from tests.app.served import served
 from tests.olddata.folder import HERE, changed, shown, unpacked
 
+pytestmark = pytest.mark.slow
+
 NAME, FAMILIES = "2026-11", ["diffusion", "sde", "flow", "vqvae", "gan", "dalle"]
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 

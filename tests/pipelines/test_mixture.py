@@ -73,6 +73,7 @@ def nearest_mode(x: Tensor) -> Tensor:
     return torch.bincount(joint.argmax(1), minlength=3).double()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*face("sde").samplers, *(f"flow-{name}" for name in face("flow").samplers)])
 def test_samplers_visit_the_modes_as_often_as_they_should(name: str) -> None:
     rows, specs = 600, face("flow" if name.startswith("flow-") else "sde").samplers

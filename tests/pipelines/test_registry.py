@@ -22,6 +22,8 @@ from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
 from tests.tiny import LEVEL, SHAPES, nets_of, tiny, untrained
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SAMPLERS = [(family, name) for family in registry.NAMES for name in registry.face(family).samplers]
 NETS = {family: tiny(family) for family in registry.NAMES}

@@ -107,6 +107,7 @@ def test_an_impossible_move_changes_nothing(storage: Storage, start: Callable[..
     assert places(storage, grid) == before
 
 
+@pytest.mark.slow
 def test_two_hundred_grids_of_few_moments_are_paged_without_loss(storage: Storage, start: Callable[..., str]) -> None:
     job = storage.start_job("compare", "diffusion", {})
     rows = [(f"{k:032x}", job, f"grid {k}", "[]", "[]", "{}", 1_000_000 + k // 50) for k in range(200)]
@@ -275,6 +276,7 @@ def killed(folder: Path) -> tuple[str, str]:
     return job, grid
 
 
+@pytest.mark.slow
 def test_a_grid_of_a_killed_process_is_interrupted_for_those_who_run_meanwhile(storage: Storage) -> None:
     job, grid = killed(storage.folder)
     assert (storage.grid(grid).status, [cell.status for cell in storage.grid(grid).cells]) == ("interrupted", LEFT)

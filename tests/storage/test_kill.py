@@ -46,6 +46,7 @@ def killed(child: Any, pipe: Connection, rng: random.Random) -> list[str]:
         return saved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [20, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_kills_lose_nothing(tmp_path: Path, kills: int) -> None:
     processes = multiprocessing.get_context("forkserver")                 # imports once for all of them

@@ -62,6 +62,7 @@ def test_odd_search_text_never_raises(storage: Storage, picture: Make) -> None:
     assert storage.page(Filters(text="100%")).total == 1 and storage.page(Filters(text="%red")).total == 0
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_only_our_own_cursors_are_read(text: str) -> None:
     try:
@@ -105,6 +106,7 @@ def test_running_jobs_are_interrupted_at_the_next_start(tmp_path: Path) -> None:
         assert database.execute("select status from jobs where id = ?", (job,)).fetchone() == ("interrupted",)
 
 
+@pytest.mark.slow
 def test_eight_threads_save_at_once(storage: Storage, picture: Make) -> None:
     errors: list[Exception] = []
 
@@ -223,6 +225,7 @@ def test_many_files_that_are_gone_are_gone_when_a_person_says_so(tmp_path: Path,
     again.close()
 
 
+@pytest.mark.slow
 def test_a_damaged_database_is_kept_aside_and_put_back(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
     first.close()

@@ -24,6 +24,8 @@ from storage import NewImage, Storage, read_settings
 from tests.app.training.training import no_json
 from weights import catalog
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, dict, str]]
 
 

@@ -25,6 +25,7 @@ from pipelines.training.loop import TrainOptions
 ODD = ("", "-1", "0", "1e999", "nan", "1e-400", "0x10", "9" * 5000, "1.5", "1,2", "٣", "true", "[]", "18446744073709551616", "\x1b[31m")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models, parse, refused = Models(Weights(tmp_path / "runs", tmp_path / "models")), parser().parse_args, 0
@@ -64,6 +65,7 @@ def test_odd_values_of_other_commands(arguments: tuple[str, ...], tmp_path: Path
 VALUES = {"--sort": ("likes",), "--family": ("gan",), "--look": (), "--public": (), "--accept": (), "--limit": ("20",), "NAME": ("x",)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["models", "gallery"])
 def test_a_flag_of_another_action_is_refused_also_with_its_default(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                                                    monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
+@pytest.mark.slow
 def test_any_encoding_will_do(written: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     data = ("--data", str(tmp_path))
     code, out, error = written("sample", "gan", "--prompt", PROMPT, "--count", "1", *data)

@@ -64,6 +64,7 @@ def ways(kind: type, source: bool, guided: bool) -> list[tuple[dict[str, Any], f
     return [({}, 1.0), *([(picture, 3.0 if guided else 1.0)] if picture or guided else [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "name"), SAMPLERS)
 def test_own_models(engine: Engine, family: str, name: str) -> None:
     net, spec = net_of(family), registry.face(family).samplers[name]
@@ -75,6 +76,7 @@ def test_own_models(engine: Engine, family: str, name: str) -> None:
         counted(engine, request, registry.family(family).start(request, family, net, CPU, **source))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("adapter", "name"), HUB)
 def test_models_of_the_hub(engine: Engine, adapter: str, name: str) -> None:
     info, net = ADAPTERS[adapter], loaded(adapter, folder_of(adapter, **BUILDERS[adapter]))

@@ -78,6 +78,7 @@ def one_sampler(kind: str, sampler: str) -> None:
             judged(asked, only)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind if kind in SAMPLE else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS])
 def test_every_option_does_what_is_said(kind: str) -> None:
     """Those of the first sampler of a kind; test_counts.py draws with the others."""
@@ -91,6 +92,7 @@ def test_every_option_of_every_sampler_does_what_is_said(kind: str) -> None:
         one_sampler(kind, sampler)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [name for name, info in ADAPTERS.items() if info.reads == "text" and not info.tokens])
 def test_what_is_said_to_be_left_out_is_not_read_and_all_else_is(kind: str) -> None:
     net = model(kind)

@@ -206,6 +206,7 @@ def peak(tmp_path: Path, *files: bytes) -> int:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_many_at_once_need_the_memory_of_one(tmp_path: Path) -> None:
     """Of the largest that is permitted, four bytes a pixel; one that is refused needs none of it."""
     one, side = 4 * MAX_PIXELS, int(MAX_PIXELS**0.5)
@@ -213,6 +214,7 @@ def test_many_at_once_need_the_memory_of_one(tmp_path: Path) -> None:
     assert peak(tmp_path, *[png(side, side, colour=6)] * 2) < 1.5 * one
 
 
+@pytest.mark.slow
 def test_every_place_for_a_picture_reads_it_under_these_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the page, whose library would decode whatever comes, and of the command line."""
     large = tmp_path / "large.png"

@@ -66,6 +66,7 @@ def service(data: Path) -> Iterator[Service]:
     made.close()
 
 
+@pytest.mark.slow
 def test_all_families_draw_one_caption_at_once(service: Service) -> None:
     drawings = service.side_by_side.draw(CAPTION, 11, 2)
     assert [d.family for d in drawings] == list(registry.NAMES)
@@ -79,6 +80,7 @@ def test_all_families_draw_one_caption_at_once(service: Service) -> None:
     assert len(kept) == 2 * len(registry.NAMES) and {picture.family for picture in kept} == set(registry.NAMES)
 
 
+@pytest.mark.slow
 def test_one_that_cannot_read_the_prompt_does_not_disturb_the_others(service: Service) -> None:
     drawings = {d.family: d for d in service.side_by_side.draw("something nice", 1, 1)}
     assert drawings["vqvae"].job is None and "knows classes" in str(drawings["vqvae"].error)
@@ -90,6 +92,7 @@ def test_one_that_cannot_read_the_prompt_does_not_disturb_the_others(service: Se
         service.side_by_side.draw(CAPTION, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_family_without_weights_says_so(data: Path) -> None:
     (data / "runs" / "tiny-gan" / "model.safetensors").unlink()
     service = Service(Paths(data))
@@ -288,6 +291,7 @@ def damaged(good: dict[str, Any]) -> Iterator[Any]:
                 yield good | {key: [{name: value for name, value in first.items() if name != inner}, *good[key][1:]]}
 
 
+@pytest.mark.slow
 def test_a_damaged_table_of_ones_own_is_left_out_and_said(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     side = side_by_side(data, lambda ask, split, progress: measured(ask, split), monkeypatch)
     own = data / "tables" / "families.json"

@@ -95,6 +95,7 @@ def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) 
     assert quality.file_name(Ask(family, "", count=8, guidance_scale=1.0), "f" * 64, "test") == f"{family}-ffffffffffff-test-8-w1.jsonl"
 
 
+@pytest.mark.slow
 def test_every_sampler_of_every_family_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
 

@@ -27,6 +27,8 @@ from storage.database import NAME
 from tests.app.grids.comparing import asked, drawn, ended, full_disk
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

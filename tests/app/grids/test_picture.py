@@ -67,6 +67,7 @@ def test_labels_never_overlap_and_stay_in_the_picture(kind: str) -> None:
     judged(grid(["5 steps"], labels[:9], name=" ".join(labels)[:500]))
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=3), st.lists(st.text(max_size=60), min_size=1, max_size=2), st.text(max_size=80),
        st.integers(1, 5))
 @settings(max_examples=25, deadline=None)

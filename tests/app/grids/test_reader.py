@@ -27,6 +27,8 @@ from pipelines.diffusion import limits as diffusion
 from pipelines.sde import sampler as sde
 from tests.app.grids.comparing import asked, drawn, ended, full_disk
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:

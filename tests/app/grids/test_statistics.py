@@ -152,6 +152,7 @@ def skewed(rng: np.random.Generator, seeds: int) -> dict[str, dict[str, float]]:
     return {f"{k}": named(ratio * rng.lognormal(0, SPREAD, seeds)) for k, ratio in enumerate(RATIOS)}
 
 
+@pytest.mark.slow
 def test_a_sampler_that_is_five_times_as_far_is_separated_among_thirteen() -> None:
     rng, runs, found, plain = np.random.default_rng(8), 100, {8: 0, 12: 0}, 0
     for _ in range(runs):

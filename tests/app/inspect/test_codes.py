@@ -81,6 +81,7 @@ def test_what_the_model_thought_of_a_drawn_picture(service: Service, family: str
     assert attention.shape == (64, len(thought.words)) and (attention > 0).all() and (attention.sum(1) <= 1.001).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", TOKENS)
 def test_the_codebook(service: Service, family: str) -> None:
     book = service.codes.codebook(Ask(family, "", model=family))
@@ -125,6 +126,7 @@ def test_completion_keeps_the_upper_rows(service: Service) -> None:
             service.generate(Ask("dalle", "a ring", model="dalle", options=options))
 
 
+@pytest.mark.slow
 def test_the_best_of_several_is_one_of_them(service: Service) -> None:
     def codes(candidates: int) -> tuple[list, str | None]:
         done = service.wait(service.generate(Ask("dalle", "a blue ring", model="dalle", guidance_scale=1, seed=5, count=1,

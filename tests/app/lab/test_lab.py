@@ -12,6 +12,8 @@ from app.lab.lab import Lab
 from pipelines import registry
 from pipelines.options import OptionError, options_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch):

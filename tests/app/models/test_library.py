@@ -19,6 +19,8 @@ from tests.hub.server import HubServer
 from tests.weights import tiny_models
 from weights.hub.download import ACTIVE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def service(tmp_path: Path):

@@ -216,6 +216,7 @@ def a_sentence(text: Any) -> bool:
     return isinstance(text, str) and text.isprintable() and text.endswith(".") and len(text) < 1200 and "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_every_oddity_is_listed_with_its_problem(data: tuple[Paths, set[str]], service: Service) -> None:
     app = FastAPI()
     app.include_router(routes(service))
@@ -243,6 +244,7 @@ def test_other_models_draw(service: Service) -> None:
     assert view.status == "done" and view.shots[0].settings["model"] == "shapes-gan"
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_and_verifies(data: tuple[Paths, set[str]], forbidden: None, capsysbinary: Any) -> None:
     def said(*arguments: str) -> tuple[int, str, str]:
         code = main([*arguments, "--data", str(data[0].data)])
@@ -330,6 +332,7 @@ def test_a_run_without_numbers_draws_nothing(tmp_path: Path, family: str) -> Non
         service.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sd", "ddpm"])
 def test_a_pretrained_model_without_numbers_draws_nothing(tmp_path: Path, kind: str) -> None:
     getattr(tiny_models, kind)(tmp_path / "net")

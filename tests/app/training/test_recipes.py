@@ -63,6 +63,7 @@ def test_division_sums_to_the_minutes_and_follows_the_needs() -> None:
     assert sum(divide(0.01, {"a": 1.0, "b": 3.0, "c": 0.01}, alone).values()) == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_a_call_trains_reports_and_the_next_goes_on(run: Run, tmp_path: Path) -> None:
     code, listed, _ = run("--list")
     assert code == 0 and listed["weakest"] == "bent" and {row["status"] for row in listed["recipes"]} == {"not begun"}
@@ -92,6 +93,7 @@ def test_a_call_trains_reports_and_the_next_goes_on(run: Run, tmp_path: Path) ->
     assert recipes.table(listed).splitlines()[-1] == "weakest: orphan, 0 of 1,000,000 images seen."
 
 
+@pytest.mark.slow
 def test_who_waits_gives_its_time_and_is_told_why(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "RECIPES", (replace(PART, images=1_000_000), WHOLE))
     code, result, error = run("--all", "--minutes", "0.05")
@@ -100,6 +102,7 @@ def test_who_waits_gives_its_time_and_is_told_why(run: Run, monkeypatch: pytest.
     assert "whole: skipped. It begins with part" in error
 
 
+@pytest.mark.slow
 def test_an_interrupted_call_is_saved_and_any_error_is_a_row(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "RECIPES", (BENT, replace(WHOLE, origins=()), replace(PART, name="last")))
     bar = "app.cli.commands.bar"
@@ -120,6 +123,7 @@ def test_an_interrupted_call_is_saved_and_any_error_is_a_row(run: Run, monkeypat
     assert result["recipes"][0]["images"] == 80
 
 
+@pytest.mark.slow
 def test_preparations_count_and_are_kept(run: Run, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.tick = 0.2                                                         # a few chunks, then the time is over
     straight = Recipe("straight", "flow", 100, 1, 1, ("bent",), network={"coupling": "reflow"}, bundled="shapes-straight", **SMALL)
@@ -131,6 +135,7 @@ def test_preparations_count_and_are_kept(run: Run, tmp_path: Path, clock: Clock,
     assert list((tmp_path / "runs/straight/couples").glob("*.safetensors")) and result["minutes"] <= 0.07
 
 
+@pytest.mark.slow
 def test_all_that_have_enough_go_on_together(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "RECIPES", (replace(BENT, images=4), replace(WHOLE, origins=(), stage="autoencoder")))
     run("--all", "--minutes", "0.04")

@@ -24,6 +24,8 @@ from tests.app.training.training import Clock, Run, runner
 from weights.catalog import run_folder
 from weights.check.verify import WeightsError
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--batch", "2", "--workers", "0", "--minutes", "5")
 
 

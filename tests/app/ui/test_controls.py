@@ -16,6 +16,8 @@ from pipelines import registry
 from pipelines.options import options_of
 from tests.app.served import served
 
+pytestmark = pytest.mark.slow
+
 # JSON texts, among them numbers and texts that Python reads and nobody means.
 ODD = {"number": ("null", '"abc"', "NaN", "-1e999", "[1]", "true", '{"a": 1}', "1" + "0" * 400, "2.5", "-5"),
        "text": ("null", "7", "[]", '["a"]', '{"a": {}}', "false", '"\\ud800"', '"\\u0000"', '"nobody"', json.dumps("=" * 200_000)),

@@ -26,6 +26,8 @@ from pipelines.options import Option, build, options_of
 from pipelines.request import face_of, samplers_of
 from tests.app.grids.comparing import drawn
 
+pytestmark = pytest.mark.slow
+
 MODELS = Models(Weights(Path("no-runs"), Path("no-models")))
 OF_PICTURE = ("strength", "t_start", "keep_rows")
 ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)

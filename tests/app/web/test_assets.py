@@ -26,6 +26,7 @@ def linked(page: str) -> list[str]:
     return re.findall(r'(?:href|src)="(page/[^"]+)"', page)
 
 
+@pytest.mark.slow
 def test_the_page_names_every_file_and_holds_none(client: TestClient) -> None:
     page = client.get("/sub/").text
     names = {path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*") if path.suffix in (".js", ".css")}

@@ -83,6 +83,7 @@ def test_pictures_by_id_alone(service: Service) -> None:
     assert page.post("/api/delete", json={"ids": ["unknown"]}).json() == {"count": 0}
 
 
+@pytest.mark.slow
 def test_only_files_that_the_page_explains_are_shown(service: Service) -> None:
     page = client(service)
     assert {"pipelines/flow/reflow.py", "pipelines/sde/sampler.py"} <= explained() and all((ROOT / path).is_file() for path in explained())
@@ -111,6 +112,7 @@ def test_a_password_that_cannot_be_read_is_a_wrong_one(service: Service, header:
     assert client(service, password="secret").get("/api/chips", headers={b"authorization": header}).status_code == 401
 
 
+@pytest.mark.slow
 def test_guessing_is_slowed_down_for_the_address_that_guesses(service: Service) -> None:
     app = FastAPI()
     app.include_router(routes(service))

@@ -29,6 +29,8 @@ from tests.app.served import png, served
 from tests.app.served import uploads as folder
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 HALF = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(5000)
 SHORT = 0.3                        # seconds in place of those of `patience`
 

@@ -32,6 +32,8 @@ from pipelines.engine.workers import Batch
 from tests.tiny import tiny_diffusion
 from weights.load import save
 
+pytestmark = pytest.mark.slow
+
 ROOT, MODELS = Path(__file__).parents[3], 6
 
 

@@ -15,6 +15,8 @@ from app.grids.ask import GridAsk
 from app.models.library import HUB
 from tests.app.served import library, served
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["", " ", "\0", "\n", "a\0b", "-", "-1", "0", "1e999", "NaN", "inf", "true", "null", "undefined", "[]", "{}", "../",
          "../../etc/passwd", "/etc/passwd", "~", "~nobody/x", "C:\\x", "\\\\host\\x", "a" * 3000, "%", "%00", "%2e%2e%2f", "';--", "${1+1}",
          "<script>", "\u202egnp.x", "\u0661\u0662", "\uff11", "\xe9", "e\u0301", "\ufffe", "\U0001f642", "=1+1", "0-99999999999",

@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from tests.app.served import in_line, library, png, served, uploads
 
+pytestmark = pytest.mark.slow
+
 META, KINDS = {"_type": "gradio.FileData"}, ("image", "file", "gallery", "video", "audio", "imageeditor")
 OPEN = ("run/predict", "queue/join")
 SHUT = ("run/predict/", "run/{name}", "api/predict", "call/{name}", "call/v2/{name}", "component_server")

@@ -33,6 +33,7 @@ def directives(answer: Any) -> dict[str, list[str]]:
     return {name: values for name, *values in (part.split() for part in answer.headers["content-security-policy"].split(";"))}
 
 
+@pytest.mark.slow
 def test_on_every_answer(client: TestClient) -> None:
     uploaded = client.post("/gradio_api/upload", files={"files": ("page.html", b"<script>alert(1)</script>")}).json()[0]
     static = re.search(r"assets/index-[\w-]+\.js", client.get("/").text)
@@ -94,6 +95,7 @@ def test_no_address_of_the_page_forgets_the_path_of_a_proxy() -> None:
         assert not ours.search(path.read_text(encoding="utf-8")), path
 
 
+@pytest.mark.slow
 def test_under_a_path_of_a_proxy_that_takes_it_away_or_not(tmp_path: Path) -> None:
     with served(tmp_path, access=Access(root_path="/sub", names=("pictures.example.org",))) as client:
         for stripped in ("", "/sub"):

@@ -52,6 +52,7 @@ def browser(folder: Path) -> tuple[str, Path]:
     return f"{script} %s", opened
 
 
+@pytest.mark.slow
 def test_a_second_server_opens_the_page_of_the_first_or_says_where_it_is(
         start: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     port, data, opened = free_port(), tmp_path / "data", []
@@ -84,6 +85,7 @@ def test_a_second_server_opens_the_page_of_the_first_or_says_where_it_is(
         assert listener.getsockname()[1] == port
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the browser is a script")
 def test_two_starts_at_once_are_one_server(start: Callable[..., Process], tmp_path: Path) -> None:
     port, (command, opened) = free_port(), browser(tmp_path)
@@ -152,6 +154,7 @@ def test_a_server_says_nothing_but_a_random_id(tmp_path: Path) -> None:
     assert answer.text == cards[0].id and str(tmp_path) not in str(answer.headers)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_server_that_is_asked_to_end_does_so_in_order(start: Callable[..., Process], tmp_path: Path, name: str) -> None:
@@ -179,6 +182,7 @@ def test_ctrl_c_again_ends_at_once_and_without_a_traceback(start: Callable[..., 
     assert server.asked_to_end(signal.SIGINT) == (1, "", "Ended at once.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_server_that_still_starts_can_be_ended(start: Callable[..., Process], tmp_path: Path) -> None:
     never = "import app.web.server, time\napp.web.server.build_app = lambda *_: (print('starting', flush=True), time.sleep(600))"

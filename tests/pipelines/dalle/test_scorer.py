@@ -1,6 +1,7 @@
 """The scorer learns which caption belongs to which picture, and the best candidate is the one it says."""
 from __future__ import annotations
 
+import pytest
 import torch
 
 from pipelines.dalle.sampler import best, seeds_of
@@ -13,6 +14,7 @@ from tests.tiny import TEXT
 COLOURS = {"red": (0.9, -0.9, -0.9), "green": (-0.9, 0.9, -0.9), "blue": (-0.9, -0.9, 0.9), "black": (-0.9, -0.9, -0.9)}
 
 
+@pytest.mark.slow
 def test_it_learns_pairs() -> None:
     torch.manual_seed(0)
     net = Scorer(ScorerConfig(TEXT, width=8))

@@ -16,6 +16,8 @@ from pipelines.registry import converged, face
 from pipelines.request import Request
 from tests.pipelines.diffusion.gaussian import KEY, Gaussian, draw
 
+pytestmark = pytest.mark.slow
+
 SAMPLERS = face("diffusion").samplers
 DATA = {kind: Gaussian(0.3, 0.5, NoiseSchedule(kind)) for kind in ("linear", "cosine")}
 

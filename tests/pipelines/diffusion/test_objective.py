@@ -55,6 +55,7 @@ def test_the_configuration_round_trips() -> None:
     assert family.FAMILY.build(config.to_dict()).config == config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "optimizer"), [("diffusion", "adamw"), ("vqvae", "muon")])
 def test_a_resumed_run_is_the_uninterrupted_one(name: str, optimizer: str, tmp_path: Path) -> None:
     def run(folder: Path, *stops: int) -> dict[str, Tensor]:

@@ -18,6 +18,8 @@ from pipelines.protocol import run_alone
 from pipelines.registry import face
 from tests.pipelines.diffusion.gaussian import KEY, WIDTHS, Gaussian, draw
 
+pytestmark = pytest.mark.slow
+
 SAMPLERS = face("diffusion").samplers
 SAID = {name: found.groups() for name, spec in face("diffusion").every.items()
         if (found := re.search("Measured order (.*) with trailing spacing, (.*) with Karras's", spec.summary))}

@@ -17,6 +17,8 @@ from pipelines.registry import face
 from tests.pipelines.diffusion.gaussian import KEY, WIDTHS, Gaussian
 from tests.pipelines.diffusion.library import SCHEDULERS, reference
 
+pytestmark = pytest.mark.slow
+
 SAMPLERS = face("diffusion").samplers
 KINDS = {kind: NoiseSchedule(kind) for kind in SCHEDULES}
 COUNTS = range(1, 201)

@@ -54,6 +54,7 @@ def tiny():
     return net, {NetKey("t", "encode"): net.encode, NetKey("t", "predict"): net.predict}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", (1, 2, 3))
 def test_alone_equals_among_fifteen_others(tiny, cores: int) -> None:
     net, nets = tiny
@@ -68,6 +69,7 @@ def test_alone_equals_among_fifteen_others(tiny, cores: int) -> None:
     engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cores", (1, 2))
 def test_exact_mode_is_bit_identical_whatever_the_company(tiny, cores: int) -> None:
     net, nets = tiny
@@ -167,6 +169,7 @@ def test_not_a_number_fails_that_job_alone() -> None:
     engine.close()
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_then_fails_one_job_only() -> None:
     sizes = []
 

@@ -105,6 +105,7 @@ def test_the_oldest_recordings_go() -> None:
     assert torch.equal(called(*given(1, 0)), net(*given(1, 0)))              # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_engine_draws_the_same_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     tape, family = Tape(), registry.family("flow")
     nets = nets_of("flow", network := tiny("flow"))

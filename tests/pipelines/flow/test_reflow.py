@@ -32,6 +32,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory):
     return net, folder, items, found
 
 
+@pytest.mark.slow
 def test_a_couple_is_what_the_flow_makes_of_its_noise(drawn) -> None:
     net, folder, items, found = drawn
     assert found == [4, 6]

@@ -92,6 +92,7 @@ def test_alikeness_sees_a_collapse() -> None:
     assert alikeness(torch.randn(3, 2, 2, 2)).shape == (3, 1, 2, 2)                 # a batch that four does not divide
 
 
+@pytest.mark.slow
 def test_a_short_training_moves_the_generator_towards_the_data(net: GAN) -> None:
     """All pictures are one colour: the generator finds it."""
     torch.manual_seed(0)

@@ -13,6 +13,8 @@ from pipelines.protocol import Call, Outcome, run_alone
 from pipelines.request import Request
 from tests.pipelines.hub.models import AMONG, CPU, ask, folder_of, loaded, nets_of
 
+pytestmark = pytest.mark.slow
+
 SMALL, WIDE = (32, 32), (48, 32)
 NOISE: dict[str, Any] = {"spacing": "leading", "clip": False}
 GRIDS: dict[str, list[Request]] = {

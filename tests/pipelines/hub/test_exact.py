@@ -22,6 +22,8 @@ from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"flux": (32, 32)}         # width and height for tests, where the model's own are large
 NOISE: dict[str, Any] = {"spacing": "leading", "clip": False}
 CALLED = ("dpmpp_sde", "dpmpp_2m_sde")                   # their noise is ours, from a Brownian path of each row

@@ -14,6 +14,8 @@ from pipelines.hub.model import HubModel
 from pipelines.hub.schedulers import scheduler_for
 from tests.pipelines.hub.models import PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, seeded
 
+pytestmark = pytest.mark.slow
+
 SOURCE = torch.linspace(-1, 1, 32).expand(3, 32, 32) * torch.tensor([1.0, -0.5, 0.2])[:, None, None]
 
 

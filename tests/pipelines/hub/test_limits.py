@@ -14,6 +14,8 @@ from pipelines.protocol import run_alone
 from pipelines.registry import face
 from tests.pipelines.diffusion.gaussian import KEY, Gaussian
 
+pytestmark = pytest.mark.slow
+
 DATA = Gaussian(0.3, 0.5, NoiseSchedule("linear"))
 SPECS = face("diffusion").pretrained
 

@@ -14,6 +14,8 @@ from pipelines.hub.lora import with_lora
 from pipelines.hub.model import HubModel
 from tests.pipelines.hub.models import AMONG, PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, seeded
 
+pytestmark = pytest.mark.slow
+
 CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("sd", "StableDiffusionPipeline", "unet", {}), ("sdxl", "StableDiffusionXLPipeline", "unet", {}),
     ("flux", "FluxPipeline", "transformer", {"size": (32, 32)})]

@@ -19,6 +19,8 @@ from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.weights import tiny_models
 from weights.pretrained import Pretrained
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"zimage": "ZImagePipeline", "sana": "SanaPipeline", "auraflow": "AuraFlowPipeline", "lumina2": "Lumina2Pipeline"}
 SIZES = {"zimage": (32, 32), "lumina2": (32, 32)}        # width and height, where the models' own are large
 WIDE = {"zimage": (48, 32), "sana": (64, 32), "auraflow": (48, 32), "lumina2": (64, 32)}

@@ -15,6 +15,8 @@ from pipelines.registry import face
 from pipelines.request import Request
 from tests.weights import tiny_models
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(net: HubModel, methods: object) -> torch.Tensor:
     options = face("diffusion").samplers["euler"].options(steps=3)

@@ -14,6 +14,8 @@ from tests.pipelines.hub.makers import in_one_file
 from tests.pipelines.hub.models import CPU, ROUNDING, ask, drawn, folder_of, loaded
 from weights.check.single_file import fits, recognised
 
+pytestmark = pytest.mark.slow
+
 LIKE: dict[str, Any] = {"sd": {"spacing": "leading", "clip": False}, "sdxl": {"spacing": "leading", "clip": False}, "flux": {}}
 # The tiny FLUX has fewer channels than the published one is recognised by.
 HEADER: dict[str, Any] = {"sd": {}, "sdxl": {}, "flux": {"img_in.weight": {"shape": [32, 64]}}}

@@ -11,6 +11,8 @@ from pipelines.diffusion.options import SPACINGS
 from pipelines.hub.schedulers import GivenSchedule, described, scheduler_for
 from pipelines.registry import face
 
+pytestmark = pytest.mark.slow
+
 SAMPLERS = face("diffusion").every
 SAVED: dict[str, Any] = {
     "stable diffusion": diffusers.PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1,

@@ -22,6 +22,8 @@ from tests.pipelines.hub import tiny_more
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ask, drawn, loaded, nets_of
 from tests.rounding import bfloat16_in_attention
 
+pytestmark = pytest.mark.slow
+
 DRAWS = ("ancestral", "top_k", "top_p", "greedy")
 
 

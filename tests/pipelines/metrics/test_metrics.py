@@ -24,6 +24,7 @@ def everything(scene: Scene) -> Claim:
     return Claim(tuple(ThingClaim(t.shape, t.color, t.size) for t in scene.things), scene.relation, scene.background)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "count"), [(32, 200), (64, 50)])
 def test_the_judge_reads_fresh_renders(size: int, count: int) -> None:
     scenes = [item("test", 21, k)[0] for k in range(count)]
@@ -48,6 +49,7 @@ def test_the_judge_is_not_fooled() -> None:
     assert fault(read(half), claim) is not None
 
 
+@pytest.mark.slow
 def test_every_pair_is_told_apart() -> None:
     for shape in SHAPES:
         for color in COLORS:
@@ -84,6 +86,7 @@ def test_frechet_distance_in_closed_form() -> None:
         frechet_distance(a[:1], b)
 
 
+@pytest.mark.slow
 def test_kernel_distances_have_no_bias_and_lie_in_their_intervals() -> None:
     """Where the sets are of one distribution and where they are not; by simulation."""
     rng = np.random.default_rng(0)
@@ -100,6 +103,7 @@ def test_kernel_distances_have_no_bias_and_lie_in_their_intervals() -> None:
         kernel_distance(real, real[:2])
 
 
+@pytest.mark.slow
 def test_perfect_pictures_have_a_floor_that_falls_with_their_number_and_no_kernel_distance() -> None:
     space = DATA_SET.features()
     few, more = perfect(space, "test", 48), perfect(space, "test", 144)
@@ -124,6 +128,7 @@ def test_kept_features_are_those_of_the_pictures_and_of_no_other_network(tmp_pat
     assert not rendered._kept(digest, broken)
 
 
+@pytest.mark.slow
 def test_a_floor_of_the_page_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     space = DATA_SET.features()
     monkeypatch.setattr(rendered, "drawn", lambda *given: pytest.fail("a picture was rendered"))
@@ -141,6 +146,7 @@ def test_precision_and_recall_on_known_sets() -> None:
     assert precision == 1.0 and recall == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_noise_moves_pictures_away_in_feature_space() -> None:
     net, rng = load_features(), np.random.default_rng(0)
     real, fresh = (np.stack([render(item("test", seed, k)[0]) for k in range(150)]) for seed in (31, 32))

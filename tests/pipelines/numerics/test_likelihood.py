@@ -14,6 +14,8 @@ from pipelines.protocol import Outcome, run_alone
 from pipelines.sde.processes import PROCESSES
 from tests.pipelines.gaussian import KEY_VJP, Gaussian
 
+pytestmark = pytest.mark.slow
+
 DATA = Gaussian()
 SHAPE = (3, 4, 4)
 X0 = DATA.mu + DATA.s * torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(0))

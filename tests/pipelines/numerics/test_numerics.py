@@ -45,6 +45,7 @@ def test_each_row_has_its_own_stream() -> None:
         assert torch.equal(three.normal()[2:], alone.normal())
 
 
+@pytest.mark.slow
 def test_brownian_paths_do_not_depend_on_the_questions() -> None:
     one, two = (RowNoise((1, 2), (4,)).brownian(-7.0, 12.0) for _ in range(2))
     whole = one.increment(5.0, -3.0) * 8**0.5

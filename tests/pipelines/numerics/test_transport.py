@@ -43,6 +43,7 @@ def setting(family: str, prompt: str = "a red star"):
     return transport(spec.options()), Request(family, "tiny", name, spec.options(), prompt, count=len(X0)), nets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "prompt"), [*((family, "a red star") for family in FAMILIES), ("flow", "")])
 def test_encode_and_decode_are_inverse(family: str, prompt: str) -> None:
     transport, request, nets = setting(family, prompt)
@@ -53,6 +54,7 @@ def test_encode_and_decode_are_inverse(family: str, prompt: str) -> None:
     assert (noise.x - X0).abs().max() > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_likelihood_in_the_engine_is_that_alone(family: str) -> None:
     """The engine is in inference mode, and the product needs gradients."""
@@ -93,6 +95,7 @@ def test_likelihoods_begin_at_one_level_however_pictures_are_drawn() -> None:
     assert f"t = {T_MIN:.5f}" in about
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.long)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_likelihoods_have_converged_in_where_they_begin(family: str, count: int) -> None:
@@ -121,6 +124,7 @@ def test_directions_do_not_depend_on_the_draw() -> None:
     assert lags.abs().max() < 5 / math.sqrt(len(draw))                         # five standard deviations of what independent ones show
 
 
+@pytest.mark.slow
 def test_rows_of_one_picture_are_other_draws_and_each_is_that_alone() -> None:
     transport, request, nets = setting("flow")
     same, control = X0[:1].expand(3, -1, -1, -1), Control(1e-3, 1e-3, 50)

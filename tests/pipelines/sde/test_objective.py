@@ -26,6 +26,7 @@ class Linear(nn.Module):
         return -(x - alpha * self.m) / (alpha**2 * self.log_q.exp() + sigma**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["variance", "likelihood", "sliced"])
 def test_the_minimiser_is_the_score_of_the_data(objective: str) -> None:
     process = PROCESSES["vp"]

@@ -10,6 +10,7 @@ from pipelines.sde.processes import PROCESSES
 TIMES = torch.tensor([0.01, 0.1, 0.3, 0.5, 0.9, 1.0], dtype=torch.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
 def test_simulated_forward_marginals_are_the_closed_form(name: str) -> None:
     process = PROCESSES[name]

@@ -16,6 +16,8 @@ from pipelines.sde.processes import PROCESSES
 from pipelines.sde.sampler import ODE, SDE, score_of
 from tests.pipelines.gaussian import KEY, Gaussian, exact, slope, within
 
+pytestmark = pytest.mark.slow
+
 DATA = Gaussian()
 SPECS = face("sde").samplers
 SHAPE = (6, 32, 32)                # of one row, since each has Brownian paths of its own, which take most of the time

@@ -11,6 +11,8 @@ from pipelines.gan.toy2d import TOY2D, forged
 from pipelines.toy2d.toy2d import Training, sample_density
 from tests.pipelines.toy2d.clouds import draw, fresh, off
 
+pytestmark = pytest.mark.slow
+
 
 def largest(net: GAN) -> float:
     """Share of the samples that lie nearest to one of the eight Gaussians; an eighth at least."""

@@ -19,6 +19,8 @@ from pipelines.vqvae.toy2d import CODES, LENGTH
 from pipelines.vqvae.toy2d import TOY2D as VQ_TOY2D
 from tests.pipelines.toy2d.clouds import draw, fresh
 
+pytestmark = pytest.mark.slow
+
 DATA = sample_density("moons", 4000, np.random.default_rng(5))
 
 

@@ -17,6 +17,8 @@ from pipelines.toy2d.toy2d import DENSITIES, KEY_VJP, Training, sample_density
 from tests.pipelines.gaussian import Gaussian
 from tests.pipelines.toy2d.clouds import draw, fresh, off
 
+pytestmark = pytest.mark.slow
+
 FIELDS = tuple(name for name in registry.NAMES if registry.family(name).toy2d.field is not None)
 # Steps of training, and the points of each.
 TRAININGS = {"diffusion": (500, 256), "sde": (700, 384), "flow": (500, 256), "vqvae": (250, 256), "dalle": (100, 128), "gan": (400, 256)}

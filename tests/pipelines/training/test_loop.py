@@ -24,6 +24,8 @@ from pipelines.training.counters import counters
 from pipelines.training.loop import BEST, CHECKPOINT, TrainingError, TrainOptions, averaged, train
 from tests.tiny import SHAPES, untrained
 
+pytestmark = pytest.mark.slow
+
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]
 
 

@@ -131,6 +131,7 @@ def test_given_tokens_may_lie_between_drawn_ones(net: VQVAE) -> None:
     assert chisquare(counts.numpy(), (6000 * expected / expected.sum()).numpy()).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_training_the_prior_lowers_its_objective(net: VQVAE) -> None:
     """Sequences that repeat their label's number: after training the prior knows them."""
     torch.manual_seed(0)

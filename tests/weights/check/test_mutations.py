@@ -70,6 +70,7 @@ def none_gets_by(tmp_path: Path, count: int) -> int:
     return loaded // 2
 
 
+@pytest.mark.slow
 def test_mutated_files_load_or_are_refused(tmp_path: Path) -> None:
     assert 0 < none_gets_by(tmp_path, 500) < 500
 

@@ -59,6 +59,7 @@ def test_hostile_models_are_refused_and_never_run(name: str, tmp_path: Path, no_
     assert not linked(tmp_path / "models") and not canary.mark.exists() and "evil" not in sys.modules and not no_network
 
 
+@pytest.mark.slow
 def test_there_are_many_different_hostile_models_and_none_takes_long(tmp_path: Path) -> None:
     """To look at all of them takes about as long as to write them."""
     seen, paths, begin = set(), [], time.monotonic()
@@ -157,6 +158,7 @@ def _only_a_plan_or_a_sentence(files: dict[str, Any]) -> None:
         assert all(name.endswith((".json", ".safetensors", ".txt")) for name in plan.files)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.text() | st.sampled_from(["model_index.json", "config.json", "model.safetensors", "unet/config.json", "../a"]),
                        st.binary(max_size=40) | JSON, max_size=6))
@@ -164,6 +166,7 @@ def test_any_listing_is_a_plan_or_a_sentence(files: dict[str, Any]) -> None:
     _only_a_plan_or_a_sentence(files)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data(), st.sampled_from(["sd", "flux", "ddpm", "janus", "own"]), JSON)
 def test_any_change_is_a_plan_or_a_sentence(data: st.DataObject, kind: str, value: Any) -> None:

@@ -122,6 +122,7 @@ def test_weights_without_numbers_are_neither_written_nor_loaded(tmp_path: Path) 
             use(Entry("a", path, "run", None))
 
 
+@pytest.mark.slow
 def test_networks_load_while_a_library_has_changed_where_numbers_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """As transformers does with linspace while it loads a model, for all threads; when two of its models are loaded at once it even
     stays so."""

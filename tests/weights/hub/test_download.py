@@ -47,6 +47,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_loses_no_byte(hub: HubServer, begin: Begin, tmp_path: Path) -> None:
     commit, root, kept = hub.add("me/gan", FILES), tmp_path / "models", 0
     hub.block = SIZE // 50

@@ -10,6 +10,8 @@ from tests.hub import HubServer
 from tests.weights.hub.downloading import FILES, LIMIT, SHORT, SIZE, Begin, ended, whole
 from weights.hub.download import installed
 
+pytestmark = pytest.mark.slow
+
 # what goes wrong, and what comes of it when it stays so
 FAULTS = {"404": "not on the Hub", "401": "gated", "429": "too many requests", "500": "error of its own", "hang": "did not answer within",
           "stall": "did not answer within|done", "truncated": "broke|done", "gone": "broke", "hash": "checksum|not in the form",

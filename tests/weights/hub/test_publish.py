@@ -81,6 +81,7 @@ def test_a_published_network_is_one_of_the_hubs_own_mixin(hub: HubServer, tmp_pa
     assert set(net.state_dict()) == set(held) and all(torch.equal(z.half(), held[name].half()) for name, z in net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_again_is_a_new_commit_and_public_if_wanted(hub: HubServer, run: Path) -> None:
     first = pushed(hub, run, private=False, licence="mit")
     assert pushed(hub, run, private=False, licence="mit") == first and not hub.repositories["me/first"].private
@@ -127,6 +128,7 @@ def test_what_cannot_be_published(hub: HubServer, run: Path, monkeypatch: pytest
     assert not hub.repositories
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["whoami", "create", "yaml", "preupload", "batch", "put", "commit"])
 @pytest.mark.parametrize("kind", ["401", "404", "429", "500", "hang", "truncated"])
 def test_every_fault_is_a_sentence(hub: HubServer, run: Path, monkeypatch: pytest.MonkeyPatch, phase: str, kind: str) -> None:

@@ -26,6 +26,7 @@ def worn(scene: Scene, rng: np.random.Generator, blur: float = 0.7, noise: float
     return picture.clip(0, 255).round().astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_bounds_leave_room_for_blur_and_noise_and_little_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The derivation of MISFIT and HUE: true scenes in all of the range of blur and noise keep them."""
     rng, scenes = np.random.default_rng(3), [item("test", 22, k)[0] for k in range(60)]
@@ -36,6 +37,7 @@ def test_bounds_leave_room_for_blur_and_noise_and_little_more(monkeypatch: pytes
     assert sum(told(read(picture)) == told(scene) for picture, scene in zip(pictures, scenes, strict=True)) >= 58
 
 
+@pytest.mark.slow
 def test_near_misses_are_not_read() -> None:
     accepted: dict[str, list[bool]] = defaultdict(list)
     for name, picture in near_misses():

@@ -45,6 +45,7 @@ def test_training_never_shows_what_is_held_out() -> None:
             assert (b, OPPOSITE[scene.relation], a) not in HELD_OUT_RELATIONS
 
 
+@pytest.mark.slow
 def test_what_a_caption_claims_holds_and_is_read_back() -> None:
     for index in range(1500):
         scene, caption, claim = item("test", 0, index)
@@ -115,6 +116,7 @@ def test_merges_of_a_corpus_worked_by_hand() -> None:
     assert pieces(10, "widest") == ["widest"]
 
 
+@pytest.mark.slow
 def test_a_newly_trained_bpe_serves_as_well() -> None:
     # The library breaks ties between merges differently from run to run, so only what it must achieve is fixed.
     again = CaptionTokenizer(trained(5000), LENGTH)
