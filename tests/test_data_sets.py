@@ -27,6 +27,8 @@ from weights import catalog
 from weights.check.verify import WeightsError
 from weights.load import save
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "white above green"
 # What is trained, in this order: (name, family, more arguments); networks of codes have a part that comes first.
 RUNS = [*((family, family, ()) for family in ("diffusion", "sde", "flow", "gan")),
