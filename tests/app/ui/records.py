@@ -6,11 +6,11 @@ import types
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from app.drawing.views import Frame, JobView, Shot, Ways
+from app.drawing.views import Frame, GeneratedImage, JobView, Trajectories
 from app.gallery.views import Picture
-from app.inspect.views import Codebook, CodeView, Examined, Film, Thought
+from app.inspect.views import Codebook, CodeView, Examined, Film, TokenTrace
 
-RECORDS = (Shot, JobView, Frame, Ways, Picture, Examined, Thought, CodeView, Codebook, Film)
+RECORDS = (GeneratedImage, JobView, Frame, Trajectories, Picture, Examined, TokenTrace, CodeView, Codebook, Film)
 PATH = Path(__file__).parents[3] / "app" / "ui" / "assets" / "core" / "records.d.ts"
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
 

@@ -1,6 +1,6 @@
 // Made from the Python records by tests/app/ui/records.py.
 
-export interface Shot {
+export interface GeneratedImage {
   id: string;
   url: string;
   path: string;
@@ -31,7 +31,7 @@ export interface JobView {
   x0: Array<string>;
   t: number | null;
   sigma: number | null;
-  shots: Array<Shot>;
+  shots: Array<GeneratedImage>;
   frames: number;
   grid_id: string | null;
 }
@@ -49,7 +49,7 @@ export interface Frame {
   formula: string;
 }
 
-export interface Ways {
+export interface Trajectories {
   t: Array<number>;
   values: Array<Array<Array<number>>>;
   slopes: Array<Array<Array<number>>>;
@@ -92,7 +92,7 @@ export interface Examined {
   said: Record<string, string>;
 }
 
-export interface Thought {
+export interface TokenTrace {
   p: Array<number>;
   top: Array<Array<number>>;
   top_p: Array<Array<number>>;
@@ -105,7 +105,7 @@ export interface CodeView {
   decoded: string;
   picture: string | null;
   psnr: number | null;
-  thought: Thought | null;
+  thought: TokenTrace | null;
   model: string;
 }
 

@@ -102,7 +102,7 @@ class Card {
     } catch { /* the button still works */ }
   }
 
-  /** @param {readonly string[]} urls @param {number} count @param {readonly import("../core/records").Shot[]} shots */
+  /** @param {readonly string[]} urls @param {number} count @param {readonly import("../core/records").GeneratedImage[]} shots */
   show(urls, count, shots = []) {
     const [k, columns] = fitting(count, 32, this.stage.clientWidth || 192, 192, 4);
     this.stage.style.setProperty("--columns", String(columns));

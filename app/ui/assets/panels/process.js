@@ -35,7 +35,7 @@ export function process(root, props) {
   const plot = waysPlot(tangent);
   root.replaceChildren(el("div", {class: "sx-three"}, x_t.node, x0.node, size.node), hint, formula, numbers, plot.node);
 
-  let paths = /** @type {import("../core/records").Ways | null} */ (null), of = null;
+  let paths = /** @type {import("../core/records").Trajectories | null} */ (null), of = null;
   document.addEventListener(`sx-frame-${props.channel || props.family}`, async (event) => {
     const {frame, k, position, job} = /** @type {CustomEvent<any>} */ (event).detail, index = Math.min(k, frame.x0.length - 1);
     hint.hidden = true;
@@ -81,7 +81,7 @@ function waysPlot(tangent) {
   const which = select({"aria-label": "What the lines are", onchange: () => latest && draw(...latest)},
     [["pixels", "Way of 13 pixels, from noise to picture"], ["pictures", "Way of one pixel in all pictures"]]);
   const node = el("figure", {class: "sx-ways", hidden: true}, el("figcaption", {}, which), svg);
-  /** @type {[import("../core/records").Ways | null, number, number] | null} */
+  /** @type {[import("../core/records").Trajectories | null, number, number] | null} */
   let latest = null;
   const draw = (paths, index, step) => {
     latest = [paths, index, step];

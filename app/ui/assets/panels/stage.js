@@ -3,7 +3,7 @@ import {el} from "../core/dom.js";
 import {fitting} from "../core/format.js";
 import {small} from "../parts/buttons.js";
 
-/** @typedef {import("../core/records").Shot} Shot */
+/** @typedef {import("../core/records").GeneratedImage} GeneratedImage */
 
 /** @param {any} settings */
 const copy = (settings) => (event) => {
@@ -14,7 +14,7 @@ const copy = (settings) => (event) => {
 
 /**
  * What can be done with a finished picture.
- * @param {string} family @param {Shot} shot @param {(action: string, id: string) => void} act
+ * @param {string} family @param {GeneratedImage} shot @param {(action: string, id: string) => void} act
  */
 const shotTools = (family, shot, act) => [
   el("a", {class: "sx-small", href: shot.url, download: `${family}-${shot.seed}.png`, title: "Save as a file"}, "Save"),
@@ -71,7 +71,7 @@ export function pictureStage(family, on) {
       if (urls.length) node.classList.remove("sx-stale");
       urls.forEach((url, k) => { tiles[k].image.src = url; });
     },
-    /** @param {readonly Shot[]} shots */
+    /** @param {readonly GeneratedImage[]} shots */
     finished(shots) {
       const stale = node.classList.contains("sx-stale");
       node.classList.remove("sx-stale");
