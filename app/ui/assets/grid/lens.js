@@ -32,8 +32,8 @@ export function gridLens(area, on, label, other) {
     const image = /** @type {HTMLImageElement | null} */ (last && document.elementFromPoint(last.x, last.y)?.closest?.(".sx-cell img"));
     node.hidden = !(held || on()) || !image || !image.naturalWidth || !area.contains(image);
     if (node.hidden) return;
-    const box = image.getBoundingClientRect(), i = Number(/** @type {HTMLElement} */ (image.closest(".sx-cell")).dataset.i),
-      k = Number(image.dataset.k);
+    const box = image.getBoundingClientRect(), k = Number(image.dataset.k);
+    const i = Number(/** @type {HTMLElement} */ (image.closest(".sx-cell")).dataset.i);
     const snapshot = image.closest(".sx-half").previousElementSibling !== null;
     const high = image.naturalHeight / (snapshot ? image.parentElement.childElementCount : 1);            // its pictures are stacked
     const fit = Math.min(box.width / image.naturalWidth, box.height / high);           // one that is not square leaves margins

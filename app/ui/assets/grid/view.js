@@ -211,8 +211,8 @@ export class GridView {
 
   /** A grid, perhaps another one. @param {GridState} next @param {Cell[]} all its cells by number @param {Look} look */
   set(next, all, look) {
-    const other = this.view?.id !== next.id, fresh = shapeOf(this.view, this.look) !== shapeOf(next, look),
-      sized = this.look.side !== look.side;
+    const other = this.view?.id !== next.id, sized = this.look.side !== look.side;
+    const fresh = shapeOf(this.view, this.look) !== shapeOf(next, look);
     Object.assign(this, {view: next, cells: all, look});
     if (other) { this.active = {row: 0, column: 0}; this.other = null; this.node.scrollTo(0, 0); }
     this.active = {row: Math.min(this.active.row, this.height - 1), column: Math.min(this.active.column, this.width - 1)};

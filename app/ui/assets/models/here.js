@@ -142,8 +142,8 @@ export class Here {
       shown ? this.more(model) : null);
   }
   redraw() {
-    const {list, models} = this, at = /** @type {HTMLElement | null} */ (document.activeElement),
-      focused = list.contains(at) ? at.dataset.key : null;
+    const {list, models} = this, at = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = list.contains(at) ? at.dataset.key : null;
     const groups = Object.entries(SOURCES).map(([source, title]) => ({title, found: models.filter((model) => model.source === source)}));
     list.replaceChildren(...groups.filter(({found}) => found.length).map(({title, found}, k) =>
       el("div", {role: "group", "aria-label": title},

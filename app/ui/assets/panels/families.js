@@ -20,8 +20,8 @@ export function families(root, props, trigger) {
   let drawings = /** @type {Drawing[]} */ ([]), views = new Map(), letGo = /** @type {Array<() => void>} */ ([]);
   const sum = () => {
     const jobs = drawings.filter((drawing) => drawing.job), all = jobs.map((drawing) => views.get(drawing.family));
-    const running = all.filter((view) => !view || isRunning(view.status)).length,
-      done = all.filter((view) => view?.status === "done").length;
+    const running = all.filter((view) => !view || isRunning(view.status)).length;
+    const done = all.filter((view) => view?.status === "done").length;
     stop.disabled = !running;
     const settings = all.find((view) => view?.settings)?.settings, what = settings ? `“${settings.prompt}” · seed ${settings.seed} · ` : "";
     line.textContent = what + (running ? `${done} of ${jobs.length} drawn`

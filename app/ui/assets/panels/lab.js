@@ -8,7 +8,6 @@ import {player} from "../parts/player.js";
 import {Plane, SPAN} from "./plane.js";
 
 const DENSITIES = ["moons", "gaussians", "spiral", "drawn"], MOST = 2000, REACH = 1.4;
-const NO_POINTS = /** @type {[number, number][]} */ ([]);
 
 /** @type {import("../core/mount.js").Kind} */
 export function lab(root, {bench}) { new Lab(root, bench).build(); }
@@ -32,7 +31,7 @@ class Lab {
     this.data = /** @type {number[]} */ ([]);
     this.found = this.before = /** @type {any} */ (null);    // a run, and the one of another sampler before it
     this.level = /** @type {any} */ (null);                  // its likelihood everywhere
-    this.drawn = NO_POINTS;
+    this.drawn = /** @type {[number, number][]} */ ([]);
     this.drawing = false;
     this.live = true;                                        // the model learns by itself
     this.chosen = /** @type {Object<string, any>} */ ({});   // options of the sampler
