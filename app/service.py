@@ -16,6 +16,7 @@ from app.evaluation.evaluate import evaluate
 from app.evaluation.families import SideBySide
 from app.gallery.gallery import Gallery
 from app.gallery.reproduce import Reproduction
+from app.gallery.views import Picture as GalleryPicture
 from app.grids.grids import Grids
 from app.grids.reader import GridReading
 from app.inspect import picture as own_picture
@@ -28,6 +29,7 @@ from app.models.library import ModelLibrary
 from app.models.models import Models
 from app.models.views import ModelView
 from app.paths import Paths
+from pipelines.data import DEFAULT
 from storage import Storage
 
 if TYPE_CHECKING:
@@ -77,6 +79,12 @@ class Service:
         """A random caption of the kind that a model knows, or a family's first one."""
         data = self.artist.weights.data(Ask(family, "", model=model))
         return data.item("test", 1, random.randrange(data.surprises), None).caption
+
+    def examples(self, family: str, model: str | None = None) -> list[GalleryPicture]:
+        """The example pictures of a family that show what a model learnt from, or the family's first one. Raises BadInput, WeightsError."""
+        weights = self.artist.weights
+        learnt = weights.resolved(Ask(family, "", model=model)).data_set or DEFAULT
+        return [picture for picture in self.gallery.examples(family) if learnt in weights.data_sets(picture.model)]
 
     def jobs(self) -> list[JobView]:
         return [state.view() for state in self.artist.jobs.all()]

@@ -120,6 +120,7 @@ def test_words_prompts_and_classes_are_those_of_the_chosen_model(run: Call, fold
     try:
         assert {model.prompts for model in service.models()} == {tuple(tiles.prompts)}
         assert {service.surprise(family, family) for family in registry.NAMES} <= {case.caption for case in tiles.evaluation("test", 16)}
+        assert service.gallery.examples("flow") and not service.examples("flow", "flow")                   # which are of another set
         with pytest.raises(BadInput, match="no split holdout; it has train, test"):
             service.evaluate(Ask("flow", "", count=8), "holdout", lambda done, total: None)
     finally:

@@ -107,6 +107,13 @@ class Weights:
         """What the model that a request means learnt from. Raises WeightsError, BadInput."""
         return dataset(data_set_of(self.resolved(ask).data_set))
 
+    def data_sets(self, name: str) -> tuple[str, ...]:
+        """What a model of a name learnt from; of one that is not here any more the first set."""
+        try:
+            return self.find(name).data_sets or (DEFAULT,)
+        except WeightsError:
+            return (DEFAULT,)
+
     def _meant(self, ask: Ask) -> Entry:
         """The weights that a request names, or its family's first. Raises WeightsError, BadInput."""
         face_of(ask.family)

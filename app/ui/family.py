@@ -215,7 +215,7 @@ def family_tab(service: Service, family: FamilySpec) -> FamilyTab:
             generate = gr.Button("Generate   Ctrl-⏎", variant="primary", elem_id=f"{name}-generate",
                                  elem_classes="sx-generate")
         with gr.Column(scale=1, min_width=420, elem_classes="sx-middle"):
-            canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name)
+            canvas = drawn("canvas", json.dumps({"job": None}), elem_id=f"{name}-canvas", family=name, model=models[0][1] if models else "")
             tips = drawn("tips", tips_of(family, first))
         with gr.Column(min_width=340, scale=0, elem_classes="sx-inside"), gr.Tabs():
             with gr.Tab("Process"):
@@ -260,9 +260,10 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         text = told(event, "text")
         return text or service.surprise(tab.family.name, model)
 
-    def prompts_of(model: str) -> str:
+    def begin_with(model: str) -> tuple[str, str]:
+        """Prompts and examples of what a model learnt from."""
         view = tab.model_view(model)
-        return json.dumps(view.prompts if view else [])
+        return json.dumps(view.prompts if view else []), json.dumps({"model": model})
 
     @answering(gr.skip(), gr.skip())
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:
@@ -294,7 +295,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
         tab.sampler.input(None, [tab.sampler, tab.options["steps"]], tab.options["steps"], js=own_steps, **QUICK)
     tab.sampler.input(change_sampler, tab.sampler, [tab.summary, tab.formula, tab.tips, *tab.options.values()], **QUICK)
     tab.model.input(lambda name: tab.using(tab.model_view(name)), tab.model, tab.used(), **QUICK)
-    tab.model.change(prompts_of, tab.model, chips, **QUICK)
+    tab.model.change(begin_with, tab.model, [chips, tab.canvas], **QUICK)
     chips.select(choose_prompt, tab.model, tab.prompt, **QUICK)
     dice.click(lambda: seed_of(NEW), None, tab.seed, **QUICK)
     controls, shown = [tab.lock, tab.seed, *tab.inputs()], [tab.seed, tab.canvas, tab.message]

@@ -141,8 +141,9 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/examples/{family}")
-    def examples(family: str) -> Any:
-        return answer(lambda: [asdict(picture) for picture in service.gallery.examples(family)])
+    def examples(family: str, model: str = "") -> Any:
+        """Of the data set of a model, or of the family's first one."""
+        return answer(lambda: [asdict(picture) for picture in service.examples(family, model or None)])
 
     @router.get("/api/families")
     def families() -> Any:

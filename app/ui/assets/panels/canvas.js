@@ -12,6 +12,7 @@ const EXAMPLES = "Examples drawn by the bundled model; click one to take its set
 /** @type {import("../core/mount.js").Kind} */
 export function canvas(root, props, trigger) {
   const family = props.family;
+  let model = props.model;                                // whose data set the examples are of
   const act = (action, id) => trigger("select", {action, id});
   const stage = pictureStage(family, {hover: () => redraw(), act});
   const bar = progress(), line = el("div", {class: "sx-status sx-num"}, ""), made = el("div", {class: "sx-made sx-quiet sx-num"});
@@ -77,7 +78,7 @@ export function canvas(root, props, trigger) {
   const examples = async (trouble = "") => {
     say(line, trouble, Boolean(trouble));
     let found = [];
-    try { found = await get(`api/examples/${family}`); } catch { /* the button still works */ }
+    try { found = await get(`api/examples/${family}?model=${encodeURIComponent(model)}`); } catch { /* the button still works */ }
     if (job) return;
     stage.examples(found);
     if (!trouble) say(line, found.length ? EXAMPLES : "Press Generate.");
@@ -86,7 +87,12 @@ export function canvas(root, props, trigger) {
   const last = recall(family);
   if (last) attach(last); else examples();
   document.addEventListener(`sx-attach-${family}`, (event) => attach(/** @type {CustomEvent<string>} */ (event).detail));
-  return (value) => { if (value.job && value.job !== job) attach(value.job); };
+  return (value) => {
+    if (value.job && value.job !== job) attach(value.job);
+    if (value.model === undefined || value.model === model) return;
+    model = value.model;
+    if (!job) examples();
+  };
 }
 
 /** The latest step of a run that goes on, as a recorded step is told. @param {import("../core/records").JobView} view */

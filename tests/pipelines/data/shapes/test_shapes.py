@@ -35,6 +35,30 @@ def test_items_are_deterministic_and_belong_to_their_split(split: str) -> None:
     assert item(split, 3, 0) != item(split, 4, 0)
 
 
+def test_items_and_tokens_stay_what_weights_learnt_and_figures_were_measured_with() -> None:
+    captions = {split: [DATA_SET.item(split, 1, k, None).caption for k in range(2)] for split in SPLITS}
+    assert captions == {
+        "train": ["a blue cross right of a tiny yellow plus on white", "a small yellow plus right of a cyan ring"],
+        "test": ["a large green circle", "a purple square right of a small green square"],
+        "holdout": ["a purple triangle left of a blue star on a black background", "big green cross on a black background"]}
+    assert [case.caption for case in DATA_SET.evaluation("test", 5)] == [
+        item("test", 11, k, objects)[1] for objects, share in ((1, 3), (2, 2)) for k in range(share)]
+    ids = tokenizer().encode("a large red star above a small blue ring").ids
+    assert ids[:11] == (1, 14, 119, 122, 96, 176, 14, 115, 131, 94, 2) and set(ids[11:]) == {0}
+
+
+def test_what_the_contract_says_of_an_item_is_what_its_scene_holds() -> None:
+    for split in SPLITS:
+        for index in range(40):
+            one = DATA_SET.item(split, 3, index, 0.5)
+            scene, main = one.content, one.content.things[0]
+            assert one.label == scene.label and DATA_SET.labels.name(one.label) == f"{main.color} {main.shape}"
+            said = {"shape": main.shape, "color": main.color, "size": main.size, "background": scene.background}
+            assert said.items() <= one.attributes.items()
+            assert one.attributes.get("relation") == scene.relation and one.group == ("one", "two")[len(scene.things) - 1]
+            assert np.array_equal(DATA_SET.picture(one, 32), render(scene))
+
+
 def test_training_never_shows_what_is_held_out() -> None:
     for index in range(3000):
         scene = item("train", 0, index)[0]
