@@ -15,7 +15,9 @@ from PIL import Image
 
 from app.cli import main
 from app.drawing.ask import Ask
-from app.errors import BadInput
+from app.errors import BadInput, UserError
+from app.grids.measures import terms
+from app.grids.points import frechet
 from app.paths import Paths
 from app.service import Service
 from pipelines import data, registry
@@ -94,6 +96,8 @@ def test_a_model_draws_and_is_judged_by_its_own_set(run: Call, family: str) -> N
     code, drawn, error = run("sample", family, "--model", family, "--prompt", PROMPT, "--count", "2")
     assert code == 0 and "has never seen" not in error, error
     assert {Image.open(image["path"]).size for image in drawn["images"]} == {(8, 8)}
+    code, again, error = run("again", Path(drawn["images"][0]["path"]).stem)
+    assert code == 0 and again["verdict"] in ("bit-exact", "within tolerance"), error
     code, measured, error = run("evaluate", family, "--model", family, "--count", "8")
     assert code == 0, error
     judged = {"caption_accuracy", "intervals_95", "failures", "judge_rules", "judge_false_accepts", "judge_true_accepts"}
@@ -109,6 +113,22 @@ def test_pictures_are_compared_by_its_judge_and_kept_with_its_name(run: Call, fa
     assert [cell["judged"] for cell in grid["cells"]] == [1, 1] and grid["judge_false_accepts"] == 0.25
     assert "halves of other colours" in grid["terms"]
     assert {Request.from_dict(cell["settings"]).data_set for cell in grid["cells"]} == {"tiles"}
+    code, grown, error = run("compare", "--resume", grid["grid_id"], "--x", "seed=1,2,3")
+    assert code == 0 and [cell["judged"] for cell in grown["cells"]] == [1, 1, 1], error
+
+
+def test_a_comparison_of_a_set_that_is_gone_can_still_be_looked_at(run: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, grid, _ = run("compare", "gan", "--model", "gan", "--prompt", PROMPT, "--x", "seed=1,2", "--count", "1")
+    assert code == 0
+    monkeypatch.setattr(data, "NAMES", ("shapes",))
+    service = Service(Paths(folder))
+    try:
+        live = service.grids.find(grid["grid_id"])
+        assert [cell.status for cell in live.cells] == ["done", "done"] and "judge" not in terms(live)
+        with pytest.raises(UserError, match="no network of features"):
+            frechet(live, lambda image: pytest.fail("a picture was read"))
+    finally:
+        service.close()
 
 
 def test_words_prompts_and_classes_are_those_of_the_chosen_model(run: Call, folder: Path, tiles: DataSet) -> None:
@@ -145,7 +165,9 @@ def test_weights_that_do_not_say_it_are_of_the_first_set_and_an_unknown_one_is_r
             _ = catalog.Entry("x", tmp_path / "x.safetensors", "run", None).data_sets
 
 
-def test_other_sets_are_refused(run: Call) -> None:
+def test_a_run_goes_on_with_what_it_learns_from_and_other_sets_are_refused(run: Call) -> None:
+    code, trained, error = run("train", "sde", "--name", "sde", "--steps", "4", "--batch", "4", "--workers", "0")
+    assert code == 0 and (trained["steps"], trained["dataset"]) == (4, "tiles/train"), error
     code, _, error = run("train", "flow", "--data-set", "faces", "--steps", "1")
     assert code == 2 and "no data set 'faces'; name one of shapes, tiles with --data-set" in error
     code, _, error = run("train", "flow", "--data-set", "shapes", "--name", "flow", "--steps", "9")

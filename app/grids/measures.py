@@ -10,10 +10,11 @@ import numpy as np
 
 from app.errors import sentences
 from app.grids.state import LiveGrid
-from pipelines.data import dataset
+from pipelines import data
+from pipelines.data import DEFAULT, dataset
 from pipelines.data.contract import Judge
 from pipelines.effects import idle
-from pipelines.request import Request, data_set_of, face_of
+from pipelines.request import Request, face_of
 
 CLOSE = 1                          # of 255: how far rounding reaches when batches are formed otherwise
 BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
@@ -68,8 +69,9 @@ def _judges(live: LiveGrid) -> dict[str, tuple[Judge, set[int | None]]]:
     """By data set its judge of today, and the numbers of those that read a grid's captions; None for one of the time before numbers."""
     found: dict[str, tuple[Judge, set[int | None]]] = {}
     for cell in live.cells:
-        name = data_set_of(cell.settings.get("data_set"))
-        if cell.metrics.get("accuracy") and (make := dataset(name).judge):
+        name = cell.settings.get("data_set") or DEFAULT
+        make = dataset(name).judge if name in data.NAMES else None             # a set may be gone since
+        if make and cell.metrics.get("accuracy"):
             found.setdefault(name, (make(), set()))[1].add(cell.metrics["accuracy"].get("rules"))
     return found
 

@@ -13,9 +13,8 @@ from app.grids.measures import of_judge
 from app.grids.state import LiveGrid, equation
 from app.grids.statistics import LEVEL, Point, What, chart_of
 from app.grids.verdict import verdict
-from pipelines import registry
-from pipelines.data import dataset
-from pipelines.request import data_set_of
+from pipelines import data, registry
+from pipelines.data import DEFAULT, dataset
 
 POOLED = ("seed", "prompt")                  # axes whose cells are pictures of one point
 SPENT = ("steps", "nfe", "seconds")          # axes along which a line runs
@@ -85,9 +84,10 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
     groups: dict[tuple[str, int, str], dict[str, str]] = {}
     for i, name in lines_of(live):
         cell = live.cells[i]
-        group = groups.setdefault((name, cell.nfe or 0, data_set_of(cell.settings.get("data_set"))), {})
+        group = groups.setdefault((name, cell.nfe or 0, cell.settings.get("data_set") or DEFAULT), {})
         group.update(zip(pictures_of(cell.settings), cell.images, strict=False))
-    spaces = {name: make() for name in {key[2] for key in groups} if (make := dataset(name).features)}
+    there = {key[2] for key in groups} & {*data.NAMES}                         # a set may be gone since
+    spaces = {name: make() for name in there if (make := dataset(name).features)}
     enough = {key: images for key, images in groups.items()
               if len(images) >= FEWEST and key[2] in spaces and live.size == spaces[key[2]].size}
     if groups and not spaces:
@@ -97,8 +97,8 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
         raise UserError(f"A Fréchet distance needs {FEWEST} pictures of {size} pixels at a point of a line; this grid has {most} at most, "
                         "so let seeds or prompts vary too, or draw more images a cell.")
     far, found = NormalDist().inv_cdf((1 + LEVEL) / 2), []
-    for (name, nfe, data), images in enough.items():
-        space = spaces[data]
+    for (name, nfe, learnt), images in enough.items():
+        space = spaces[learnt]
         real, fake = reference_features(space, "test"), space.of(np.stack([pixels(image) for image in images.values()]))
         value, error = kernel_distance(real, fake)
         found.append({"series": name, "nfe": nfe, "value": value, "low": value - far * error, "high": value + far * error,
