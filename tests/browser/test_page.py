@@ -160,11 +160,11 @@ def test_gallery_search_restore_settings_delete_and_undo(page: Page) -> None:
 
 
 def test_a_reload_attaches_to_the_running_job(page: Page) -> None:
-    prepare(page, 300, 1)
+    prepare(page, 1000, 16)                                                # which take far longer than a page to load
     page.click("#diffusion-generate")
-    expect(status(page)).to_contain_text(re.compile(r"step \d+/300"))
+    expect(status(page)).to_contain_text(re.compile(r"step \d+/1000"))
     page.reload()
-    expect(status(page)).to_contain_text(re.compile(r"step \d+/300"))
+    expect(status(page)).to_contain_text(re.compile(r"step \d+/1000"))
     page.click("#diffusion-canvas .sx-stop")
     expect(status(page)).to_contain_text("Stopped")
 
