@@ -29,6 +29,11 @@ ENDS = ("done", "failed", "cancelled")
 EXACT = 16                         # rows of every batch of an exactly repeatable grid
 
 
+def _unmeasured(cell: CellState) -> bool:
+    """Whether a cell was drawn, and the run ended before its distance was known."""
+    return cell.status == "done" and cell.distance is None and "distance_to" in cell.metrics
+
+
 class GridRun:
     """One run over the cells of a grid that are waiting."""
 
@@ -40,7 +45,8 @@ class GridRun:
         self.crowded: set[str] = set()                            # models for which there is no room until others have ended
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
-        self.targets = {i: run for i in self.waiting if (run := target(self.request(i), plan)) is not None}   # converged runs by cell
+        self.targets = {i: run for i, cell in enumerate(live.cells) if (cell.status == "waiting" or _unmeasured(cell))
+                        and (run := target(self.request(i), plan)) is not None}                   # converged runs by cell
         self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
@@ -99,15 +105,21 @@ class GridRun:
             self._cell_event(what, engine_job, event)
 
     def _recall(self) -> None:
-        """What finished cells looked like, so that equal ones among the new are found."""
+        """What finished cells looked like, so that equal ones among the new are found, and those measured that an earlier run left before
+        it had."""
         for i, cell in enumerate(self.live.cells):
             if cell.status == "done" and cell.images:
                 with suppress(*sentences()):                      # its file may be gone
                     self.duplicates.add(i, self.store.pixels(cell.images[0]), cell.images)
+                    if i in self.targets:
+                        self.unmeasured[i] = np.stack([self.store.pixels(image) for image in cell.images])
 
     def _fill(self) -> None:
         """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
         rows = sum(self.asked(key).count for key in self.active)
+        for i in [i for i in self.unmeasured if self.targets[i] not in self.converged]:
+            with suppress(NoRoom):                                    # until others have ended
+                rows += self._start_reference(self.targets[i])
         for i in list(self.waiting) if rows < WINDOW_ROWS else ():
             request = self.request(i)
             if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -16,6 +18,7 @@ from app.cli import main
 from app.paths import Paths
 from app.service import Service
 from pipelines.request import Request
+from storage.database import NAME
 from tests.app.fake import FakeArtist, squares, without_networks
 from tests.app.grids.comparing import asked, drawn, ended
 from tests.app.served import served
@@ -25,6 +28,7 @@ MADE = ("steps=5,10,20,40", "sampler=ddim,heun", "seed=1,2,3")
 WHOLE = f"""
 import sys, tempfile; from pathlib import Path
 import pytest
+from storage.database import NAME
 from tests.app.fake import without_networks
 without_networks(pytest.MonkeyPatch())
 from app.paths import Paths; from app.service import Service
@@ -82,6 +86,17 @@ def test_a_cell_that_fails_leaves_the_others_and_is_tried_again(service: Service
     service.grids._live[grid].settled.wait(60)
     service.grids.resume(grid, retry=True)
     assert ended(service, grid)["status"] == "done" and before.items() <= service.grids.images(grid).items()
+
+
+def test_cells_that_a_run_left_before_they_were_measured_are_measured_by_the_next(service: Service) -> None:
+    grid, _ = drawn(service, asked(*MADE, distance=True))
+    before = [row["distance"] for row in service.reading.table(grid)]
+    assert service.grids._live.pop(grid).settled.wait(60)
+    with closing(sqlite3.connect(service.paths.data / NAME)) as database, database:           # as a run that was killed leaves it
+        database.execute("UPDATE cells SET distance = NULL, metrics = json_remove(metrics, '$.errors', '$.ssim') WHERE row = 0")
+    service.grids.resume(grid)
+    ended(service, grid)
+    assert [row["distance"] for row in service.reading.table(grid)] == before
 
 
 def test_what_is_taken_away_says_the_same_in_every_form(service: Service, tmp_path: Path) -> None:
