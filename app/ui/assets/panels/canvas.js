@@ -26,14 +26,9 @@ export function canvas(root, props, trigger) {
   let job = null, letGo = () => {}, shown = null, at = null, fresh = false;
   let view = /** @type {import("../core/records").JobView | null} */ (null);
   const redraw = () => {
-    if (shown) document.dispatchEvent(new CustomEvent(`sx-frame-${family}`,
-      {detail: {frame: shown, k: stage.chosen(), position: at, job}}));
+    if (shown) tell(`sx-frame-${family}`, {frame: shown, k: stage.chosen(), position: at, job});
   };
   const show = (frame, position) => { shown = frame; at = position; redraw(); };
-  const preview = () => {
-    stage.previews(view.x0);
-    if (view.x0.length) show(liveFrame(view), null);
-  };
   const draw = (next) => {
     view = next;
     const running = isRunning(view.status);
@@ -44,7 +39,7 @@ export function canvas(root, props, trigger) {
     fill(bar, part(view));
     made.replaceChildren(...madeWith(view, () => act("job", view.id)));
     say(line, runWords(view).join(" · "), view.status === "failed");
-    if (running) { preview(); return; }
+    if (running) { goesOn(stage, view, show); return; }
     stage.finished(view.shots);                            // a run that failed has those that were saved before
     record.of(view.id, view.frames, view.shots.length > 0);
   };
@@ -77,8 +72,7 @@ export function canvas(root, props, trigger) {
   };
   const examples = async (trouble = "") => {
     say(line, trouble, Boolean(trouble));
-    let found = [];
-    try { found = await get(`api/examples/${family}?model=${encodeURIComponent(model)}`); } catch { /* the button still works */ }
+    const found = await examplesOf(family, model);
     if (job) return;
     stage.examples(found);
     if (!trouble) say(line, found.length ? EXAMPLES : "Press Generate.");
@@ -94,6 +88,16 @@ export function canvas(root, props, trigger) {
     if (!job) examples();
   };
 }
+
+const goesOn = (stage, view, show) => {
+  stage.previews(view.x0);
+  if (view.x0.length) show(liveFrame(view), null);
+};
+
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
+
+/** The examples of a model's data set; none while they cannot be had, for the button works all the same. */
+const examplesOf = (family, model) => get(`api/examples/${family}?model=${encodeURIComponent(model)}`).catch(() => []);
 
 /** The latest step of a run that goes on, as a recorded step is told. @param {import("../core/records").JobView} view */
 export const liveFrame = ({x_t, x0, t, sigma, step, total, calls}) => ({x_t, x0, step, total, calls, live: true,
