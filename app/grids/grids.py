@@ -104,7 +104,7 @@ class Grids:
             plan, done = self._plan(asked, given(before)), dict[Request | None, list[CellState]]()
             for cell in cells_of(record):
                 if cell.status == "done":
-                    done.setdefault(request_of(cell), []).append(cell)
+                    done.setdefault(request_of(cell.settings), []).append(cell)
             kept = {}
             for i, spot in enumerate(plan.spots):
                 if spot.request is not None and (same := done.get(spot.request)):

@@ -147,10 +147,10 @@ def made_from(asked: GridAsk) -> str:
     return " · ".join(text for name, text in facts.items() if text and name not in varied)
 
 
-def request_of(cell: CellState) -> Request | None:
+def request_of(settings: dict[str, Any]) -> Request | None:
     """What a cell drew, by which it is known again; None where that cannot be any more."""
     with suppress(KeyError, TypeError, *sentences()):
-        return Request.from_dict(cell.settings)
+        return Request.from_dict(settings)
     return None
 
 
@@ -199,7 +199,7 @@ def _without_distance(state: CellState, why: str) -> CellState:
 
 
 def _solves_the_ode(settings: dict[str, Any]) -> bool:
-    request = request_of(CellState("done", settings=settings))
+    request = request_of(settings)
     limit = None if request is None else registry.limit_of(request)
     return limit is not None and limit.equation == "ODE"
 

@@ -45,8 +45,8 @@ class GridRun:
         self.crowded: set[str] = set()                            # models for which there is no room until others have ended
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
-        self.targets = {i: run for i, cell in enumerate(live.cells) if (cell.status == "waiting" or _unmeasured(cell))
-                        and (run := target(self.request(i), plan)) is not None}                   # converged runs by cell
+        self.targets = {i: run for i, cell in enumerate(live.cells) if cell.status == "waiting" or _unmeasured(cell)
+                        if (request := plan.spots[i].request) and (run := target(request, plan))}           # converged runs by cell
         self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
         self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
         self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
@@ -116,13 +116,10 @@ class GridRun:
 
     def _fill(self) -> None:
         """Cells into the engine, as many as may be there at once; those of a model for which there is no room wait until it is."""
-        rows = sum(self.asked(key).count for key in self.active)
-        for i in [i for i in self.unmeasured if self.targets[i] not in self.converged]:
-            with suppress(NoRoom):                                    # until others have ended
-                rows += self._start_reference(self.targets[i])
-        for i in list(self.waiting) if rows < WINDOW_ROWS else ():
+        rows = self._measure_left(sum(self.asked(key).count for key in self.active))
+        for i in list(self.waiting):
             request = self.request(i)
-            if rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted:
+            if self._full(rows):
                 break
             if request.model in self.crowded:
                 continue
@@ -145,6 +142,25 @@ class GridRun:
                     self._fails(i, error)
             if self.job.note.startswith("Loading"):
                 self.job.change(note=self.note)
+
+    def _full(self, rows: int) -> bool:
+        """Whether nothing more is to begin: so many pictures are in the engine, or the run is to end."""
+        return rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted is not None
+
+    def _measure_left(self, rows: int) -> int:
+        """Begin the converged runs of cells that an earlier run left unmeasured; how many rows are in the engine then."""
+        for run in dict.fromkeys(self.targets[i] for i in self.unmeasured if self.targets[i] not in self.converged):
+            if self._full(rows):
+                break
+            try:
+                rows += self._start_reference(run)
+            except NoRoom:                                         # until others have ended
+                break
+            except DiskFull:
+                raise
+            except sentences() as error:
+                self._known(run, f"not measured: {sentence(error)}")
+        return rows
 
     def _fails(self, i: int, error: Exception) -> None:
         self.waiting.remove(i)
@@ -176,8 +192,12 @@ class GridRun:
     def _reference_event(self, target: Request, event: Any) -> None:
         if event.kind not in ENDS:
             return
-        self.converged[target] = drawn_of(target, event.result, 0).pixels if event.kind == "done" else \
-            f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}"
+        self._known(target, drawn_of(target, event.result, 0).pixels if event.kind == "done" else
+                    f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}")
+
+    def _known(self, target: Request, found: np.ndarray | str) -> None:
+        """The pictures of a converged run, or why there are none; what waited for them is measured."""
+        self.converged[target] = found
         for i in [i for i in self.unmeasured if self.targets[i] == target]:
             self._keep(i, **self._apart_from(target, i, self.unmeasured.pop(i)))
 

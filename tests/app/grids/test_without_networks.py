@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from app.cli import main
+from app.errors import UserError
 from app.paths import Paths
 from app.service import Service
 from pipelines.request import Request
@@ -97,6 +98,33 @@ def test_cells_that_a_run_left_before_they_were_measured_are_measured_by_the_nex
     service.grids.resume(grid)
     ended(service, grid)
     assert [row["distance"] for row in service.reading.table(grid)] == before
+
+
+@pytest.mark.parametrize("gone", ["the converged run", "the sampler of the cell"])
+def test_what_can_not_be_measured_any_more_holds_up_nothing(service: Service, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    grid, _ = drawn(service, asked("steps=5,10", distance=True))
+    assert service.grids._live.pop(grid).settled.wait(60)
+    with closing(sqlite3.connect(service.paths.data / NAME)) as database, database:
+        database.execute("UPDATE cells SET distance = NULL, metrics = json_remove(metrics, '$.errors', '$.ssim') WHERE column = 0")
+        database.execute("UPDATE cells SET status = 'waiting' WHERE column = 1")
+        if gone == "the sampler of the cell":
+            database.execute("UPDATE cells SET settings = json_set(settings, '$.sampler', 'gone') WHERE column = 0")
+    submit = FakeArtist.submit
+
+    def refused(self: FakeArtist, request: Request, *given: Any, **more: Any) -> Any:
+        if request.options.steps == 100:                                                   # which all distances are measured from
+            raise UserError("It is not here.")
+        return submit(self, request, *given, **more)
+
+    if gone == "the converged run":
+        monkeypatch.setattr(FakeArtist, "submit", refused)
+        with closing(sqlite3.connect(service.paths.data / NAME)) as database, database:
+            database.execute("UPDATE cells SET status = 'done' WHERE column = 1")
+    service.grids.resume(grid)
+    view = ended(service, grid)
+    assert view["status"] == "done" and [cell["status"] for cell in view["cells"]] == ["done", "done"]
+    first = service.grids.find(grid).cells[0]
+    assert first.distance is None and (gone != "the converged run" or "It is not here." in first.metrics["note"])
 
 
 def test_what_is_taken_away_says_the_same_in_every_form(service: Service, tmp_path: Path) -> None:
