@@ -84,7 +84,9 @@ class Service:
         """The example pictures of a family that show what a model learnt from, or the family's first one. Raises BadInput, WeightsError."""
         weights = self.artist.weights
         learnt = weights.resolved(Ask(family, "", model=model)).data_set or DEFAULT
-        return [picture for picture in self.gallery.examples(family) if learnt in weights.data_sets(picture.model)]
+        found = self.gallery.examples(family)
+        sets = {model: weights.data_sets(model) for model in {picture.model for picture in found}}         # each looks through all files
+        return [picture for picture in found if learnt in sets[picture.model]]
 
     def jobs(self) -> list[JobView]:
         return [state.view() for state in self.artist.jobs.all()]

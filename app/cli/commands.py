@@ -4,8 +4,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -199,16 +199,20 @@ def _ask(args: argparse.Namespace, count: int) -> Ask:
                0 if args.width is None else args.width, 0 if args.height is None else args.height)
 
 
-def _service(args: argparse.Namespace) -> Any:
+@contextmanager
+def _service(args: argparse.Namespace) -> Iterator[Any]:
+    """The data folder's service, closed after its use."""
     from app.service import Service
     service = Service(open_paths(args.data, writable=False))
-    tell(service.gallery.notices())
-    return service
+    try:
+        tell(service.gallery.notices())
+        yield service
+    finally:
+        service.close()
 
 
 def _sample(args: argparse.Namespace) -> dict[str, Any]:
-    service = _service(args)
-    try:
+    with _service(args) as service:
         out, ask = folder(args.out), _started(service, _ask(args, count=4), args.picture)
         view = follow(service, service.generate(ask))
         images = []
@@ -221,8 +225,6 @@ def _sample(args: argparse.Namespace) -> dict[str, Any]:
                            "steps": options.get("steps"), "note": shot.note, **shot.settings})
         said = {"note": view.note} if args.json else {}                # a terminal was told it already
         return {"images": images, **said, "complete": view.status == "done"}
-    finally:
-        service.close()
 
 
 def _started(service: Any, ask: Ask, picture: str | None) -> Ask:
@@ -234,34 +236,25 @@ def _started(service: Any, ask: Ask, picture: str | None) -> Ask:
 
 
 def _examine(args: argparse.Namespace) -> dict[str, Any]:
-    service = _service(args)
-    try:
+    with _service(args) as service:
         found = asdict(service.examine(Ask(args.family, args.prompt, model=args.model), Path(args.picture)))
         return {name: value for name, value in found.items() if name not in ("picture", "noise", "back", "said")}     # for the page
-    finally:
-        service.close()
 
 
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
-    service = _service(args)
-    try:
+    with _service(args) as service:
         ask = _started(service, _ask(args, count=1), args.picture) if cli_compare.named(args) else None
         return cli_compare.run(args, service, ask)
-    finally:
-        service.close()
 
 
 def _again(args: argparse.Namespace) -> dict[str, Any]:
-    service = _service(args)
-    try:
+    with _service(args) as service:
         if args.id in registry.NAMES:
             plain = service.artist.weights.data(Ask(args.id, "")).prompt
             return service.reproduction.selftest(Ask(args.id, plain if args.prompt is None else args.prompt))
         if args.prompt is not None:
             raise BadInput("What was kept is drawn again as it was; leave out --prompt, or name a family.")
         return service.reproduction.of(args.id)
-    finally:
-        service.close()
 
 
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
@@ -278,8 +271,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
         raise BadInput("Only the table of all families is published: evaluate --table --publish.")
     if args.publish and not CHECKOUT:
         raise NeedsCheckout("--publish")
-    service = _service(args)
-    try:
+    with _service(args) as service:
         if args.samplers:
             return service.side_by_side.measure_all_samplers(ask, args.split, lambda done, total: bar(done, total, "cells"))
         if args.family is None:
@@ -290,8 +282,6 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
         if args.table:
             return service.side_by_side.measure_samplers(ask, args.split, lambda done, total: bar(done, total, "cells"))
         return service.evaluate(ask, args.split, lambda done, total: bar(done, total, "captions"))
-    finally:
-        service.close()
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -314,20 +304,14 @@ def _models(args: argparse.Namespace) -> dict[str, Any]:
     args.flags.settle(args, args.action)
     if args.action == "bundle" and not CHECKOUT:
         raise NeedsCheckout("models bundle")
-    service = _service(args)
-    try:
+    with _service(args) as service:
         return cli_models.run(args, service)
-    finally:
-        service.close()
 
 
 def _gallery(args: argparse.Namespace) -> dict[str, Any]:
     cli_gallery.judge(args)
-    service = _service(args)
-    try:
+    with _service(args) as service:
         return cli_gallery.run(args, service)
-    finally:
-        service.close()
 
 
 def _bench(args: argparse.Namespace) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Artist:
             seed=alone.seed, nfe=drawn.nfe[k], seconds=seconds, options=alone.settings["options"], job_id=job.id, cell_id=cell,
             environment=self.environment() | ({"note": note} if note else {})))
         return GeneratedImage(record.id, f"image/{record.id}.png", str(self.storage.path(record.id)), record.seed,
-                    alone.settings | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
+                              alone.settings | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 
     def measured(self, request: Request, drawn: runner.Drawn, seconds: float) -> None:
         """Note how fast a request's model was."""

@@ -34,8 +34,6 @@ class Ask:
         return cls(**{"count": 1} | plain(values))
 
 
-
-
 def is_new(seed: Any) -> bool:
     """Whether a seed, as it was written, stands for another one each time."""
     return str(seed).strip() in (str(NEW), f"{NEW}.0")

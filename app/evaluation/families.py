@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 
 class SideBySide:
-    """What compares all families. Raises UserError with one sentence."""
+    """What compares all families. Raises `app.errors.sentences`."""
 
     def __init__(self, artist: Artist, models: Models, tables: Path) -> None:
         self._artist, self._models, self._tables = artist, models, tables

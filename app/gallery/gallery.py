@@ -33,7 +33,7 @@ class GalleryPage:
 
 
 class Gallery:
-    """Finding, deleting and exporting what was made. Raises UserError with one sentence."""
+    """Finding, deleting and exporting what was made. Raises `app.errors.sentences`."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -1,4 +1,4 @@
-"""Comparisons as objects that stay: started, watched, stopped, resumed, extended, found again. Raises UserError with one sentence."""
+"""Comparisons as objects that stay: started, watched, stopped, resumed, extended, found again. Raises `app.errors.sentences`."""
 from __future__ import annotations
 
 import logging
@@ -11,7 +11,7 @@ from typing import Any
 from app.drawing.artist import Artist
 from app.drawing.ask import is_new
 from app.drawing.jobs import RUNNING, JobState
-from app.errors import BadInput, UserError, sentences
+from app.errors import BadInput, UserError, sentence, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import comma_note
 from app.grids.measures import terms
@@ -152,10 +152,10 @@ class Grids:
             yield
         except Exception as error:
             live.settle()
-            job.change(status="failed", error=str(error))
+            job.change(status="failed", error=sentence(error))
             self._end(live, "stopped")
             with suppress(StorageError):                   # the job counts as interrupted then
-                self._storage.finish_job(job.id, "failed", str(error))
+                self._storage.finish_job(job.id, "failed", job.error)
             raise
 
     def _end(self, live: LiveGrid, status: str) -> None:

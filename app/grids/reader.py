@@ -21,7 +21,7 @@ from storage import StorageError
 
 
 class GridReading:
-    """Raises UserError with one sentence. artist: looks at pictures with a model."""
+    """Raises `app.errors.sentences`. artist: looks at pictures with a model."""
 
     def __init__(self, grids: Grids, exports: Path, artist: Artist) -> None:
         self._grids, self._storage, self._exports, self._artist = grids, artist.storage, exports, artist

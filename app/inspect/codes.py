@@ -24,7 +24,7 @@ TILE = 8                           # pixels of a code's picture that are shown
 
 
 class Codes:
-    """What the page's code panels ask. Raises UserError with one sentence."""
+    """What the page's code panels ask. Raises `app.errors.sentences`."""
 
     def __init__(self, artist: Artist) -> None:
         self._artist = artist

@@ -16,7 +16,7 @@ FRAMES, SIDE = 33, 5               # pictures of a walk; seeds a side of a mixtu
 
 
 class Seeds:
-    """What the page's seed panel asks. Raises UserError with one sentence."""
+    """What the page's seed panel asks. Raises `app.errors.sentences`."""
 
     def __init__(self, artist: Artist) -> None:
         self._artist = artist

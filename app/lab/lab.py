@@ -88,7 +88,7 @@ class Model:
 
 
 class Lab:
-    """Trains models on threads of its own and answers questions about them. Raises UserError with one sentence."""
+    """Trains models on threads of its own and answers questions about them. Raises `app.errors.sentences`."""
 
     def __init__(self) -> None:
         self._models: OrderedDict[str, Model] = OrderedDict()

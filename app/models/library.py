@@ -43,7 +43,7 @@ class Filters:
 
 
 class ModelLibrary:
-    """Raises UserError with one sentence."""
+    """Raises `app.errors.sentences`."""
 
     def __init__(self, models: Models, machine: Machine) -> None:
         self._models, self._machine, self._folder = models, machine, models.weights.models
