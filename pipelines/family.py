@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Limit:
     """Where the pictures of a seed go as a sampler's steps grow: to the solution of its equation, on the seed's Brownian path if the
-    equation has one. A run of many steps stands for it; there is one for all samplers that solve the same equation."""
+    equation has one. A run of many steps stands for it, the reference solution: one for all samplers that solve the same equation."""
     equation: str                            # "ODE" or "SDE"
     sampler: str                             # of the run,
     options: Mapping[str, Any]               # its steps and spacing,

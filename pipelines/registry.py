@@ -33,8 +33,8 @@ def limit_of(request: Request) -> Limit | None:
     return face(request.family).every[request.sampler].limit(request.options)
 
 
-def converged(request: Request) -> Request | None:
-    """The run that stands for it, from the same seeds; None where there is none. Raises KeyError."""
+def reference_solution(request: Request) -> Request | None:
+    """Its run of many steps, from the same seeds; None where more steps lead nowhere. Raises KeyError."""
     limit = limit_of(request)
     if limit is None:
         return None

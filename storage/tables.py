@@ -95,7 +95,7 @@ class Cell(Base):
     nfe: Mapped[int | None]
     calls: Mapped[int | None]
     ms_per_call: Mapped[float | None]
-    distance: Mapped[float | None]                    # to where its sampler converges from the same seeds
+    distance: Mapped[float | None]                    # to the reference solution: where its sampler converges from the same seeds
     metrics: Mapped[Settings] = mapped_column(default=dict)     # what else was measured
     reason: Mapped[str | None]                        # why it is empty
     error: Mapped[str | None]

@@ -21,7 +21,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(f"--{axis}", default="", metavar="NAME=VALUES", help=f"what varies over the {what}: steps=5,10,20, "
                          "eta=0-1(+0.25), seed=1-100[5], sampler=all, family=all, nfe=10,20,50, prompt=a star | a cross, "
                          "replace=red | green, negative_prompt=| a ring, size=64x48,96")
-    sub.add_argument("--no-distance", action="store_true", help="draw no converged runs to measure distances from")
+    sub.add_argument("--no-distance", action="store_true", help="draw no reference solutions to measure distances from")
     sub.add_argument("--snapshots", action="store_true", help="keep what the longest run of a line looked like after as many steps")
     sub.add_argument("--exact", action="store_true", help="bit-identical whenever it is drawn again, in batches of one size")
     sub.add_argument("--name", default="", help="of the grid")

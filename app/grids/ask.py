@@ -16,7 +16,7 @@ class GridAsk:
     x: str
     y: str = ""
     z: str = ""
-    distance: bool = True                    # to where each sampler converges from the same seeds
+    distance: bool = True                    # to the reference solution: where each sampler converges from the same seeds
     exact: bool = False                      # bit-identical whenever it is drawn again, in batches of one size
     snapshots: bool = False                  # what the longest run of a line looked like after as many steps
     name: str = ""

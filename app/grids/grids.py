@@ -15,7 +15,7 @@ from app.errors import BadInput, UserError, sentence, sentences
 from app.grids.ask import AXES, GridAsk
 from app.grids.axes import comma_note
 from app.grids.measures import terms
-from app.grids.plan import Plan, evaluations, make_plan, targets
+from app.grids.plan import Plan, evaluations, make_plan, references
 from app.grids.records import asked_of, axis_of, cells_of, made_from, plan_of, request_of, upgraded
 from app.grids.run import EXACT, GridRun
 from app.grids.state import CellState, LiveGrid
@@ -40,8 +40,8 @@ class GridCheck:
     empty: int                               # to which the axes do not apply,
     reason: str                              # as the first of them says
     images: int
-    calls: int | None                        # network evaluations, without those of converged runs; None: known when it starts
-    references: int                          # converged runs that distances need,
+    calls: int | None                        # network evaluations, without those of reference solutions; None: known when it starts
+    references: int                          # reference solutions that distances need,
     reference_calls: int                     # and their network evaluations
     seconds: float | None                    # for all of it; None until every model was measured once
     notes: tuple[str, ...]
@@ -67,12 +67,12 @@ class Grids:
         """
         plan = make_plan(asked, self._models)
         empty = [spot.reason for spot in plan.spots if spot.request is None]
-        references, later = targets(plan), _budget_in_seconds(asked)
-        seconds = self._artist.estimate([*plan.requests, *references])
+        solutions, later = references(plan), _budget_in_seconds(asked)
+        seconds = self._artist.estimate([*plan.requests, *solutions])
         commas = [note for text in (asked.x, asked.y, asked.z) if comma and (note := comma_note(text))]
         notes = dict.fromkeys([*commas, *plan.notes, *(note for request in plan.requests[:50] for note in request.notes)])
         return GridCheck(len(plan.spots), len(empty), empty[0] or "" if empty else "", sum(r.count for r in plan.requests),
-                         None if later else evaluations(plan.requests), len(references), evaluations(references),
+                         None if later else evaluations(plan.requests), len(solutions), evaluations(solutions),
                          None if later else seconds, tuple(notes))
 
     def start(self, asked: GridAsk) -> str:
@@ -181,7 +181,7 @@ class Grids:
         cells = [CellState("empty", reason=spot.reason) if spot.request is None
                  else CellState("waiting", settings=spot.request.settings, metrics={"note": spot.note} if spot.note else {})
                  for spot in plan.spots]
-        return LiveGrid(grid_id, axes, job, cells, distance=bool(targets(plan)),
+        return LiveGrid(grid_id, axes, job, cells, distance=bool(references(plan)),
                         count=first.count, name=name, made=made_from(plan.asked))
 
     def _labels(self, live: LiveGrid, plan: Plan) -> dict[str, Any]:

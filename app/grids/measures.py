@@ -1,4 +1,4 @@
-"""What is measured of a cell's pictures: likeness to the converged run, whether the caption holds, whether another cell is the same."""
+"""What is measured of a cell's pictures: likeness to the reference solution, whether the caption holds and another cell is the same."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ CLOSE = 1                          # of 255: how far rounding reaches when batch
 BLOCKS = 4                         # by as many: means by which pictures that may be equal are found
 
 
-def similarity(pixels: np.ndarray, converged: np.ndarray) -> float:
+def similarity(pixels: np.ndarray, solution: np.ndarray) -> float:
     """Mean structural similarity (Wang et al. 2004) of pictures (B, H, W, 3) uint8; 1 for equal ones."""
     from skimage.metrics import structural_similarity
-    return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in zip(pixels, converged, strict=True)]))
+    return float(np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in zip(pixels, solution, strict=True)]))
 
 
 def caption_check(request: Request, pixels: np.ndarray) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.text import readable
 from pipelines.effects import never
 from pipelines.family import SamplerSpec
 from pipelines.options import build, options_of, quoted
-from pipelines.registry import converged, limit_of
+from pipelines.registry import limit_of, reference_solution
 from pipelines.request import Request, face_of, samplers_of
 
 MAX_CELLS = 3000
@@ -232,19 +232,19 @@ def evaluations(requests: Iterable[Request]) -> int:
     return sum(request.nfe * request.count for request in requests)
 
 
-def target(request: Request, plan: Plan) -> Request | None:
-    """The converged run from which a distance is measured: the limit of the request's sampler. None: it has none, or none is asked."""
-    return converged(request) if plan.asked.distance else None
+def reference_of(request: Request, plan: Plan) -> Request | None:
+    """The reference solution from which a distance is measured: the limit of the request's sampler. None: it has none, or none is asked."""
+    return reference_solution(request) if plan.asked.distance else None
 
 
-def targets(plan: Plan) -> set[Request]:
+def references(plan: Plan) -> set[Request]:
     """All of a plan."""
-    return {run for request in plan.requests if (run := target(request, plan)) is not None}
+    return {run for request in plan.requests if (run := reference_of(request, plan)) is not None}
 
 
 def limit_text(request: Request) -> str | None:
     """To what its distance is: "ODE (Heun, 100 steps)", or None."""
-    limit, run = limit_of(request), converged(request)
+    limit, run = limit_of(request), reference_solution(request)
     if limit is None or run is None:
         return None
     return f"{limit.equation} ({run.spec.title}, {run.amount})"

@@ -1,4 +1,4 @@
-"""Draws a comparison: all cells as one continuous batch, each saved when it finishes and measured against a converged run."""
+"""Draws a comparison: all cells as one continuous batch, each saved when it finishes and measured against a reference solution."""
 from __future__ import annotations
 
 import queue
@@ -15,7 +15,7 @@ from app.drawing.runner import Drawn, drawn_of, pixels_of
 from app.errors import NoRoom, sentence, sentences
 from app.grids.distances import measured
 from app.grids.measures import Duplicates, caption_check, similarity, why_same
-from app.grids.plan import Plan, limit_text, snapshots_wanted, target
+from app.grids.plan import Plan, limit_text, reference_of, snapshots_wanted
 from app.grids.state import CellState, LiveGrid
 from app.grids.store import GridStore
 from pipelines.request import Request
@@ -41,15 +41,15 @@ class GridRun:
         self.live, self.plan, self.artist, self.store, self.job = live, plan, artist, store, live.job
         self.inbox: queue.SimpleQueue[tuple[Any, Any, Any]] = queue.SimpleQueue()
         self.waiting = deque(i for i, cell in enumerate(live.cells) if cell.status == "waiting")
-        self.active: dict[Any, Any] = {}                          # cell number, or request of a converged run -> engine's job
+        self.active: dict[Any, Any] = {}                          # cell number, or request of a reference solution -> engine's job
         self.crowded: set[str] = set()                            # models for which there is no room until others have ended
         self.shown: dict[int, float] = {}                         # when a preview was last refreshed
         self.held: dict[int, int] = {}                            # most bytes that were held while a cell ran
-        self.targets = {i: run for i, cell in enumerate(live.cells) if cell.status == "waiting" or _unmeasured(cell)
-                        if (request := plan.spots[i].request) and (run := target(request, plan))}           # converged runs by cell
-        self.users = Counter(self.targets.values())               # cells that have yet to be measured from a converged run
-        self.converged: dict[Request, np.ndarray | str | None] = {}      # its pictures; None: on its way; or why there are none
-        self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose converged run is on its way
+        self.references = {i: run for i, cell in enumerate(live.cells) if cell.status == "waiting" or _unmeasured(cell)
+                           if (request := plan.spots[i].request) and (run := reference_of(request, plan))}          # by cell
+        self.users = Counter(self.references.values())            # cells that have yet to be measured from a reference solution
+        self.solutions: dict[Request, np.ndarray | str | None] = {}      # their pictures; None: on their way; or why there are none
+        self.unmeasured: dict[int, np.ndarray] = {}               # pictures of finished cells whose reference solution is on its way
         self.duplicates = Duplicates(store.pixels)
         self.note = self.job.note                                 # what is said of the whole grid,
         self.noted: dict[int, list[str]] = {}                     # and what a cell's network said of it
@@ -111,7 +111,7 @@ class GridRun:
             if cell.status == "done" and cell.images:
                 with suppress(*sentences()):                      # its file may be gone
                     self.duplicates.add(i, self.store.pixels(cell.images[0]), cell.images)
-                    if i in self.targets:
+                    if i in self.references:
                         self.unmeasured[i] = np.stack([self.store.pixels(image) for image in cell.images])
 
     def _fill(self) -> None:
@@ -126,8 +126,8 @@ class GridRun:
             if request.model not in self.artist.loaded():
                 self.job.change(note=f"Loading {request.model}…")
             try:
-                if i in self.targets:
-                    rows += self._start_reference(self.targets[i])
+                if i in self.references:
+                    rows += self._start_reference(self.references[i])
                 self._submit(i, request)
                 rows += request.count
                 self.waiting.remove(i)
@@ -148,8 +148,8 @@ class GridRun:
         return rows >= WINDOW_ROWS or self.job.stopped or self.live.draining or self.halted is not None
 
     def _measure_left(self, rows: int) -> int:
-        """Begin the converged runs of cells that an earlier run left unmeasured; how many rows are in the engine then."""
-        for run in dict.fromkeys(self.targets[i] for i in self.unmeasured if self.targets[i] not in self.converged):
+        """Begin the reference solutions of cells that an earlier run left unmeasured; how many rows are in the engine then."""
+        for run in dict.fromkeys(self.references[i] for i in self.unmeasured if self.references[i] not in self.solutions):
             if self._full(rows):
                 break
             try:
@@ -168,7 +168,7 @@ class GridRun:
         self._keep(i, status="failed", error=sentence(error))
 
     def asked(self, key: Any) -> Request:
-        """The request of a cell's number, or a converged run's own."""
+        """The request of a cell's number, or a reference solution's own."""
         return self.request(key) if isinstance(key, int) else key
 
     def _submit(self, key: Any, request: Request) -> None:
@@ -181,44 +181,44 @@ class GridRun:
         if look:
             self.noted[key] = self.artist.notes(request)
 
-    def _start_reference(self, target: Request) -> int:
-        """The converged run of a cell, unless it is there or on its way; how many rows it adds."""
-        if target in self.converged:
+    def _start_reference(self, reference: Request) -> int:
+        """The reference solution of a cell, unless it is there or on its way; how many rows it adds."""
+        if reference in self.solutions:
             return 0
-        self._submit(target, target)
-        self.converged[target] = None
-        return target.count
+        self._submit(reference, reference)
+        self.solutions[reference] = None
+        return reference.count
 
-    def _reference_event(self, target: Request, event: Any) -> None:
+    def _reference_event(self, reference: Request, event: Any) -> None:
         if event.kind not in ENDS:
             return
-        self._known(target, drawn_of(target, event.result, 0).pixels if event.kind == "done" else
-                    f"not measured, since the converged run {event.kind}: {event.error or 'it was stopped'}")
+        self._known(reference, drawn_of(reference, event.result, 0).pixels if event.kind == "done" else
+                    f"not measured, since the reference solution {event.kind}: {event.error or 'it was stopped'}")
 
-    def _known(self, target: Request, found: np.ndarray | str) -> None:
-        """The pictures of a converged run, or why there are none; what waited for them is measured."""
-        self.converged[target] = found
-        for i in [i for i in self.unmeasured if self.targets[i] == target]:
-            self._keep(i, **self._apart_from(target, i, self.unmeasured.pop(i)))
+    def _known(self, reference: Request, found: np.ndarray | str) -> None:
+        """The pictures of a reference solution, or why there are none; what waited for them is measured."""
+        self.solutions[reference] = found
+        for i in [i for i in self.unmeasured if self.references[i] == reference]:
+            self._keep(i, **self._apart_from(reference, i, self.unmeasured.pop(i)))
 
-    def _apart_from(self, target: Request, i: int, pixels: np.ndarray) -> dict[str, Any]:
-        """What is measured of a cell's pictures against its converged run, which is let go when nobody needs it any more."""
-        converged = self.converged[target]
-        assert converged is not None
+    def _apart_from(self, reference: Request, i: int, pixels: np.ndarray) -> dict[str, Any]:
+        """What is measured of a cell's pictures against its reference solution, which is let go when nobody needs it any more."""
+        solution = self.solutions[reference]
+        assert solution is not None
         self._used(i)
-        if isinstance(converged, str):
+        if isinstance(solution, str):
             note = self.live.cells[i].metrics.get("note")
-            return {"metrics": {"note": f"{note}; distance {converged}" if note else f"distance {converged}"}}
-        found = measured(pixels, converged)
-        return {"distance": found["distance"], "metrics": {"ssim": similarity(pixels, converged), "errors": found["errors"]}}
+            return {"metrics": {"note": f"{note}; distance {solution}" if note else f"distance {solution}"}}
+        found = measured(pixels, solution)
+        return {"distance": found["distance"], "metrics": {"ssim": similarity(pixels, solution), "errors": found["errors"]}}
 
     def _used(self, i: int) -> None:
-        """A cell needs its converged run no more."""
-        target = self.targets.pop(i, None)
-        if target is not None:
-            self.users[target] -= 1
-            if not self.users[target]:
-                self.converged.pop(target, None)
+        """A cell needs its reference solution no more."""
+        reference = self.references.pop(i, None)
+        if reference is not None:
+            self.users[reference] -= 1
+            if not self.users[reference]:
+                self.solutions.pop(reference, None)
 
     def _cell_event(self, i: int, engine_job: Any, event: Any) -> None:
         stats, live = engine_job.stats, self.live
@@ -295,10 +295,10 @@ class GridRun:
                   "seconds": stats.network + stats.sampler, "ms_per_call": 1e3 * stats.network / max(1, stats.nfe)}
         if snapshot := live.cells[i].metrics.get("snapshot"):
             metrics["snapshot"] = snapshot | self._apart(live.changed(i, **values))
-        run = self.targets.get(i)
+        run = self.references.get(i)
         if run is not None:
             metrics["distance_to"] = limit_text(request)
-        if run is not None and self.converged[run] is not None:
+        if run is not None and self.solutions[run] is not None:
             apart = self._apart_from(run, i, drawn.pixels)
             metrics |= apart.pop("metrics")
             values |= apart

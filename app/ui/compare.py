@@ -239,7 +239,8 @@ def summary(check: GridCheck) -> str:
     """"9 cells · 9 images · 210 calls · ≈ 4 s"."""
     parts = [f"{check.cells} cells", f"{check.images} images"]
     parts += ["calls as the seconds allow" if check.calls is None else f"{check.calls:,} calls"]
-    parts += [f"{check.reference_calls:,} for {check.references} converged run{'s' * (check.references != 1)}"] if check.references else []
+    if check.references:
+        parts += [f"{check.reference_calls:,} for {check.references} reference solution{'s' * (check.references != 1)}"]
     parts += [f"≈ {check.seconds:.0f} s"] if check.seconds else []
     parts += [f"{check.empty} cell{'s stay' if check.empty != 1 else ' stays'} empty: {check.reason}"] if check.empty else []
     return " · ".join([*parts, *check.notes])
@@ -311,7 +312,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                               label="Sampler otherwise", elem_id="compare-sampler")
         fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
                            elem_id="compare-fixed")
-        distance = gr.Checkbox(True, label="Distance to a converged run", min_width=200, scale=0, elem_id="compare-distance")
+        distance = gr.Checkbox(True, label="Distance to a reference solution", min_width=200, scale=0, elem_id="compare-distance")
         snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
         exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
         extend = gr.Button("Extend this grid", scale=0, min_width=140, elem_id="compare-extend")

@@ -108,7 +108,7 @@ def grid(shared: Shared) -> str:
     """A grid of two layers of 2 x 2 cells with two pictures each, drawn as a person would."""
     page = shared.page
     tab(page, "Compare")
-    page.get_by_label("Distance to a converged run").uncheck()
+    page.get_by_label("Distance to a reference solution").uncheck()
     for letter, axis, begin, values in (("y", "Seed", "1-4(+1)", "1-11(+10)"), ("z", "Prompt", re.compile(r"\|"), " | ".join(LAYERS))):
         choose(page, f"compare-{letter}", axis)
         expect(page.locator(f"#compare-{letter}-values textarea, #compare-{letter}-values input")).to_have_value(begin)

@@ -45,7 +45,7 @@ def test_build_watch_stop_resume_look_closely_and_take_away(page: Page, tmp_path
     expect(page.locator("#compare-y-values textarea, #compare-y-values input")).to_have_value("1-4(+1)")
     fill(page, "compare-y-values", "1-2(+1)")
     fill(page, "compare-x-values", "3, 400")
-    page.get_by_label("Distance to a converged run").uncheck()
+    page.get_by_label("Distance to a reference solution").uncheck()
     expect(page.locator("#compare-message")).to_contain_text("4 cells · 4 images · 1,612 calls")
     page.click("#compare-run")
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)

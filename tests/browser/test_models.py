@@ -216,7 +216,7 @@ def test_models_are_drawn_with_compared_checked_and_removed(page: Page, hub: Hub
     fill(page, "compare-fixed", "steps=3")
     page.locator("#compare-guidance input[type=number]").fill("1")
     page.locator("#compare-guidance input[type=number]").press("Enter")
-    page.get_by_label("Distance to a converged run").uncheck()
+    page.get_by_label("Distance to a reference solution").uncheck()
     expect(page.locator("#compare-message")).to_contain_text("2 cells")
     page.click("#compare-run")
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)

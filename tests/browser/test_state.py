@@ -168,7 +168,7 @@ def test_a_server_that_was_started_again_is_noticed_and_its_lost_runs_and_pictur
         page.on("dialog", lambda dialog: dialog.accept())                  # "Mark these pictures as missing?"
         page.goto(address + "/#compare")
         choose(page, "compare-y", "nothing")
-        page.get_by_label("Distance to a converged run").uncheck()
+        page.get_by_label("Distance to a reference solution").uncheck()
         fill(page, "compare-x-values", "2, 900")
         expect(page.locator("#compare-message")).to_contain_text("2 cells")
         page.click("#compare-run")

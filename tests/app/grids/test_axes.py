@@ -14,7 +14,7 @@ from app.drawing.weights import Weights
 from app.errors import BadInput
 from app.grids.ask import GridAsk
 from app.grids.axes import MAX_VALUES, choices, comma_note, fixed_options, numbers, parse_axis
-from app.grids.plan import Plan, PlannedCell, evaluations, make_plan, steps_within, targets
+from app.grids.plan import Plan, PlannedCell, evaluations, make_plan, references, steps_within
 from app.models.models import Models
 from app.ui.compare import DEFAULTS
 from app.web.api_grids import ranges
@@ -284,7 +284,7 @@ def test_size_and_cost_are_limited_and_counted() -> None:
     with pytest.raises((BadInput, OptionError), match="varies each thing"):
         plan("steps=5", "nfe=10")
     found = plan("steps=5,10", "seed=1-3(+1)")
-    assert evaluations(found.requests) == 3 * 2 * 15 and len(targets(found)) == 3
+    assert evaluations(found.requests) == 3 * 2 * 15 and len(references(found)) == 3
 
 
 @pytest.mark.parametrize("text", ["eta=0-1e5000(+1)", f"seed=1-{'9' * 5000}", f"seed=1-5[{'9' * 5000}]", "eta=0-1e999999999(+1)", "seed=²"])

@@ -56,7 +56,7 @@ def test_no_order_without_three_points_above_the_floor() -> None:
     assert measured_order([5, 10], [0.2, 0.1]) is None
     assert measured_order([5, 10, 20, 40], [0.1, 0.1, 0.1, 0.1]) is None
     assert measured_order([5, 10, 20, 40], [0.1, 0.2, 0.5, 0.9]) is None                 # it does not fall
-    assert measured_order([5, 10, 20], [0.1, 0.05, 0.0]) is None                         # equal to the converged run
+    assert measured_order([5, 10, 20], [0.1, 0.05, 0.0]) is None                         # equal to the reference solution
     assert order_text(1.94, 0.12) == "order 1.9 ± 0.1 (95 %)" and order_text(1.996, 0.0) == "order 2.00 ± 0.01 (95 %)"
 
 

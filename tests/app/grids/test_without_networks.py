@@ -100,7 +100,7 @@ def test_cells_that_a_run_left_before_they_were_measured_are_measured_by_the_nex
     assert [row["distance"] for row in service.reading.table(grid)] == before
 
 
-@pytest.mark.parametrize("gone", ["the converged run", "the sampler of the cell"])
+@pytest.mark.parametrize("gone", ["the reference solution", "the sampler of the cell"])
 def test_what_can_not_be_measured_any_more_holds_up_nothing(service: Service, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
     grid, _ = drawn(service, asked("steps=5,10", distance=True))
     assert service.grids._live.pop(grid).settled.wait(60)
@@ -116,7 +116,7 @@ def test_what_can_not_be_measured_any_more_holds_up_nothing(service: Service, mo
             raise UserError("It is not here.")
         return submit(self, request, *given, **more)
 
-    if gone == "the converged run":
+    if gone == "the reference solution":
         monkeypatch.setattr(FakeArtist, "submit", refused)
         with closing(sqlite3.connect(service.paths.data / NAME)) as database, database:
             database.execute("UPDATE cells SET status = 'done' WHERE column = 1")
@@ -124,7 +124,7 @@ def test_what_can_not_be_measured_any_more_holds_up_nothing(service: Service, mo
     view = ended(service, grid)
     assert view["status"] == "done" and [cell["status"] for cell in view["cells"]] == ["done", "done"]
     first = service.grids.find(grid).cells[0]
-    assert first.distance is None and (gone != "the converged run" or "It is not here." in first.metrics["note"])
+    assert first.distance is None and (gone != "the reference solution" or "It is not here." in first.metrics["note"])
 
 
 def test_what_is_taken_away_says_the_same_in_every_form(service: Service, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pipelines.numerics.guidance import guided
 from pipelines.numerics.rng import RowNoise
 from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Preview
-from pipelines.registry import converged, face
+from pipelines.registry import face, reference_solution
 from pipelines.request import Request
 from tests.pipelines.diffusion.gaussian import KEY, Gaussian, draw
 
@@ -111,7 +111,7 @@ def solution(run: Request) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_more_steps_come_near_to_the_samplers_own_limit(name: str) -> None:
-    run, samples = converged(Request("diffusion", "", name, SAMPLERS[name].options())), {}
+    run, samples = reference_solution(Request("diffusion", "", name, SAMPLERS[name].options())), {}
     for steps in (10, 40):
         samples[steps], x_T, _ = draw(name, DATA["linear"], steps, rows=1, side=8)
     if run is None:
@@ -126,8 +126,8 @@ def test_more_steps_come_near_to_the_samplers_own_limit(name: str) -> None:
 
 def test_what_has_no_limit() -> None:
     asked = Request("diffusion", "", "ddim", SAMPLERS["ddim"].options(eta=0.5))
-    assert converged(asked) is None                                            # its noise is new at each step
+    assert reference_solution(asked) is None                                            # its noise is new at each step
     part = Request("diffusion", "", "heun", SAMPLERS["heun"].options(strength=0.5, source="x", karras=True))
-    assert converged(part) is None                                             # it starts at a noise level that no other has
-    run = converged(replace(part, options=replace(part.options, karras=False)))
+    assert reference_solution(part) is None                                             # it starts at a noise level that no other has
+    run = reference_solution(replace(part, options=replace(part.options, karras=False)))
     assert run is not None and (run.options.strength, run.options.source, run.options.karras) == (0.5, "x", False)

@@ -15,7 +15,7 @@ from pipelines.numerics.gaussian import clipped_v, velocity
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Outcome, run_alone
-from pipelines.registry import converged, face
+from pipelines.registry import face, reference_solution
 from pipelines.request import Request
 from tests.pipelines.gaussian import KEY, Gaussian, exact, slope, within
 
@@ -130,7 +130,7 @@ def test_more_steps_come_near_to_the_samplers_own_limit(name: str) -> None:
         given = {"steps": 200, "rtol": steps**-2, "atol": steps**-2} if name == "rk45" else {"steps": steps}
         return draw(name, SPECS[name].options(**given), rows=2, shape=(1, 8, 8))[0]
 
-    run = converged(Request("flow", "", name, SPECS[name].options(path="vp")))
+    run = reference_solution(Request("flow", "", name, SPECS[name].options(path="vp")))
     assert run is not None and run.options.path == "vp"
     limit = draw(run.sampler, replace(run.options, path="ot"), rows=2, shape=(1, 8, 8))[0]
     near, far = ((found(steps) - limit).square().mean().sqrt() for steps in (80, 20))

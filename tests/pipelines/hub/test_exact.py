@@ -16,7 +16,7 @@ from pipelines.hub.load import LoadError, load
 from pipelines.hub.schedulers import scheduler_for
 from pipelines.options import OptionError
 from pipelines.protocol import Preview, run_alone
-from pipelines.registry import converged
+from pipelines.registry import reference_solution
 from tests.pipelines.hub.models import AMONG, CPU, PROMPT, ROUNDING, ask, difference, drawn, folder_of, library, loaded, nets_of, seeded
 from tests.rounding import TIMES, apart, bfloat16_in_attention, shaken
 from tests.weights import tiny_models
@@ -161,7 +161,7 @@ def test_the_reference_is_near(adapter: str) -> None:
     """60 steps of another solver come near to it; in pixels, random networks lead too far away for that."""
     net, sampler = loaded(adapter, folder_of(adapter)), "midpoint" if ADAPTERS[adapter].family == "flow" else "ddim"
     request = ask(adapter, sampler, 60, prompt="7", size=own_size(adapter), clip=False)
-    assert float((drawn(request, net) - drawn(converged(request), net)).abs().mean()) < 0.05
+    assert float((drawn(request, net) - drawn(reference_solution(request), net)).abs().mean()) < 0.05
 
 
 @pytest.mark.parametrize("adapter,size,told", [

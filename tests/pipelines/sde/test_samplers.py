@@ -9,7 +9,7 @@ import torch
 from pipelines.numerics.gaussian import clipped_v
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Outcome, run_alone
-from pipelines.registry import converged, face
+from pipelines.registry import face, reference_solution
 from pipelines.request import Request
 from pipelines.sde.options import SDEOptions
 from pipelines.sde.processes import PROCESSES
@@ -156,21 +156,21 @@ def test_more_steps_come_near_to_the_samplers_own_limit_and_to_no_other(name: st
         return draw(name, SPECS[name].options(**given), shape=SMALL)[0]
 
     coarse, fine = found(25), found(100)
-    run = converged(Request("sde", "", name, SPECS[name].options()))
+    run = reference_solution(Request("sde", "", name, SPECS[name].options()))
     if run is None:
         assert name in ("predictor_corrector", "corrector_predictor") and (coarse - fine).square().mean().sqrt() > 0.1
         return
     near, far = ((x - solution(run)).square().mean().sqrt() for x in (fine, coarse))
     assert near < max(0.5 * far, 1e-3) and near < 0.1                          # strong order 1; the ODE's solvers are there already
     other = "ancestral" if name.startswith("ode") else "ode_heun"
-    elsewhere = converged(Request("sde", "", other, SPECS[other].options()))
+    elsewhere = reference_solution(Request("sde", "", other, SPECS[other].options()))
     assert elsewhere is not None and (fine - solution(elsewhere)).square().mean().sqrt() > 0.1
 
 
 def test_samplers_of_one_equation_share_its_run() -> None:
     asked = {name: Request("sde", "", name, SPECS[name].options(steps=7, process="ve")) for name in SPECS}
-    runs = {name: run for name, request in asked.items() if (run := converged(request)) is not None}
+    runs = {name: run for name, request in asked.items() if (run := reference_solution(request)) is not None}
     assert len(set(runs.values())) == 2 and len({run for name, run in runs.items() if name.startswith("ode")}) == 1
     assert all(run.options.process == "ve" for run in runs.values())
     plain = SPECS["predictor_corrector"].options(corrector_steps=0, process="ve")          # without its corrector it is reverse diffusion
-    assert converged(Request("sde", "", "predictor_corrector", plain)) == runs["ancestral"]
+    assert reference_solution(Request("sde", "", "predictor_corrector", plain)) == runs["ancestral"]

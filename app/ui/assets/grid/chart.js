@@ -7,7 +7,7 @@ import {press, small} from "../parts/buttons.js";
 import {LineChart} from "./lines.js";
 
 const KINDS = {error: "Error by calls", accuracy: "Accuracy by calls", time: "Quality by seconds"};
-const NOTHING = "Nothing of this was measured: distances need a sampler that converges, accuracy a caption that the judge can read.";
+const NOTHING = "Nothing of this was measured: distances need a sampler with a reference solution, accuracy a caption the judge can read.";
 
 /** The distance of a line's pictures to perfect ones, in words. @param {any} r */
 const frechetWords = (r) => `${r.series}, ${r.nfe} calls: kernel distance ${r.value.toFixed(3)} (95 % ${r.low.toFixed(3)} to `

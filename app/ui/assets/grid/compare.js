@@ -22,7 +22,7 @@ import {GridView} from "./view.js";
 const ZOOMS = [1, 2, 3, 4, 6, 8];
 const FORMATS = {png: "PNG", csv: "CSV", "csv?excel=true": "for Excel", json: "JSON", html: "HTML page"};
 const ABOUT = "A grid draws the same seeds with every combination of the settings that you let vary, so that you see what each of them "
-  + "does to the picture, its time and its distance to where its sampler converges.";
+  + "does to the picture, its time and its distance to the reference solution, where its sampler converges.";
 
 /** What a change of asks for other cells. @param {any} v */
 const shapeOf = (v) => JSON.stringify([v?.id, v?.x, v?.y, v?.z]);
