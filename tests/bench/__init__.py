@@ -13,6 +13,7 @@ BENCHES = {
     "preview": "a run that a page watches at 10 Hz against one that nobody watches",
     "decode": "64 token sequences that arrive at different times: the engine against `generate` of transformers",
     "hub": "a pretrained Stable Diffusion, random weights: the engine against the library's pipeline, one image and a grid",
+    "start": "the server's start until Generate can be pressed in a browser, and where the time goes",
     "batch": "rows per second of the network by batch size: what joining calls can win at most on this device",
 }
 
