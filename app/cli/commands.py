@@ -96,9 +96,9 @@ def parser() -> argparse.ArgumentParser:
     _request_flags(evaluate, prompt=False)
     evaluate.add_argument("--split", choices=("test", "holdout"), default="test", help="holdout: combinations that "
                           "training never showed")
-    evaluate.add_argument("--table", action="store_true", help="every sampler of the family at 5, 10, 20, 50 and 100 calls; without a "
-                          "family one line for each at its defaults, on both splits; as Markdown and CSV in the data folder; goes on "
-                          "where it was stopped")
+    evaluate.add_argument("--table", action="store_true", help="every sampler of the family at an NFE (network evaluations for a picture) "
+                          "of 5, 10, 20, 50 and 100, without guidance; without a family one line for each at its defaults, on both "
+                          "splits; as Markdown and CSV in the data folder; goes on where it was stopped")
     evaluate.add_argument("--samplers", action="store_true", help="with --table and no family: every sampler of every family in turn")
     evaluate.add_argument("--publish", action="store_true", help="with --table of all families: put it into README.md and beside the "
                           "bundled weights too, for those who maintain the project")

@@ -62,7 +62,7 @@ class SideBySide:
             return Drawing(ask.family, None, sentence(error))
 
     def measure_samplers(self, ask: Ask, split: str, progress: Progress) -> dict[str, Any]:
-        """Measure every sampler of a family at several budgets of calls; where the table is, and its rows."""
+        """Measure every sampler of a family at several budgets of NFE; where the table is, and its rows."""
         quality.check(ask)
         ask = self._artist.weights.resolved(ask)
         quality.check(replace(ask, sampler=None, options={}))

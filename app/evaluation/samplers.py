@@ -1,4 +1,4 @@
-"""Quality against network calls: every sampler of a family at a few budgets, measured one after the other; resumable."""
+"""Quality against NFE: every sampler of a family at a few budgets, measured one after the other; resumable."""
 from __future__ import annotations
 
 import errno
@@ -161,13 +161,13 @@ def markdown(family: str, rows: list[dict[str, Any]], calls: Sequence[int]) -> s
         return f"{one:.0f} / {two:.0f} · {row['frechet_distance']:.0f}"
 
     budgets = [n for n in calls if any(budget == n for _, budget, _ in cases(family, calls))]
-    heads = [f"{n} calls" for n in budgets] or ["quality"]
+    heads = [f"{n} NFE" for n in budgets] or ["quality"]
     lines = ["| sampler | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, spec in face.samplers.items():
         alone = of.get((name, None))
         if alone is not None:
             guidance = " with guidance" * (alone["guidance_scale"] not in (0, 1))
-            lines.append(f"| {spec.title} | {cell(alone)} at {alone['nfe']:.0f} calls{guidance} |" + " |" * (len(heads) - 1))
+            lines.append(f"| {spec.title} | {cell(alone)} at {alone['nfe']:.0f} NFE{guidance} |" + " |" * (len(heads) - 1))
         else:
             lines.append(f"| {spec.title} | " + " | ".join(cell(of.get((name, n))) for n in budgets) + " |")
     if rows:

@@ -118,8 +118,8 @@ COLUMNS = (
            _cost),
     Column("parameters", "parameters", "Numbers in the weights file, all networks of the family together.",
            lambda row: f"{row['parameters'] / 1e6:.1f} M"),
-    Column("nfe", "calls", "Evaluations of the network for a picture, those of guidance included.", lambda row: f"{row['nfe']:,.0f}", -1,
-           interval=_exact("nfe")),
+    Column("nfe", "NFE", "Number of function evaluations: how often the network runs for a picture, guidance included.",
+           lambda row: f"{row['nfe']:,.0f}", -1, interval=_exact("nfe")),
     Column("seconds_per_image", "s/picture", "Seconds of network and sampler for a picture, many drawn together.",
            lambda row: digits(row["seconds_per_image"]), -1),
     Column("images", "pictures seen", "In training, with that of the models that it began with; “own”: their training is not recorded, "
@@ -244,8 +244,7 @@ def _apart(row: Row, lead: Row, count: int) -> bool:
 
 
 def _sentence(row: Row, lead: Row | None, level: list[Row], count: int) -> str:
-    calls = "one call" if round(row["nfe"]) == 1 else f"{row['nfe']:.0f} calls"
-    cost, share = f"{calls}, {digits(row['seconds_per_image'])} s a picture", f"{100 * accuracy(row):.0f} %"
+    cost, share = f"{row['nfe']:.0f} NFE, {digits(row['seconds_per_image'])} s a picture", f"{100 * accuracy(row):.0f} %"
     if lead is None or row is lead:
         judged = "labels" if row["label_only"] else "captions"
         rank = "the most here" if not level else f"level with {_listed(level)} as far as {count} captions can tell"
@@ -275,7 +274,7 @@ def _cheaper(row: Row, quality: list[dict[str, Any]]) -> str:
         return ""
     cell = min(close, key=lambda cell: cell["seconds_per_image"])
     low, high = _wilson(cell["accuracy"], cell["count"])
-    return (f" {samplers[cell['sampler']].title} with {cell['nfe']:.0f} calls drew {100 * cell['accuracy']:.0f} % of {cell['count']} "
+    return (f" {samplers[cell['sampler']].title} at {cell['nfe']:.0f} NFE drew {100 * cell['accuracy']:.0f} % of {cell['count']} "
             f"right in {digits(cell['seconds_per_image'])} s (95 % interval {100 * low:.0f}–{100 * high:.0f} %).")
 
 

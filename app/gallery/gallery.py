@@ -123,7 +123,7 @@ def picture(record: ImageRecord) -> Picture:
     facts = {"Prompt": record.prompt, "Negative prompt": record.negative_prompt or "none", "Family": family,
              "Model": record.model_name, "Sampler": sampler}
     facts |= {_words(name): _value(value) for name, value in record.options.items() if value != ""}
-    facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "Calls": f"{record.nfe} per image",
+    facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "NFE": f"{record.nfe} per image",
               "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",
               "Made": f"{record.created:%Y-%m-%d %H:%M:%S} UTC", "Weights": record.model_sha256[:16],
               "Device": ", ".join(f"{name} {value}" for name, value in record.environment.items() if name != "note")}

@@ -32,7 +32,8 @@ OWN = {o.name: o for o in (
     Option("replace", str, "", "Words replaced", "Words of the prompt, then what stands in their place, with | between them"),
     Option("negative_prompt", str, "", "Negative prompt", "What to lean away from, with | between; nothing before a | is none"),
     Option("size", str, "", "Size", "Width x height in pixels, or one side of squares, like 64x48, 96"),
-    Option("nfe", int, 20, "Budget in calls", "Network calls for a picture, those of guidance included.", low=1, high=100_000),
+    Option("nfe", int, 20, "Budget in NFE", "Number of function evaluations: how often the network runs for a picture, guidance included.",
+           low=1, high=100_000),
     Option("seconds", float, 1.0, "Budget in seconds", "Time for a picture, by what a call takes on this machine.", low=0.001, high=10_000),
 )}
 EXAMPLES = {"prompt": "a red star | a cross", "replace": "red | green | blue", "negative_prompt": "| a small ring", "size": "64x48, 96"}
@@ -217,11 +218,11 @@ def _samplers(family: str, drawn: Sequence[ModelView]) -> list[str]:
 
 
 def label_of(option: Option, value: Any, families: Sequence[str]) -> str:
-    """"5 steps", "20 calls", "η = 0.5", "Clip x̂0: no"."""
+    """"5 steps", "20 NFE", "η = 0.5", "Clip x̂0: no"."""
     if option.name == "steps":
         return amount(families[0], value)
     if option.name == "nfe":
-        return f"{value} call{'s' * (value != 1)}"
+        return f"{value} NFE"
     if option.name == "training":
         return f"training step {value:,}"
     if option.name == "seconds":

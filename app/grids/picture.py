@@ -38,11 +38,11 @@ class Words:
 
 
 def caption(live: LiveGrid, i: int) -> str:
-    """"20 calls · 0.31 s · d(ODE) 0.021"."""
+    """"20 NFE · 0.31 s · d(ODE) 0.021"."""
     cell = live.cells[i]
     if cell.seconds is None:
         return cell.status
-    parts = [f"{cell.nfe} call{'s' * (cell.nfe != 1)}", f"{cell.seconds:.2f} s"]
+    parts = [f"{cell.nfe} NFE", f"{cell.seconds:.2f} s"]
     return " · ".join(parts + ([f"d({equation(cell)}) {cell.distance:.3f}"] if cell.distance is not None else []))
 
 

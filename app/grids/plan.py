@@ -91,7 +91,7 @@ def make_plan(asked: GridAsk, models: Models, pace: Pace | None = None, dropped:
         raise BadInput(spots[0].reason or "No cell of this grid can be drawn.")
     plan = _noted(_without_unread(plan, dropped))
     if (calls := evaluations(plan.requests)) > MAX_EVALUATIONS:
-        raise BadInput(f"The grid would need {calls:,} network calls; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
+        raise BadInput(f"The grid would need {calls:,} NFE in all; at most {MAX_EVALUATIONS:,} are accepted, so use fewer "
                        "steps, values or images.")
     if asked.snapshots and not snapshots_wanted(plan):
         plan = replace(plan, notes=(*plan.notes, "There are no snapshots, since no two cells differ in their number of steps alone."))
@@ -199,7 +199,7 @@ def _replaced(prompt: str, words: str, other: str) -> str:
 
 
 def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) -> tuple[Request, str | None]:
-    """The request with as many steps as the budget of calls pays for, and a note where it can not choose."""
+    """The request with as many steps as the budget of NFE pays for, and a note where it can not choose."""
     cost = request.guidance_calls
     if "steps" not in {o.name for o in options_of(spec.options)}:
         return request, f"takes its {request.amount} whatever the budget"
@@ -210,7 +210,7 @@ def _spending(request: Request, spec: SamplerSpec, budget: Callable[[], float]) 
     steps = steps_within(spec, int(calls) // cost, given)
     if steps is None:
         needed = spec.nfe(build(spec.options, given | {"steps": 1})) * cost
-        raise BadInput(f"One step of {spec.title} costs {needed} calls, more than the budget of {calls:.0f}.")
+        raise BadInput(f"One step of {spec.title} costs {needed} NFE, more than the budget of {calls:.0f}.")
     return replace(request, options=replace(request.options, steps=steps)), None
 
 

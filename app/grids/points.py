@@ -73,7 +73,7 @@ def chart(live: LiveGrid, what: str) -> dict[str, Any]:
 
 
 def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[str, Any]]:
-    """Distances of each line at each number of calls to rendered pictures, over all of the line's pictures.
+    """Distances of each line at each NFE to rendered pictures, over all of the line's pictures.
 
     value, low, high: the kernel distance, which has no bias, with its 95 % interval. frechet: the Fréchet distance, which has one and
     therefore no interval, but `floor` beside it, what as many perfect pictures score.

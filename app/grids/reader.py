@@ -49,7 +49,7 @@ class GridReading:
         return None
 
     def chart(self, grid_id: str, what: str) -> dict[str, Any]:
-        """Error or accuracy against calls, or quality against seconds."""
+        """Error or accuracy against NFE, or quality against seconds."""
         return grid_charts.chart(self._grids.find(grid_id), what)
 
     def frechet(self, grid_id: str) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ FLOOR = 3.0                        # times the least error of a line; points nea
 class Point:
     """What was measured of a cell. Cells share their seeds, so that pictures of the same name can be compared one by one."""
     series: str                    # label of the line: sampler, family ...
-    nfe: float                     # network calls for a picture
+    nfe: float                     # network evaluations for a picture
     seconds: float                 # for a picture
     errors: tuple[float, ...] = () # distance of each picture to the solution of its sampler's equation from its seed; empty: not measured
     right: tuple[bool, ...] = ()   # whether each picture shows what its caption says; empty: not measured
@@ -31,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """A line of a chart; its tuples have an entry for each point, in order of calls."""
+    """A line of a chart; its tuples have an entry for each point, in order of NFE."""
     name: str
     colour: int                    # the place of the line among all lines of the grid
     legend: str                    # name, the equation where a chart has several, the measured order where there is one
@@ -60,7 +60,7 @@ class Chart:
 
 
 def chart_of(points: Sequence[Point], what: What) -> Chart:
-    """error: geometric mean of the distances against calls; accuracy: share right against calls; time: quality (see `measured`) against
+    """error: geometric mean of the distances against NFE; accuracy: share right against NFE; time: quality (see `measured`) against
     seconds."""
     quality = measured(points) if what == "time" else what
     lines = [(colour, name, line) for colour, (name, line) in enumerate(joined(points, quality).items()) if line]
@@ -73,8 +73,8 @@ def chart_of(points: Sequence[Point], what: What) -> Chart:
         front = tuple(dict.fromkeys(spots[i] for i in pareto([(x, sign * y) for x, y in spots])))
     limit = solution(*limits) if len(limits) == 1 else "solution of the sampler's equation"
     y_title = f"distance to the {limit} (geometric mean)" if quality == "error" else "pictures that show what their caption says"
-    return Chart(what, quality, "seconds a picture" if what == "time" else "calls a picture", y_title, True, quality == "error",
-                 tuple(series), front)
+    return Chart(what, quality, "seconds a picture" if what == "time" else "NFE: network evaluations for a picture", y_title, True,
+                 quality == "error", tuple(series), front)
 
 
 def solution(limit: str) -> str:
@@ -109,7 +109,7 @@ def mean(sample: Sequence[float], quality: Quality) -> float:
 
 
 def joined(points: Sequence[Point], quality: Quality) -> dict[str, list[Point]]:
-    """Lines by name, as they come, each in order of calls; points of a line at the same calls become one with all their pictures.
+    """Lines by name, as they come, each in order of NFE; points of a line at the same NFE become one with all their pictures.
 
     Points of which the quality was not measured are left out; a line may have no others.
     """
@@ -122,7 +122,7 @@ def joined(points: Sequence[Point], quality: Quality) -> dict[str, list[Point]]:
 
 
 def _one(same: list[Point], quality: Quality) -> Point:
-    """Points as one; a picture that was drawn twice with the same seed and calls says no more than once."""
+    """Points as one; a picture that was drawn twice with the same seed and NFE says no more than once."""
     found: dict[str, float] = {}
     for p in same:
         own = values(p, quality)
@@ -154,7 +154,7 @@ def share_interval(right: Sequence[float]) -> tuple[float, float]:
 
 
 def measured_order(nfe: Sequence[float], error: Sequence[float]) -> tuple[float, float] | None:
-    """Order of convergence ± half of its 95 % interval: least squares of log error against log calls, over the points above the floor.
+    """Order of convergence ± half of its 95 % interval: least squares of log error against log NFE, over the points above the floor.
 
     nfe: rising. None with fewer than three usable points, and where the line does not fall. An interval that reaches zero is told too:
     to leave it out would keep those that are narrow by luck, and they cover less than they say.
@@ -177,7 +177,7 @@ def measured_order(nfe: Sequence[float], error: Sequence[float]) -> tuple[float,
 def above_floor(nfe: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Which points of a line lie above its floor, where the error stops to fall.
 
-    A line has a floor if over its last doubling of calls the error falls at less than two thirds of the rate of its steepest doubling.
+    A line has a floor if over its last doubling of NFE the error falls at less than two thirds of the rate of its steepest doubling.
     The floor is then its least error, and the points before it that are more than three times as large count.
     """
     x, y = np.log(nfe), np.log(error)

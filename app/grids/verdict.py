@@ -1,4 +1,4 @@
-"""What a chart says in words: which sampler is better with which budget of calls, and no more than was measured."""
+"""What a chart says in words: which sampler is better with which budget of NFE, and no more than was measured."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +10,13 @@ from app.grids.distances import logarithms
 from app.grids.statistics import LEVEL, Point, Quality, joined, mean, measured, solution, values
 
 FEWEST = 6                         # seeds that must differ: five differ in the same direction by chance too often (2 / 2**5 > 0.05)
-NEAR = 0.9                         # of a budget: enough to belong to it (with 20 calls Heun can spend 19)
-LISTED = 6                         # numbers of calls that are told one by one
+NEAR = 0.9                         # of a budget: enough to belong to it (with 20 NFE Heun can spend 19)
+LISTED = 6                         # budgets that are told one by one
 
 Values = dict[str, float]                      # of pictures, by name
-Lines = dict[str, dict[float, Values]]         # of samplers that may be ranked, by calls
+Lines = dict[str, dict[float, Values]]         # of samplers that may be ranked, by NFE
 Field = dict[str, Values]                      # what each sampler reaches with a budget
-Budgets = list[tuple[float, Field]]            # by calls, those first that need few
+Budgets = list[tuple[float, Field]]            # by NFE, those first that need few
 Leaders = tuple[tuple[str, ...], bool]         # the best samplers, () for all; True: no two are separated, False: none from the first
 
 
@@ -54,24 +54,24 @@ def verdict(points: Sequence[Point], quality: Quality | None = None) -> tuple[st
 def _ranking(lines: Lines, budgets: Budgets, apart: list[set[frozenset[str]]], quality: Quality, best: str) -> Iterator[str]:
     """What is said of samplers that may be ranked."""
     found: dict[Leaders, list[float]] = {}
-    for (calls, field), pairs in zip(budgets, apart, strict=True):
+    for (nfe, field), pairs in zip(budgets, apart, strict=True):
         if len(field) > 1:
-            found.setdefault(_leaders(field, quality, pairs), []).append(calls)
+            found.setdefault(_leaders(field, quality, pairs), []).append(nfe)
     seeds = max((len(own) for _, field in budgets if len(field) > 1 for own in field.values()), default=0)
     if not found:
-        yield "No two samplers were measured at equal calls; compare them with equal budgets."
+        yield "No two samplers were measured at equal NFE; compare them with equal budgets."
     elif seeds == 1:
         yield "One seed cannot separate samplers; add seeds."
     elif seeds < FEWEST:
         yield f"{seeds} seeds cannot separate samplers; take {FEWEST} or more."
     else:
-        yield f"For this model, {'; '.join(f'with {_calls(calls)} {_who(*leaders, best)}' for leaders, calls in found.items())}."
-        yield from _absent(lines, [(calls, field) for calls, field in budgets if len(field) > 1])
-        yield from _alone((calls, next(iter(field))) for calls, field in budgets if len(field) == 1)
+        yield f"For this model, {'; '.join(f'at {_nfe(budget)} {_who(*leaders, best)}' for leaders, budget in found.items())}."
+        yield from _absent(lines, [(nfe, field) for nfe, field in budgets if len(field) > 1])
+        yield from _alone((nfe, next(iter(field))) for nfe, field in budgets if len(field) == 1)
 
 
 def _budgets(lines: Lines) -> Budgets:
-    """Budgets of calls with what each sampler reaches; it takes its point with most calls within the budget."""
+    """Budgets of NFE with what each sampler reaches; it takes its point with most NFE within the budget."""
     left = sorted({nfe for line in lines.values() for nfe in line}, reverse=True)
     found = []
     while left:
@@ -135,25 +135,25 @@ def _absent(lines: Iterable[str], budgets: Budgets) -> Iterator[str]:
     """Which samplers were not measured with which budgets of others."""
     holes: dict[tuple[float, ...], list[str]] = {}
     for name in lines:
-        if missing := tuple(calls for calls, field in budgets if name not in field):
+        if missing := tuple(nfe for nfe, field in budgets if name not in field):
             holes.setdefault(missing, []).append(name)
     for missing, names in holes.items():
-        yield f"{_list(names, 'and')} {'was' if len(names) == 1 else 'were'} not measured with {_calls(missing, 'or')}."
+        yield f"{_list(names, 'and')} {'was' if len(names) == 1 else 'were'} not measured at {_nfe(missing, 'or')}."
 
 
 def _alone(points: Iterable[tuple[float, str]]) -> Iterator[str]:
     """Which samplers were measured where no other was."""
     found: dict[str, list[float]] = {}
-    for calls, name in points:
-        found.setdefault(name, []).append(calls)
+    for nfe, name in points:
+        found.setdefault(name, []).append(nfe)
     for name, own in found.items():
-        yield f"With {_calls(own)} only {name} was measured."
+        yield f"At {_nfe(own)} only {name} was measured."
 
 
-def _calls(numbers: Sequence[float], last: str = "and") -> str:
+def _nfe(numbers: Sequence[float], last: str = "and") -> str:
     if len(numbers) > LISTED:
-        return f"{len(numbers)} budgets from {numbers[0]:g} to {numbers[-1]:g} calls"
-    return f"{_list([f'{n:g}' for n in numbers], last)} call{'' if tuple(numbers) == (1,) else 's'}"
+        return f"{len(numbers)} budgets from {numbers[0]:g} to {numbers[-1]:g} NFE"
+    return f"{_list([f'{n:g}' for n in numbers], last)} NFE"
 
 
 def _list(names: Sequence[str], last: str) -> str:

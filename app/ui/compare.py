@@ -236,9 +236,9 @@ def written(axis: str | None, text: str | None, names: list[str] | None) -> str:
 
 
 def summary(check: GridCheck) -> str:
-    """"9 cells · 9 images · 210 calls · ≈ 4 s"."""
+    """"9 cells · 9 images · 210 NFE · ≈ 4 s"."""
     parts = [f"{check.cells} cells", f"{check.images} images"]
-    parts += ["calls as the seconds allow" if check.calls is None else f"{check.calls:,} calls"]
+    parts += ["NFE as the seconds allow" if check.calls is None else f"{check.calls:,} NFE"]
     if check.references:
         parts += [f"{check.reference_calls:,} for {check.references} reference solution{'s' * (check.references != 1)}"]
     parts += [f"≈ {check.seconds:.0f} s"] if check.seconds else []

@@ -22,7 +22,7 @@ def drawn(page: Page, family: str, count: int = 2) -> None:
 @pytest.mark.parametrize("family", ["vqvae", "dalle"])
 def test_codes_are_drawn_looked_at_and_changed(page: Page, family: str) -> None:
     drawn(page, family)
-    expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("Top p · 64 tokens · 128 calls")
+    expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("Top p · 64 tokens · 128 NFE")
     page.locator(f"#{family}-canvas input[type=range]").fill("2")
     for text in ("16 of 64", "zᵢ", "pᵢ"):
         expect(page.locator(f"#{family}-process dl")).to_contain_text(text)
@@ -56,7 +56,7 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(page: Page) -> Non
     fill(page, "dalle-count", 2)
     page.click("#dalle-codes-edit")
     expect(page.locator("#dalle-canvas .sx-tools a").first).to_be_attached()
-    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("64 calls")                       # half of the picture, with guidance
+    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("64 NFE")                       # half of the picture, with guidance
 
     page.click("#dalle-codes-reconstruct")
     panel = page.locator("#dalle-codes-shown")
@@ -69,7 +69,7 @@ def test_a_picture_of_ones_own_is_reconstructed_and_continued(page: Page) -> Non
     page.mouse.up()
     expect(panel).to_contain_text("6 of 64 codes stay")
     panel.get_by_role("button", name="Draw the rest").click()
-    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 calls")      # 58 codes with guidance
+    expect(page.locator("#dalle-canvas .sx-status")).to_contain_text("116 NFE")      # 58 codes with guidance
 
 
 def test_a_file_that_is_no_picture_gets_a_sentence(page: Page) -> None:

@@ -40,7 +40,7 @@ def test_generate_and_scrub(page: Page, family: str) -> None:
     fill(page, f"{family}-count", 2)
     page.click(f"#{family}-generate")
     expect(page.locator(f"#{family}-canvas .sx-tools a").first).to_be_attached()
-    expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("24 calls")
+    expect(page.locator(f"#{family}-canvas .sx-status")).to_contain_text("24 NFE")
     page.locator(f"#{family}-canvas input[type=range]").fill("2")
     numbers = page.locator(f"#{family}-process dl")
     for text in ("2 of 6", "α(t)", "σ(t)"):
@@ -63,13 +63,13 @@ def laboratory(page: Page) -> Locator:
     inside(page, "flow", "2-D")
     lab = page.locator("#flow-lab")
     lab.locator("[data-density=moons]").click()
-    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"calls"))
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"NFE"))
     return lab
 
 
 def test_the_laboratory_trains_and_compares_two_samplers(page: Page) -> None:
     lab = laboratory(page)
-    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 calls"))
+    expect(lab.get_by_role("status")).to_contain_text(re.compile(r"Midpoint · 60 NFE"))
     time = lab.get_by_label("Time of the laboratory")
     shown = []
     for moment in ("3", "20"):
@@ -80,7 +80,7 @@ def test_the_laboratory_trains_and_compares_two_samplers(page: Page) -> None:
     lab.get_by_role("button", name="Play").click()
     expect(lab.get_by_role("button", name="Pause")).to_be_visible()
     lab.get_by_label("Sampler of the laboratory").select_option("euler")
-    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 calls")
+    expect(lab.get_by_role("status")).to_contain_text("Euler · 30 NFE")
     expect(lab.get_by_role("status")).to_contain_text("dark: Midpoint")
 
 
@@ -104,7 +104,7 @@ def test_the_laboratory_shows_the_likelihood_and_learns_a_drawing(page: Page) ->
     page.mouse.up()
     lab.get_by_role("button", name="Train").click()
     expect(lab.get_by_role("status")).to_contain_text("Training: step")
-    expect(lab.get_by_role("status")).to_contain_text("Midpoint · 60 calls")
+    expect(lab.get_by_role("status")).to_contain_text("Midpoint · 60 NFE")
 
 
 def test_a_number_that_is_left_empty_is_said_or_again_what_it_was(page: Page) -> None:
@@ -132,7 +132,7 @@ def test_a_model_brings_its_settings_here_and_to_compare(page: Page) -> None:
     expect(page.locator("#flow-guidance input[type=number]")).to_have_value("1")
     fill(page, "flow-count", 1)
     page.click("#flow-generate")
-    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("Euler · 4 steps · 4 calls")
+    expect(page.locator("#flow-canvas .sx-status")).to_contain_text("Euler · 4 steps · 4 NFE")
     page.locator("#flow-card button").click()
     expect(page.locator("#flow-card")).to_contain_text("Reflow (Liu et al. 2023)")
     page.locator("#flow-canvas").get_by_role("button", name="Compare").click()
@@ -159,7 +159,7 @@ def test_a_process_is_played_kept_and_played_again_in_the_gallery(page: Page) ->
     fill(page, "sde-count", 2)
     page.click("#sde-generate")
     canvas = page.locator("#sde-canvas")
-    expect(canvas.locator(".sx-status")).to_contain_text("20 calls")       # of this run, not of one before
+    expect(canvas.locator(".sx-status")).to_contain_text("20 NFE")       # of this run, not of one before
     canvas.locator("input[type=range]").fill("1")
     canvas.get_by_role("button", name="Play").click()
     expect(page.locator("#sde-process dl")).to_contain_text("5 of 5")

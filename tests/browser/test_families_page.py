@@ -29,7 +29,7 @@ def test_all_families_draw_one_caption_and_a_picture_goes_to_its_tab(page: Page)
         face = registry.face(family)
         expect(card(page, family).locator("button img")).to_have_attribute("src", re.compile(r"^image/[0-9a-f]{32}\.png$"))
         expect(card(page, family)).to_contain_text(next(iter(face.samplers.values())).title)
-        expect(card(page, family)).to_contain_text(re.compile(r"\d+ calls? · [\d.]+ s a picture"))
+        expect(card(page, family)).to_contain_text(re.compile(r"\d+ NFE · [\d.]+ s a picture"))
         accent = card(page, family).evaluate("card => getComputedStyle(card).getPropertyValue('--accent').trim()")
         assert accent.lower() == face.accent.lower()
     expect(card(page, "vqvae")).to_contain_text("knows classes only; it reads “red star”")
@@ -69,7 +69,7 @@ def test_table_and_chart_say_what_was_measured(page: Page) -> None:
     assert flow.locator("td").nth(1).evaluate("cell => getComputedStyle(cell).textAlign") == "right"
     expect(rows.filter(has_text="GAN")).to_contain_text("not defined")
     said = page.locator("#families-measured li").filter(has_text="GAN")
-    expect(said).to_contain_text("one call, 0.004 s a picture, 125× faster than Flow")
+    expect(said).to_contain_text("1 NFE, 0.004 s a picture, 125× faster than Flow")
     expect(page.locator("#families-measured .sx-main")).to_have_count(len(registry.NAMES))
     expect(page.locator("#families-measured .sx-point")).to_have_count(len(registry.NAMES) + 1)            # one sampler more of a family
     # At one moment, since the chart is drawn anew when the width has changed.

@@ -46,7 +46,7 @@ def test_build_watch_stop_resume_look_closely_and_take_away(page: Page, tmp_path
     fill(page, "compare-y-values", "1-2(+1)")
     fill(page, "compare-x-values", "3, 400")
     page.get_by_label("Distance to a reference solution").uncheck()
-    expect(page.locator("#compare-message")).to_contain_text("4 cells · 4 images · 1,612 calls")
+    expect(page.locator("#compare-message")).to_contain_text("4 cells · 4 images · 1,612 NFE")
     page.click("#compare-run")
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(2)
     expect(page.locator("#compare-grid .sx-cell.sx-running img").first).to_be_visible()
@@ -73,7 +73,7 @@ def test_build_watch_stop_resume_look_closely_and_take_away(page: Page, tmp_path
     page.get_by_role("button", name="Self-test").click()
     expect(page.locator("#compare-grid .sx-verdict")).to_contain_text("Drawn again: 8 ")
     page.locator("#compare-grid .sx-grid-chart summary").click()
-    page.get_by_role("button", name="Accuracy by calls").click()
+    page.get_by_role("button", name="Accuracy by NFE").click()
     expect(page.locator("#compare-grid .sx-grid-chart svg").first).to_be_visible()
     for kind in ("PNG", "CSV", "JSON", "HTML page"):
         with page.expect_download() as download:

@@ -34,8 +34,8 @@ def status(page: Page):
     return page.locator("#diffusion-canvas .sx-status")
 
 
-def finished(page: Page, calls: int) -> None:
-    expect(status(page)).to_contain_text(f"{calls} calls")
+def finished(page: Page, nfe: int) -> None:
+    expect(status(page)).to_contain_text(f"{nfe} NFE")
     expect(page.locator("#diffusion-canvas .sx-tools a").first).to_be_attached()
 
 
@@ -110,7 +110,7 @@ def test_compare_two_by_three_then_look_closer_and_export(page: Page) -> None:
     cells = page.locator("#compare-grid .sx-cell")
     expect(cells).to_have_count(6)
     expect(page.locator("#compare-grid .sx-cell.sx-done")).to_have_count(6)
-    expect(cells.first).to_contain_text("4 calls")
+    expect(cells.first).to_contain_text("4 NFE")
     expect(cells.first.locator(".sx-distance b")).to_have_text(re.compile(r"0\.\d{3} ODE"))
     cells.first.click()
     expect(page.locator("#compare-grid .sx-panel")).to_have_count(2)

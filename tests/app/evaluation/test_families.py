@@ -213,7 +213,7 @@ def test_columns_mark_a_best_that_intervals_separate_and_nothing_else() -> None:
                  gan={"seconds_per_image": 0.004, "nfe": 1.0, "images_whole": False})
     best = marked(made)
     # Labels are less than captions; of Fréchet distances, recall and seconds no interval is known; the precisions are all alike.
-    assert best == {("flow", "one object"), ("flow", "bits/dim"), ("gan", "calls")}
+    assert best == {("flow", "one object"), ("flow", "bits/dim"), ("gan", "NFE")}
     text = family_table.markdown(made)
     assert "| **97.0 %** |" in text and "| **1.50 ± 0.04** |" in text and "| 1.90 ± 0.04 |" in text and "| **1** |" in text
     assert "1,000 own" in text and "VQ-VAE knows classes only" in text and "0.1000 ± 0.0010 codes" in text
@@ -228,7 +228,7 @@ def test_columns_mark_a_best_that_intervals_separate_and_nothing_else() -> None:
                   "sde": {"bits_per_dim": 1.7, "bits_per_dim_se": 0.04, "bits_of": "pixels"}}),
     ("bits/dim", {"flow": {"bits_per_dim": 1.5, "bits_of": "pixels"},       # as tables say that are older than their errors
                   "sde": {"bits_per_dim": 2.1, "bits_of": "pixels"}}),
-    ("calls", {"flow": {"nfe": 1.0}, "gan": {"nfe": 1.0}})])
+    ("NFE", {"flow": {"nfe": 1.0}, "gan": {"nfe": 1.0}})])
 def test_what_is_the_most_by_chance_is_not_marked(column: str, changed: dict[str, Any]) -> None:
     assert column not in {title for _, title in marked(table(**changed))}
 
@@ -257,10 +257,10 @@ def test_chart_and_sentences_follow_from_the_numbers() -> None:
     assert [(p["sampler"], p["main"], p["seconds"]) for p in flow] == [("Midpoint", True, 0.5), ("Euler", False, 0.05)]
     assert flow[1]["curve"] == [[0.02, 0.8], [0.05, 0.96], [0.5, 0.97]] and flow[1]["nfe"] == 20
     said = {saying["family"]: saying["text"] for saying in view["words"]}
-    assert said["gan"] == "one call, 0.004 s a picture, 125× faster than Flow at 22 points less accuracy (75 %)."
-    assert said["sde"].startswith("100 calls, 1 s a picture, 2× slower than Flow, with no difference in accuracy that 480 captions")
-    assert said["flow"] == ("100 calls, 0.5 s a picture: 97 % of the captions, level with SDE as far as 480 captions can tell. "
-                            "Euler with 20 calls drew 96 % of 96 right in 0.05 s (95 % interval 90–98 %).")
+    assert said["gan"] == "1 NFE, 0.004 s a picture, 125× faster than Flow at 22 points less accuracy (75 %)."
+    assert said["sde"].startswith("100 NFE, 1 s a picture, 2× slower than Flow, with no difference in accuracy that 480 captions")
+    assert said["flow"] == ("100 NFE, 0.5 s a picture: 97 % of the captions, level with SDE as far as 480 captions can tell. "
+                            "Euler at 20 NFE drew 96 % of 96 right in 0.05 s (95 % interval 90–98 %).")
     assert "about as fast as Flow: 80 % by the label alone" in said["vqvae"]
     alone = family_table.words(table(flow={"accuracy_one": 0.99, "accuracy_two": 0.95})["rows"], [], 480)
     assert "97 % of the captions, the most here." in {saying["family"]: saying["text"] for saying in alone}["flow"]

@@ -1,4 +1,4 @@
-"""Quality against calls: budgets are kept, a stopped table goes on, its files say what was measured."""
+"""Quality against NFE: budgets are kept, a stopped table goes on, its files say what was measured."""
 from __future__ import annotations
 
 import csv
@@ -91,7 +91,7 @@ def test_samplers_without_steps_have_one_cell_each(tmp_path: Path, family: str) 
         "sampler": cell.sampler, "judge_rules": quality.judge_rules()}, Ask(family, "", count=8), path)
     assert [row["sampler"] for row in rows] == list(samplers)
     text = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
-    assert text[0] == "| sampler | quality |" and text[2] == f"| {next(iter(samplers.values())).title} | 100 / 100 · 1 at 1 calls |"
+    assert text[0] == "| sampler | quality |" and text[2] == f"| {next(iter(samplers.values())).title} | 100 / 100 · 1 at 1 NFE |"
     assert quality.file_name(Ask(family, "", count=8, guidance_scale=1.0), "f" * 64, "test") == f"{family}-ffffffffffff-test-8-w1.jsonl"
 
 

@@ -279,7 +279,7 @@ def test_seconds_become_calls_by_the_pace_of_the_machine() -> None:
 def test_size_and_cost_are_limited_and_counted() -> None:
     with pytest.raises((BadInput, OptionError), match="cells"):
         plan("seed=1-100(+1)", "steps=1-100(+1)")
-    with pytest.raises((BadInput, OptionError), match="network calls"):
+    with pytest.raises((BadInput, OptionError), match="NFE in all"):
         plan("steps=1000", "seed=1-900(+1)", count=64)
     with pytest.raises((BadInput, OptionError), match="varies each thing"):
         plan("steps=5", "nfe=10")

@@ -16,7 +16,7 @@ from app.grids.statistics import Point, chart_of, interval, measured_order, orde
 from app.grids.verdict import chance, separated, verdict
 
 STEPS = (4, 8, 16, 32, 64, 128)
-SPREAD = 0.55          # standard deviation of the logarithms of a diffusion sampler's distances with 40 calls over seeds: ratios of two
+SPREAD = 0.55          # standard deviation of the logarithms of a diffusion sampler's distances at 40 NFE over seeds: ratios of two
 RATIOS = (0.018, 0.097, *np.geomspace(0.02, 0.2, 11))          # have 0.78, the median of all pairs of 9 samplers and 8 seeds
 
 
@@ -167,7 +167,7 @@ def test_the_verdict_names_what_the_chart_shows_lowest() -> None:
     close, far = [0.01] * 11 + [0.9], [0.05] * 12                        # on the plain average the first is farther
     points = [Point("DPM++ 2M", 20, 1, tuple(close)), Point("DDIM", 20, 1, tuple(far))]
     lower, higher = chart_of(points, "error").series
-    assert verdict(points) == ("For this model, with 20 calls DPM++ 2M comes closest to the solution of the ODE.",)
+    assert verdict(points) == ("For this model, at 20 NFE DPM++ 2M comes closest to the solution of the ODE.",)
     assert lower.ys[0] < higher.ys[0] == pytest.approx(0.05) and np.mean(close) > np.mean(far)
     rng = np.random.default_rng(9)
     for _ in range(20):
@@ -175,7 +175,7 @@ def test_the_verdict_names_what_the_chart_shows_lowest() -> None:
         points = [Point(name, 20, 1, tuple(own.values())) for name, own in field.items()]
         ys = {line.name: line.ys[0] for line in chart_of(points, "error").series}
         best = min(ys, key=lambda name: ys[name])
-        assert "comes closest" not in (told := verdict(points)[0]) or f"with 20 calls {best} comes closest" in told
+        assert "comes closest" not in (told := verdict(points)[0]) or f"at 20 NFE {best} comes closest" in told
     assert chart_of(points, "error").y_title == "distance to the solution of the ODE (geometric mean)"
 
 
@@ -202,40 +202,40 @@ def test_the_best_is_named_where_it_is_separated_and_nowhere_else() -> None:
     points = [cell("DPM++ 2M", 10, 0.1), cell("DPM++ 2M", 20, 0.05), cell("DPM++ 2M", 40, 0.01, noise=1),
               cell("UniPC", 10, 0.2), cell("UniPC", 20, 0.08), cell("UniPC", 40, 0.01, noise=0),
               cell("Heun", 9, 0.3), cell("Heun", 19, 0.2), cell("Heun", 39, 0.1)]
-    assert verdict(points) == ("For this model, with 10 and 20 calls DPM++ 2M comes closest to the solution of the ODE; "
-                               "with 40 calls no difference was measured between DPM++ 2M and UniPC.",)
+    assert verdict(points) == ("For this model, at 10 and 20 NFE DPM++ 2M comes closest to the solution of the ODE; "
+                               "at 40 NFE no difference was measured between DPM++ 2M and UniPC.",)
 
 
 def test_one_budget_or_one_outcome() -> None:
     pair = [cell("DDIM", 20, 0.1), cell("Euler", 20, 0.2)]
-    assert verdict(pair) == ("For this model, with 20 calls DDIM comes closest to the solution of the ODE.",)
+    assert verdict(pair) == ("For this model, at 20 NFE DDIM comes closest to the solution of the ODE.",)
     more = [*pair, cell("DDIM", 50, 0.01), cell("Euler", 50, 0.02)]
-    assert verdict(more) == ("For this model, with 20 and 50 calls DDIM comes closest to the solution of the ODE.",)
+    assert verdict(more) == ("For this model, at 20 and 50 NFE DDIM comes closest to the solution of the ODE.",)
     same = [cell("DDIM", 20, 0.1), cell("Euler", 20, 0.1), cell("Heun", 19, 0.1)]
-    assert verdict(same) == ("For this model, with 20 calls no difference was measured between any two samplers.",)
+    assert verdict(same) == ("For this model, at 20 NFE no difference was measured between any two samplers.",)
     crossing = [*pair, cell("DDIM", 50, 0.02), cell("Euler", 50, 0.02), cell("DDIM", 100, 0.02), cell("Euler", 100, 0.01)]
-    assert verdict(crossing) == ("For this model, with 20 calls DDIM comes closest to the solution of the ODE; with 50 calls no difference "
-                                 "was measured between DDIM and Euler; with 100 calls Euler comes closest to the solution of the ODE.",)
+    assert verdict(crossing) == ("For this model, at 20 NFE DDIM comes closest to the solution of the ODE; at 50 NFE no difference "
+                                 "was measured between DDIM and Euler; at 100 NFE Euler comes closest to the solution of the ODE.",)
 
 
 def test_what_stands_alone_at_its_calls_is_said_to() -> None:
-    """A sampler that is best with 24 calls is not called best "above" while another does better with 30 and 46, and alone."""
+    """A sampler that is best at 24 NFE is not called best "above" while another does better with 30 and 46, and alone."""
     points = [cell("DPM++ 2M", 10, 0.2), cell("DDIM", 10, 0.3), cell("Heun", 9, 0.1), cell("DPM++ 2M", 24, 0.06), cell("DDIM", 24, 0.1),
               cell("Heun", 30, 0.02), cell("Heun", 46, 0.01)]
-    assert verdict(points) == ("For this model, with 10 calls Heun comes closest to the solution of the ODE; "
-                               "with 24 calls DPM++ 2M comes closest to the solution of the ODE.",
-                               "Heun was not measured with 24 calls.", "With 30 and 46 calls only Heun was measured.")
+    assert verdict(points) == ("For this model, at 10 NFE Heun comes closest to the solution of the ODE; "
+                               "at 24 NFE DPM++ 2M comes closest to the solution of the ODE.",
+                               "Heun was not measured at 24 NFE.", "At 30 and 46 NFE only Heun was measured.")
     many = [*points[:2], *(cell("RK45", 100 * 2**k, 0.01) for k in range(8))]
-    assert verdict(many)[-1] == "With 8 budgets from 100 to 12800 calls only RK45 was measured."
+    assert verdict(many)[-1] == "At 8 budgets from 100 to 12800 NFE only RK45 was measured."
 
 
 def test_distances_to_different_limits_are_not_ranked() -> None:
     to_sde = [replace(cell(name, 20, mean), limit="SDE") for name, mean in (("Ancestral", 0.05), ("Euler–Maruyama", 0.01))]
     points = [cell("Heun", 20, 0.1), cell("Euler", 20, 0.2), *to_sde, Point("Corrector", 20, 1.0)]
-    assert verdict(points) == ("For this model, with 20 calls Heun comes closest to the solution of the ODE.",
-                               "For this model, with 20 calls Euler–Maruyama comes closest to the solution of the SDE.",
+    assert verdict(points) == ("For this model, at 20 NFE Heun comes closest to the solution of the ODE.",
+                               "For this model, at 20 NFE Euler–Maruyama comes closest to the solution of the SDE.",
                                "No distance was measured for Corrector.")
-    assert verdict(points[:3]) == ("For this model, with 20 calls Heun comes closest to the solution of the ODE.",
+    assert verdict(points[:3]) == ("For this model, at 20 NFE Heun comes closest to the solution of the ODE.",
                                    "Ancestral is measured from the solution of the SDE alone, and so is not ranked with the others.")
     chart = chart_of(points, "time")
     assert chart.front == () and [line.legend for line in chart.series] == ["Heun · ODE", "Euler · ODE", "Ancestral · SDE",
@@ -250,15 +250,15 @@ def test_of_three_only_what_was_measured_is_said() -> None:
     best, close, wild = np.full(12, 0.1), 0.1 * rng.lognormal(0.2, 0.05, 12), rng.lognormal(0, 1, 12)
     wild *= 0.11 / geometric_mean(wild)
     points = [Point(name, 20, 1, tuple(errors.tolist())) for name, errors in (("DDIM", close), ("Euler", wild), ("UniPC", best))]
-    assert verdict(points) == ("For this model, with 20 calls no difference was measured between Euler and UniPC.",)
+    assert verdict(points) == ("For this model, at 20 NFE no difference was measured between Euler and UniPC.",)
     points[1] = Point("Euler", 20, 1, tuple((0.8 * wild).tolist()))                      # now the best on average
-    assert verdict(points) == ("For this model, with 20 calls no difference was measured between Euler and DDIM or UniPC.",)
+    assert verdict(points) == ("For this model, at 20 NFE no difference was measured between Euler and DDIM or UniPC.",)
 
 
 def test_samplers_that_were_not_measured_are_named() -> None:
     points = [cell("DDIM", 20, 0.1), cell("Euler", 20, 0.2), cell("Heun", 19, 0.3), cell("DDIM", 50, 0.01), cell("Euler", 50, 0.02)]
-    assert verdict(points) == ("For this model, with 20 and 50 calls DDIM comes closest to the solution of the ODE.",
-                               "Heun was not measured with 50 calls.")
+    assert verdict(points) == ("For this model, at 20 and 50 NFE DDIM comes closest to the solution of the ODE.",
+                               "Heun was not measured at 50 NFE.")
 
 
 def test_few_seeds_separate_nothing() -> None:
@@ -270,15 +270,15 @@ def test_few_seeds_separate_nothing() -> None:
 def test_nothing_to_compare() -> None:
     assert verdict([]) == () and verdict([cell("DDIM", 20, 0.1)]) == ()
     assert verdict([cell("DDIM", 20, 0.1), cell("Heun", 99, 0.1)]) == (
-        "No two samplers were measured at equal calls; compare them with equal budgets.",)
+        "No two samplers were measured at equal NFE; compare them with equal budgets.",)
 
 
 def test_accuracy() -> None:
     good, bad = (True,) * 38 + (False,) * 2, (True,) * 20 + (False,) * 20
     points = [Point("DDIM", 5, 0.1, right=good), Point("Euler", 5, 0.1, right=bad),
               Point("DDIM", 50, 1.0, right=good), Point("Euler", 50, 1.0, right=good[::-1])]
-    assert verdict(points) == ("For this model, with 5 calls DDIM draws most captions right; "
-                               "with 50 calls no difference was measured between DDIM and Euler.",)
+    assert verdict(points) == ("For this model, at 5 NFE DDIM draws most captions right; "
+                               "at 50 NFE no difference was measured between DDIM and Euler.",)
     chart = chart_of(points, "accuracy")
     assert [line.legend for line in chart.series] == ["DDIM", "Euler"] and not chart.y_log
     assert chart.series[0].ys == (0.95, 0.95) and chart.front == ()

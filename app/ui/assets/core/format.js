@@ -31,6 +31,9 @@ export const counted = (n, what, said = String(n)) => `${said} ${what}${n === 1 
 /** The same with thousands set apart. @param {number} n @param {string} what */
 export const manyOf = (n, what) => counted(n, what, n.toLocaleString("en"));
 
+/** A number of function evaluations: how often the network runs for a picture. @param {number} n */
+export const nfeOf = (n) => `${n.toLocaleString("en")} NFE`;
+
 /** A number with so many digits and no zeros after them. @param {number} value @param {number} digits */
 export const digits = (value, digits) => `${Number(value.toPrecision(digits))}`;
 

@@ -6,11 +6,11 @@ import {turns} from "../core/poll.js";
 import {press, small} from "../parts/buttons.js";
 import {LineChart} from "./lines.js";
 
-const KINDS = {error: "Error by calls", accuracy: "Accuracy by calls", time: "Quality by seconds"};
+const KINDS = {error: "Error by NFE", accuracy: "Accuracy by NFE", time: "Quality by seconds"};
 const NOTHING = "Nothing of this was measured: distances need a sampler with a reference solution, accuracy a caption the judge can read.";
 
 /** The distance of a line's pictures to perfect ones, in words. @param {any} r */
-const frechetWords = (r) => `${r.series}, ${r.nfe} calls: kernel distance ${r.value.toFixed(3)} (95 % ${r.low.toFixed(3)} to `
+const frechetWords = (r) => `${r.series}, ${r.nfe} NFE: kernel distance ${r.value.toFixed(3)} (95 % ${r.low.toFixed(3)} to `
   + `${r.high.toFixed(3)}, 0 for perfect pictures), Fréchet ${r.frechet.toFixed(0)} (perfect pictures ${r.floor.toFixed(0)}), `
   + `${r.count} pictures`;
 

@@ -1,6 +1,6 @@
 // The comparison page: follows a grid on the server, says how far it is, and shows its cells, two of them large, and earlier grids.
 import {el, fill, progress} from "../core/dom.js";
-import {dotted, seconds} from "../core/format.js";
+import {dotted, nfeOf, seconds} from "../core/format.js";
 import {isRunning} from "../core/jobs.js";
 import {recall, remember} from "../core/kept.js";
 import {isWriting, withModifier} from "../core/keys.js";
@@ -9,7 +9,7 @@ import {poll} from "../core/poll.js";
 import {small, toggle} from "../parts/buttons.js";
 import {undoBar} from "../parts/undo.js";
 import {gridChart} from "./chart.js";
-import {calls, merged, worstOf} from "./facts.js";
+import {merged, worstOf} from "./facts.js";
 import {layerChoice} from "./layers.js";
 import {gridLens} from "./lens.js";
 import {gridList} from "./list.js";
@@ -221,7 +221,7 @@ class Compare {
     this.bar.setAttribute("aria-valuemax", view.total);
     this.bar.setAttribute("aria-valuenow", view.done);
     this.line.textContent = dotted([`${view.done} of ${view.total} cells`, failed ? `${failed} failed` : "",
-      view.calls ? calls(view.calls) : "", view.seconds ? seconds(view.seconds) : "",
+      view.calls ? nfeOf(view.calls) : "", view.seconds ? seconds(view.seconds) : "",
       running && view.seconds_left != null ? `${seconds(view.seconds_left)} left` : "",
       running || view.status === "done" ? "" : view.status, view.message, view.error]);
     this.line.classList.toggle("sx-error", Boolean(view.error));

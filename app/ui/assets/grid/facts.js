@@ -1,5 +1,5 @@
 // What is said of a cell, and how large its parts are. Nothing here knows the page.
-import {manyOf, memory, seconds} from "../core/format.js";
+import {memory, nfeOf, seconds} from "../core/format.js";
 
 /**
  * A cell of a grid, as app/grids tells it.
@@ -9,21 +9,18 @@ import {manyOf, memory, seconds} from "../core/format.js";
  *   snapshot?: {url: string, step: number, of: number, distance?: number}}} Cell
  */
 
-/** @param {number} n */
-export const calls = (n) => manyOf(n, "call");
-
 const percent = (share) => Math.round(100 * share);
 
 /** @param {Cell["accuracy"]} a */
 const accuracy = (a) => `${Math.round(a.share * a.count)} of ${a.count} (${percent(a.low)}–${percent(a.high)} %)`;
 
 /** The most important first, since a narrow cell shows only what fits. @param {Cell} cell */
-export const lineOf = (cell) => cell.nfe == null ? [] : [calls(cell.nfe), ...(cell.seconds == null ? [] : [seconds(cell.seconds)]),
+export const lineOf = (cell) => cell.nfe == null ? [] : [nfeOf(cell.nfe), ...(cell.seconds == null ? [] : [seconds(cell.seconds)]),
   ...(cell.ms_per_call == null ? [] : [`${cell.ms_per_call.toFixed(1)} ms/call`])];
 
 /** Everything that was measured, as [name, value]. @param {Cell} cell */
 export const factsOf = (cell) => [
-  ["Status", cell.status], ["Calls", cell.nfe?.toLocaleString("en")], ["Time", cell.seconds == null ? null : seconds(cell.seconds)],
+  ["Status", cell.status], ["NFE", cell.nfe?.toLocaleString("en")], ["Time", cell.seconds == null ? null : seconds(cell.seconds)],
   ["Per call", cell.ms_per_call == null ? null : `${cell.ms_per_call.toFixed(1)} ms`],
   ["Memory held by the program, at most", cell.peak_bytes == null ? null : memory(cell.peak_bytes)],
   ["Distance", cell.distance == null ? null : `${cell.distance.toFixed(4)} to the ${cell.distance_to}`], ["SSIM", cell.ssim?.toFixed(3)],

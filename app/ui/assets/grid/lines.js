@@ -159,12 +159,12 @@ export class LineChart {
     const interval = line.low[k] == null ? "" : ` (95 %: ${this.value(line.low[k])} to ${this.value(line.high[k])})`;
     this.chart.tell((wide, high) => [cx + 14 + wide > this.width ? Math.max(0, cx - 14 - wide) : cx + 14, Math.min(cy + 14, BOTTOM - high)],
       line.name, `${this.value(line.ys[k])}${interval}`,
-      `${of(line.nfe[k], "call")} · ${digits(line.seconds[k], 2)} s a picture · ${of(line.counts[k], "picture")}`);
+      `${digits(line.nfe[k], 4)} NFE · ${digits(line.seconds[k], 2)} s a picture · ${of(line.counts[k], "picture")}`);
   }
 
   rows() {
     const columns = ({nfe, seconds, ys, low, high, counts}) => [nfe, seconds, ys, low, high, counts];
-    return [["line", "calls a picture", "seconds a picture", this.told.y_title, "95 % from", "95 % to", "pictures"],
+    return [["line", "NFE", "seconds a picture", this.told.y_title, "95 % from", "95 % to", "pictures"],
       ...this.spots.map(({line, k}) => [line.name, ...columns(line).map((own) => own[k] ?? "")])];
   }
 

@@ -27,7 +27,7 @@ function measured(found) {
     el("figure", {title}, el("figcaption", {}, label), el("img", {src: url, alt: label, class: "sx-inside-image"}));
   /** @type {Array<[string, string]>} */
   const facts = [...Object.entries(found.said), ["noise", `standard deviation ${found.noise_std.toFixed(2)}`],
-    ["comes back", `within ${found.difference} of 255 levels`], ["calls", `${found.likelihood_calls} and ${found.encode_calls}`],
+    ["comes back", `within ${found.difference} of 255 levels`], ["NFE", `${found.likelihood_calls} and ${found.encode_calls}`],
     ["time", seconds(found.seconds)]];
   if (found.note) facts.push(["note", found.note]);
   return [

@@ -1,6 +1,6 @@
 // The Families tab: a card for each family, all drawn at once.
 import {el, fill, progress, say} from "../core/dom.js";
-import {counted, fitting, seconds} from "../core/format.js";
+import {fitting, nfeOf, seconds} from "../core/format.js";
 import {followJob, isRunning, part} from "../core/jobs.js";
 import {recalled, remember} from "../core/kept.js";
 import {get, post} from "../core/link.js";
@@ -120,8 +120,8 @@ class Card {
     this.node.classList.toggle("sx-loading-now", view.status === "loading");
     fill(this.bar, part(view));
     this.show(done ? shots.map((shot) => shot.url) : view.x0, settings.count, shots);
-    this.facts.textContent = done ? `${counted(view.calls, "call")} · ${seconds(shots[0].seconds)} a picture`
-      : view.status === "running" ? `${view.step} of ${view.total || "…"} · ${view.calls} calls` : view.status;
+    this.facts.textContent = done ? `${nfeOf(view.calls)} · ${seconds(shots[0].seconds)} a picture`
+      : view.status === "running" ? `${view.step} of ${view.total || "…"} · ${nfeOf(view.calls)}` : view.status;
     say(this.note, view.error || view.note, Boolean(view.error));
     this.button.disabled = !shots.length;
     this.first = shots[0]?.id;

@@ -12,9 +12,10 @@ import {linkBar} from "./linkbar.js";
 
 const HELP = [
   "Write what to draw, choose a sampler and a number of steps, and press Generate. Ctrl-Enter generates or compares, Esc stops.",
-  "Compare draws a grid of samplers by step counts with the same seeds and measures calls, seconds and the distance to the reference "
-  + "solution, where each sampler converges. Everything is kept in the Gallery with all of its settings. Models lists what is here, "
-  + "searches the Hub, and adds files of your own; they then appear in the tab of their family."];
+  "Compare draws a grid of samplers by step counts with the same seeds and measures NFE (the number of function evaluations: "
+  + "how often the network runs for a picture), seconds and the distance to the reference solution, where each sampler converges. "
+  + "Everything is kept in the Gallery with all of its settings. Models lists what is here, searches the Hub, and adds files of "
+  + "your own; they then appear in the tab of their family."];
 
 /** @type {import("../core/mount.js").Kind} */
 export function head(root, props, trigger) {

@@ -1,6 +1,6 @@
 // The 2-D laboratory: choose or draw a density, watch a small model learn it or train it step by step, let particles follow it.
 import {el, say} from "../core/dom.js";
-import {counted} from "../core/format.js";
+import {nfeOf} from "../core/format.js";
 import {get, post} from "../core/link.js";
 import {turns} from "../core/poll.js";
 import {press, select, small, toggle} from "../parts/buttons.js";
@@ -176,7 +176,7 @@ class Lab {
     this.time.disabled = this.player.button.disabled = false;
     if (quiet) { this.time.value = this.time.max; this.draw(); return; }
     const dark = this.before ? ` · dark: ${this.before.name}` : "";
-    this.say(`${name} · ${counted(answer.calls, "call")} · ${took.toFixed(0)} ms${dark}${this.figures()}`);
+    this.say(`${name} · ${nfeOf(answer.calls)} · ${took.toFixed(0)} ms${dark}${this.figures()}`);
     this.time.value = "0";
     this.player.start();
   }

@@ -1,6 +1,6 @@
 // Accuracy against seconds a picture, a point for each family and sampler; the chosen point shows its sampler's curve over all budgets.
 import {el, svgNode} from "../core/dom.js";
-import {counted, digits} from "../core/format.js";
+import {digits, nfeOf} from "../core/format.js";
 import {axis, decades, labelBox, ticksAt} from "../parts/axis.js";
 import {Chart, svgText} from "../parts/chart.js";
 
@@ -102,7 +102,7 @@ export class PointChart {
     this.chart.tell((width, height) => [Math.min(cx + 12, wide - width - 4), Math.min(cy + 12, HEIGHT - height - 4)],
       `${p.title} · ${p.sampler}`,
       `${(100 * p.accuracy).toFixed(1)} % of ${p.count} ${p.by_label ? "labels" : "captions"}`,
-      `${counted(p.nfe, "call")} · ${digits(p.seconds, 2)} s a picture`);
+      `${nfeOf(p.nfe)} · ${digits(p.seconds, 2)} s a picture`);
   }
   leave() {
     this.chart.quiet();

@@ -45,7 +45,7 @@ export function process(root, props) {
     size.image.src = size.node.hidden ? EMPTY : frame.field[index];
     const own = Array.isArray(frame.numbers) ? frame.numbers[index] : frame.numbers;
     const rows = [["picture", `${index + 1} of ${frame.x0.length}`], ["step", `${frame.step} of ${frame.total}`],
-      ["calls", String(frame.calls)], ...Object.entries(own).map(([name, value]) => [plain(name), value])];
+      ["NFE", String(frame.calls)], ...Object.entries(own).map(([name, value]) => [plain(name), value])];
     numbers.replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
     write(formula, frame.formula, Object.values(own));
     if (position == null) { plot.node.hidden = true; return; }

@@ -1,6 +1,6 @@
 // What is said of a run, and its recorded steps.
 import {el} from "../core/dom.js";
-import {counted, dotted, seconds} from "../core/format.js";
+import {dotted, nfeOf, seconds} from "../core/format.js";
 import {isRunning} from "../core/jobs.js";
 import {get, post} from "../core/link.js";
 import {turns} from "../core/poll.js";
@@ -56,13 +56,13 @@ export function runWords(view) {
   const parts = [], pace = view.ms_per_call ? `${view.ms_per_call.toFixed(1)} ms/call` : "";
   if (isRunning(view.status)) {
     parts.push(view.status === "running" ? `step ${view.step}/${view.total || "…"}` : view.note || view.status);
-    if (view.calls) parts.push(counted(view.calls, "call"));
+    if (view.calls) parts.push(nfeOf(view.calls));
     parts.push(pace, view.seconds_left == null ? "" : `${seconds(view.seconds_left)} left`);
     return parts.filter(Boolean);
   }
   if (view.status === "done") {
     const made = view.title.split(" · ").slice(-2).join(" · ");
-    parts.push(made, made.endsWith(" call") ? "" : `${view.calls} calls`, seconds(view.seconds), pace);
+    parts.push(made, made.endsWith(" call") ? "" : nfeOf(view.calls), seconds(view.seconds), pace);
   }
   return [...parts, view.error, view.note].filter(Boolean);
 }

@@ -12,7 +12,7 @@ const DONE = {i: 3, status: "done", nfe: 1000, seconds: 2.5, ms_per_call: 2.46, 
   accuracy: {share: 0.75, count: 8, low: 0.4, high: 0.93}, same_as: "Euler · 5", images: ["a", "b"]};
 
 test("a cell says what was measured, the most important first", () => {
-  assert.deepEqual(lineOf(DONE), ["1,000 calls", "2.5 s", "2.5 ms/call"]);
+  assert.deepEqual(lineOf(DONE), ["1,000 NFE", "2.5 s", "2.5 ms/call"]);
   assert.deepEqual(lineOf({i: 0, status: "waiting"}), []);
   assert.equal(distanceOf(DONE, 3), "distance 0.042 to the ODE");
   assert.deepEqual(flagsOf(DONE), ["same pixels as Euler · 5"]);

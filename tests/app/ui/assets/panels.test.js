@@ -16,10 +16,10 @@ import {runWords} from "../../../../app/ui/assets/panels/run.js";
 test("a run says how far it is, and then what it took", () => {
   const view = {status: "running", title: "a red star · DDIM · 50 steps", step: 3, total: 50, calls: 6, ms_per_call: 8.04, seconds: 0.5,
     seconds_left: 4, note: "", error: null};
-  assert.deepEqual(runWords(view), ["step 3/50", "6 calls", "8.0 ms/call", "4.0 s left"]);
+  assert.deepEqual(runWords(view), ["step 3/50", "6 NFE", "8.0 ms/call", "4.0 s left"]);
   const loading = {...view, status: "loading", calls: 0, ms_per_call: null, seconds_left: null, note: "Loading …"};
   assert.deepEqual(runWords(loading), ["Loading …"]);
-  assert.deepEqual(runWords({...view, status: "done", calls: 50}), ["DDIM · 50 steps", "50 calls", "0.50 s", "8.0 ms/call"]);
+  assert.deepEqual(runWords({...view, status: "done", calls: 50}), ["DDIM · 50 steps", "50 NFE", "0.50 s", "8.0 ms/call"]);
   assert.deepEqual(runWords({...view, status: "failed", error: "No room."}), ["No room."]);
   assert.deepEqual([part(view), part({...view, status: "done"}), part({...view, total: 0})], [0.06, 1, 0]);
   assert.deepEqual(["waiting", "loading", "running", "done", "failed", "stopped"].filter(isRunning), ["waiting", "loading", "running"]);
