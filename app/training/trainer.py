@@ -5,7 +5,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -47,8 +47,8 @@ TEXT = "text."
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
     """Flags of `TrainOptions`, written out so that `--help` does not wait for torch; a test compares them."""
-    sub.add_argument("--data-set", "--dataset", metavar="NAME", help=f"what is learnt from ({', '.join(data_sets.NAMES)}); default: what "
-                     f"the run or the model of --from learnt from, else {DEFAULT}")
+    sub.add_argument("--data-set", "--dataset", metavar="NAME[,NAME]", help=f"what is learnt from ({', '.join(data_sets.NAMES)}), of "
+                     f"several a batch of each in turn; default: what the run or the model of --from learnt from, else {DEFAULT}")
     sub.add_argument("--minutes", type=float, default=DEFAULTS["minutes"], help="time in all, over all resumptions")
     sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
     sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
@@ -144,11 +144,17 @@ def _check(args: argparse.Namespace) -> None:
     for limit in LIMITS:
         if getattr(args, limit.name) is not None:
             limit.parse(getattr(args, limit.name))
-    if args.data_set not in (None, *data_sets.NAMES):
-        raise BadInput(f"There is no data set {quoted(repr(args.data_set))}; name one of {', '.join(data_sets.NAMES)} with --data-set.")
+    for name in _named(args) or ():
+        if name not in data_sets.NAMES:
+            raise BadInput(f"There is no data set {quoted(repr(name))}; name one of {', '.join(data_sets.NAMES)} with --data-set.")
     build(registry.face(args.family).network, _chosen(args))
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
+
+
+def _named(args: argparse.Namespace) -> tuple[str, ...] | None:
+    """The data sets that were asked for, each once."""
+    return None if args.data_set is None else tuple(dict.fromkeys(name.strip() for name in args.data_set.split(",")))
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
@@ -214,18 +220,19 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
     origins = _origins(args, paths, chosen)
-    data = _data(args, folder, origins)
-    net: Any = _network(args, family, folder, chosen, origins, data)
+    sets = _sets(args, folder, origins)
+    net: Any = _network(args, family, folder, chosen, origins, sets)
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
-    own = _own_data(net, args, family, folder, data, progress, until)
-    items = own or Items(data, "train", options.seed, net.config.size, options.pairs)
-    loss = _staged(net, family, args.stage, data)
+    own = _own_data(net, args, family, folder, sets, progress, until)
+    items = [Items(data, "train", options.seed, _side(net, data, sets), options.pairs) for data in sets] if own is None else [own]
+    loss = _staged(net, family, args.stage, sets)
+    header = {"family": args.family, "data_sets": [data.name for data in sets]}
     if until is not None:
         options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
     try:
         with between_steps() as asked, closing(train(net, loss, options, folder, device, items, family.betas, family.fp32)) as steps:
-            _follow(steps, options, folder, {"family": args.family, "data_sets": [data.name]}, net, progress, asked)
+            _follow(steps, options, folder, header, net, progress, asked)
         weights, state = averaged(folder)
     except TrainingError as error:
         raise UserError(str(error)) from error
@@ -233,10 +240,10 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
         raise OutOfTime(f"There was no time for a single step of {folder.name}; give more --minutes.")
     begun = _begun(folder, args)
     facts = {"images": state["images"], "steps": state["step"], "minutes": round(state["seconds"] / 60, 1),
-             "device": str(device), "loss": state["loss"], "dataset": f"{data.name}/train", "stage": args.stage,
+             "device": str(device), "loss": state["loss"], "dataset": f"{','.join(header['data_sets'])}/train", "stage": args.stage,
              "chosen": chosen | ({} if own is None else {"couples": args.couples}),
              "from": begun.get("from"), "options": asdict(options)}
-    return _finished(folder, args, begun["options"], net, weights, facts, data)
+    return _finished(folder, args, begun["options"], net, weights, facts, sets)
 
 
 def _follow(steps: Iterator[Any], options: Any, folder: Path, header: dict[str, Any], net: Any, progress: Callable[[int, int, str], None],
@@ -263,15 +270,16 @@ def _follow(steps: Iterator[Any], options: Any, folder: Path, header: dict[str, 
 
 
 def _finished(folder: Path, args: argparse.Namespace, options: dict[str, Any], net: Any, weights: dict[str, Any],
-              facts: dict[str, Any], data: DataSet) -> dict[str, Any]:
+              facts: dict[str, Any], sets: Sequence[DataSet]) -> dict[str, Any]:
     """Write the weights of a run, whose network has these options, with their card; what was done."""
     from weights.load import save
     special = [str(options[o.name]) for o in options_of(registry.face(args.family).network) if options.get(o.name, o.default) != o.default]
-    title = " · ".join([data.name, *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
+    names = [data.name for data in sets]
+    title = " · ".join([" + ".join(names), *special, f"{sum(p.numel() for p in net.parameters()) / 1e6:.1f} M"])
     path = folder / "model.safetensors"
-    digest = save(path, weights, {"family": args.family, "data_sets": [data.name], "title": title, "config": net.config.to_dict(),
+    digest = save(path, weights, {"family": args.family, "data_sets": names, "title": title, "config": net.config.to_dict(),
                                   "training": facts})
-    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest, data.source))
+    write_whole(folder / "model.md", card(folder.name, args.family, facts, digest, "; ".join(data.source for data in sets)))
     return {"run": folder.name, "path": str(path), "sha256": digest, **facts}
 
 
@@ -314,7 +322,13 @@ def _training(net: Any) -> dict[str, Any]:
     return getattr(net.config, "training", {})
 
 
-def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path, data: DataSet,
+def _side(net: Any, data: DataSet, sets: Sequence[DataSet]) -> int:
+    """Side of a set's pictures for a network that was built for the first of the sets."""
+    own, first = ((z.latent_size or z.size) if getattr(net.config, "autoencoder", None) else z.size for z in (data, sets[0]))
+    return int(net.config.size) * own // first
+
+
+def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path, sets: Sequence[DataSet],
               progress: Callable[[int, int, str], None], until: float | None) -> Any:
     """What the network learns from if it is not the data set: pictures drawn by the model that it begins as.
 
@@ -328,7 +342,9 @@ def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family,
     own = family.own_data(build(registry.face(args.family).network, _training(net))) if _training(net) else None
     if own is None:
         return None
-    shape = args.seed, config.size, args.pairs
+    if len(sets) > 1:
+        raise BadInput("A rectified flow learns from pictures of one data set; name one with --data-set.")
+    data, shape = sets[0], (args.seed, config.size, args.pairs)
     if not os.path.lexists(folder / "checkpoint.safetensors"):
         began = time.monotonic()
         for drawn in own.draw(net, folder / "couples", args.couples, Items(data, "train", *shape), choose_device(), threads()):
@@ -349,7 +365,7 @@ def _stages(net: nn.Module, family: Family) -> dict[str, Stage]:
     return {name: stage for name, stage in family.stages.items() if any(n.startswith(stage.prefix) for n in names)}
 
 
-def _staged(net: nn.Module, family: registry.Family, wanted: str | None, data: DataSet) -> Any:
+def _staged(net: nn.Module, family: registry.Family, wanted: str | None, sets: Sequence[DataSet]) -> Any:
     """The objective of a stage, or of all that has no stage of its own; other parameters are held, and so is a text encoder that has
     learnt captions already.
 
@@ -361,30 +377,30 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None, data: D
         raise BadInput(f"This network has no stage {wanted[:80]!r}{there}")
     for name, p in net.named_parameters():
         staged = any(name.startswith(stage.prefix) for stage in stages.values())
-        held = staged or data.head_start is not None and name.startswith(TEXT)
+        held = staged or name.startswith(TEXT) and any(data.head_start for data in sets)
         p.requires_grad_(name.startswith(stages[wanted].prefix) if wanted else not held)
     return stages[wanted].loss if wanted else family.loss
 
 
-def _data(args: argparse.Namespace, folder: Path, origins: list[Origin]) -> DataSet:
+def _sets(args: argparse.Namespace, folder: Path, origins: list[Origin]) -> tuple[DataSet, ...]:
     """What is learnt from: as asked, as the run began, as the first model of --from knows, or the first there is. Raises BadInput."""
-    begun = _begun(folder, args).get("data_set") or DEFAULT if os.path.lexists(folder / "checkpoint.safetensors") else None
-    if begun is not None and args.data_set not in (None, begun):
-        raise BadInput(f"The run {folder.name} learns from {begun} and cannot go on with {args.data_set}; start another run with another "
-                       "--name.")
-    return dataset(args.data_set or begun or (origins[0].data_sets[0] if origins else DEFAULT))
+    asked, begun = _named(args), _begun(folder, args)["data_sets"] if os.path.lexists(folder / "checkpoint.safetensors") else None
+    if begun is not None and asked not in (None, tuple(begun)):
+        raise BadInput(f"The run {folder.name} learns from {','.join(begun)} and cannot go on with {args.data_set}; start another run with "
+                       "another --name.")
+    return tuple(dataset(name) for name in asked or begun or (origins[0].data_sets if origins else (DEFAULT,)))
 
 
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
-             origins: list[Origin], data: DataSet) -> nn.Module:
+             origins: list[Origin], sets: Sequence[DataSet]) -> nn.Module:
     """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
     if not os.path.lexists(folder / "checkpoint.safetensors"):
-        read = bool(origins) and data.name in origins[0].data_sets           # its captions are known
+        read = bool(origins) and all(data.name in origins[0].data_sets for data in sets)           # their captions are known
         own = read and origins[0].family == args.family
         if own and chosen:
             origins[0].net.config = replace(origins[0].net.config, training=_training(origins[0].net) | chosen)
         options = build(registry.face(args.family).network, _training(origins[0].net) if own else chosen)
-        net: Any = origins[0].net if own else family.fresh(options, data)
+        net: Any = origins[0].net if own else family.fresh(options, _together(sets))
         for origin in origins[own:]:
             _inherit(net, origin.net, args.origin)
         if not origins:
@@ -392,12 +408,12 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
             if stages and args.stage is None:
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
                                "NAME, then go on with --from NAME.")
-        if not read and hasattr(net, "text") and data.head_start:
-            for _ in data.head_start(net.text):
-                pass
+        if not read and hasattr(net, "text"):
+            _read_captions(net.text, sets, origins)
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "network.json", json.dumps({"family": args.family, "data_set": data.name, "options": asdict(options),
-                                                         "config": net.config.to_dict(), "from": args.origin}, indent=1))
+        write_whole(folder / "network.json", json.dumps({
+            "family": args.family, "data_sets": [data.name for data in sets], "options": asdict(options), "config": net.config.to_dict(),
+            "from": args.origin}, indent=1))
         return net
     begun = _begun(folder, args)
     for name, value in chosen.items():
@@ -411,8 +427,31 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
                         "file back as it was, or begin anew under another --name.") from error
 
 
+def _together(sets: Sequence[DataSet]) -> DataSet:
+    """What a network for several sets is built for: pictures of the first one's size, the words of that which has most. Raises BadInput
+    for sets whose captions are not written in the same tokens."""
+    most = max((data.tokenizer for data in sets), key=lambda tokenizer: tokenizer().vocabulary)
+    for data in sets:
+        own, all_ = data.tokenizer(), most()
+        if own.length != all_.length or not own.bpe.get_vocab().items() <= all_.bpe.get_vocab().items():
+            raise BadInput(f"The captions of {' and '.join(z.name for z in sets)} are written in tokens of their own, so that no network "
+                           "reads both; train on one of them.")
+    return replace(sets[0], tokenizer=most)
+
+
+def _read_captions(encoder: Any, sets: Sequence[DataSet], origins: Sequence[Origin]) -> None:
+    """Train a new text encoder on captions alone, where its sets ask something of it; captions that the first origin read are to mean the
+    same as before."""
+    from pipelines.training.head_start import head_start
+    readings = {data.name: data.head_start(encoder.width) for data in sets if data.head_start}
+    earlier = getattr(origins[0].net, "text", None) if origins else None
+    known = [(reading, earlier) for name, reading in readings.items() if earlier is not None and name in origins[0].data_sets]
+    for _ in head_start(encoder, list(readings.values()), known) if readings else ():
+        pass
+
+
 def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """What a run began as: options and config of its network, from.
+    """What a run began as: options and config of its network, from, data sets.
 
     Raises UserError for what cannot be read, BadInput for a run of another family.
     """
@@ -425,6 +464,9 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         options, config, origin = begun["options"], begun["config"], begun.get("from")
         if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(origin, (str, type(None)))):
             raise TypeError("it is no description of a network")
+        begun.setdefault("data_sets", [begun.get("data_set") or DEFAULT])          # of a run of one set, before there were several
+        if not (isinstance(begun["data_sets"], list) and begun["data_sets"] and set(begun["data_sets"]) <= set(data_sets.NAMES)):
+            raise TypeError(f"there is no data set {begun['data_sets']!r}")
     except MISREAD as error:
         raise UserError(f"What the run {folder.name} began as cannot be read ({why_not(error)}); put {path} back as it was, or begin anew "
                         "under another --name.") from error
@@ -439,10 +481,12 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     return begun
 
 
-def _inherit(net: nn.Module, origin: nn.Module, name: str) -> None:
-    """Take over what another network has under the same names and shapes. Raises BadInput if that is little."""
+def _inherit(net: Any, origin: Any, name: str) -> None:
+    """Take over what another network has under the same names and shapes, and the rows of shorter tables. Raises BadInput if that is
+    little."""
+    from pipelines.nets.config import inherited
     own = net.state_dict()
-    fitting = {key: z for key, z in origin.state_dict().items() if key in own and z.shape == own[key].shape}
+    fitting = inherited(own, origin.state_dict(), origin.config.tables)
     if sum(z.numel() for z in fitting.values()) < 0.2 * sum(z.numel() for z in own.values()):
         raise BadInput(f"Less than a fifth of this network can begin with the weights of {name}; choose another for --from.")
     net.load_state_dict(own | fitting)

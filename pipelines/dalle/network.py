@@ -50,6 +50,12 @@ class DALLEConfig(NetworkConfig):
     def transformer(self) -> TransformerConfig:
         return TransformerConfig(self.text + self.image, self.width, self.layers, self.heads)
 
+    @property
+    def tables(self) -> dict[str, int]:
+        words = self.codes.codes + self.vocabulary
+        return {"model.embed.weight": words, "model.head.weight": words, "model.head.bias": words,
+                "scorer.text.token.weight": self.vocabulary}
+
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> DALLEConfig:
         tokenizer, scorer = data.tokenizer(), ScorerConfig(TextConfig.of(data, width=64), data.size)

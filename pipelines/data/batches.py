@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -56,9 +57,22 @@ class Items(Dataset):
         return to_tensor(self.data.picture(item, self.size)), tokens, torch.tensor(item.label)
 
 
-def _indices(start: int, batch: int) -> Iterator[list[int]]:
+class _Parts(Dataset):
+    """Items of several views, by (view, index)."""
+
+    def __init__(self, parts: Sequence[Items]) -> None:
+        self.parts = parts
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, ...]:
+        part, k = index
+        return self.parts[part][k]
+
+
+def _indices(parts: int, start: int, batch: int) -> Iterator[list[tuple[int, int]]]:
+    """Batches of each view in turn, so that pictures of one batch have one size."""
     while True:
-        yield list(range(start, start + batch))
+        part, first = start // batch % parts, start // parts
+        yield [(part, first + k) for k in range(batch)]
         start += batch
 
 
@@ -67,12 +81,16 @@ def _undisturbed(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def feed(items: Items, batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
-    """Endless batches from item `start` on; the same items whatever the number of worker processes."""
-    for parts in DataLoader(items, batch_sampler=_indices(start, batch), num_workers=workers, worker_init_fn=_undisturbed):
-        yield Batch(items.data, *parts)
+def feed(parts: Sequence[Items], batch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
+    """Endless batches of one or several views in turn, from the item `start` of all on; the same whatever the number of workers."""
+    turns = cycle(parts)
+    for _ in range(start // batch % len(parts)):
+        next(turns)
+    for items, tensors in zip(turns, DataLoader(_Parts(parts), batch_sampler=_indices(len(parts), start, batch), num_workers=workers,
+                                                worker_init_fn=_undisturbed), strict=False):
+        yield Batch(items.data, *tensors)
 
 
 def batches(data: DataSet, split: str, seed: int, size: int, batch: int, pairs: float = 0.5) -> Iterator[Batch]:
     """Endless batches of a split."""
-    return feed(Items(data, split, seed, size, pairs), batch)
+    return feed([Items(data, split, seed, size, pairs)], batch)

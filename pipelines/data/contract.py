@@ -4,7 +4,7 @@ Nothing here needs torch; the parts that do are made by the first call that asks
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipelines.data.tokenizer import CaptionTokenizer
-    from pipelines.nets.text import TextEncoder
+    from pipelines.training.head_start import Reading
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class DataSet:
     latent_size: int = 0                     # side for models that work on latents of pictures; 0: `size`
     judge: Callable[[], Judge] | None = None
     features: Callable[[], FeatureSpace] | None = None       # imports torch
-    head_start: Callable[[TextEncoder], Iterator[Any]] | None = None         # trains a text encoder on captions alone, which is then held;
-    #                                          None: it learns along with the pictures
+    head_start: Callable[[int], Reading] | None = None       # width of a text encoder -> what it learns of captions alone, and is then
+    #                                          held; None: it learns along with the pictures
 
     def __reduce__(self) -> Any:
         """Processes that load items find the set by its name."""

@@ -30,6 +30,10 @@ class DiffusionConfig(NetworkConfig):
         side = self.size if self.autoencoder is None else self.size // 4
         return self.unet.channels, side, side
 
+    @property
+    def tables(self) -> dict[str, int]:
+        return {"text.token.weight": self.text.vocabulary}
+
     @classmethod
     def from_dict(cls, values: dict) -> DiffusionConfig:
         unet, latent = values["unet"], values.get("autoencoder")

@@ -33,6 +33,10 @@ class GANConfig(NetworkConfig):
         """Side at which captions are attended to."""
         return self.size // 4
 
+    @property
+    def tables(self) -> dict[str, int]:
+        return {"text.token.weight": self.text.vocabulary}
+
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> GANConfig:
         return cls(TextConfig.of(data), size=data.size, training=training)

@@ -1,11 +1,12 @@
 """Configurations of networks: dataclasses that hold all that is needed to build one again, and are stored in its weights file."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from pipelines.data.contract import DataSet
 
@@ -17,6 +18,23 @@ class NetworkConfig:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)                            # type: ignore[call-overload,no-any-return]
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """Parameters with a row for each token -> how many come before those that close the table, which new tokens stand between."""
+        return {}
+
+
+def inherited(own: Mapping[str, Tensor], other: Mapping[str, Tensor], tables: Mapping[str, int]) -> dict[str, Tensor]:
+    """What a network takes over of another one's parameters: those of the same names and shapes, and the rows of its `tables`."""
+    found = {}
+    for name, z in other.items():
+        if name in own and own[name].shape == z.shape:
+            found[name] = z
+        elif name in own and name in tables and own[name].shape[1:] == z.shape[1:] and len(own[name]) > len(z):
+            first = tables[name]
+            found[name] = torch.cat([z[:first], own[name][first:len(own[name]) - len(z) + first], z[first:]])
+    return found
 
 
 def built(net: Callable[[Any], nn.Module], config: Any) -> Callable[[dict[str, Any]], nn.Module]:

@@ -27,6 +27,10 @@ class DenoiserConfig(NetworkConfig):
         """(C, H, W) of what the network works on."""
         return self.unet.channels, self.size, self.size
 
+    @property
+    def tables(self) -> dict[str, int]:
+        return {"text.token.weight": self.text.vocabulary}
+
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> DenoiserConfig:
         return cls(TextConfig.of(data), size=data.size, training=training)

@@ -31,7 +31,7 @@ class TextEncoder(nn.Module):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        self.pad = config.pad
+        self.pad, self.width = config.pad, config.width
         self.token = nn.Embedding(config.vocabulary, config.width)
         self.position = nn.Parameter(nn.init.normal_(torch.empty(config.length, config.width), std=0.02))
         self.blocks = nn.ModuleList(

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,10 +60,10 @@ class Progress:
 
 
 def train(net: nn.Module, loss: Loss, options: TrainOptions, run: Path, device: torch.device,
-          items: Items, betas: tuple[float, float] = (0.9, 0.99), fp32: bool = False) -> Generator[Progress, None, None]:
+          items: Sequence[Items], betas: tuple[float, float] = (0.9, 0.99), fp32: bool = False) -> Generator[Progress, None, None]:
     """Train `net` in place, yielding after every step; `run` holds the checkpoint and is resumed if it has one.
 
-    items: what to learn from, made as they are needed.
+    items: what to learn from, made as they are needed; of several data sets a batch of each in turn.
 
     Closing the iterator stops the run after saving. What a step draws depends on (seed, step) alone, so a resumed
     run sees the same data and noise as an uninterrupted one.

@@ -28,6 +28,10 @@ class VQVAEConfig(NetworkConfig):
         """Of the map of codes."""
         return self.size // 4
 
+    @property
+    def tables(self) -> dict[str, int]:
+        return {"prior.embed.weight": self.codes.codes + self.labels}
+
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> VQVAEConfig:
         prior = TransformerConfig(length=(data.size // 4) ** 2, width=128, layers=4, heads=4)

@@ -59,7 +59,7 @@ def trained(net: nn.Module, loss: Callable[..., Tensor], folder: Path, fp32: boo
         return loss(*arguments)
 
     options = training.TrainOptions(steps=STEPS, batch=BATCH)
-    items = Items(dataset("shapes"), "train", options.seed, SIZE, options.pairs)
+    items = [Items(dataset("shapes"), "train", options.seed, SIZE, options.pairs)]
     for _ in training.train(net, clocked, options, folder, torch.device("cpu"), items):
         pass
     return rate(times)

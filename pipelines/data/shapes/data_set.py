@@ -1,9 +1,8 @@
 """The data set as the rest of the program sees it."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from pipelines.data.shapes.vocabulary import known_words
 
 if TYPE_CHECKING:
     from pipelines.data.tokenizer import CaptionTokenizer
-    from pipelines.nets.text import TextEncoder
+    from pipelines.training.head_start import Reading
 
 GROUPS = {"one": "one object", "two": "two objects"}
 JUDGED = 11                        # seed of the captions that models are judged by
@@ -73,9 +72,9 @@ def features() -> FeatureSpace:
                         lambda split, seed, count: rendered(net, split, seed, count))
 
 
-def head_start(encoder: TextEncoder) -> Iterator[Any]:
-    from pipelines.data.shapes.head_start import pretrain
-    return pretrain(encoder)
+def head_start(width: int) -> Reading:
+    from pipelines.data.shapes.head_start import reading
+    return reading(width)
 
 
 DATA_SET = DataSet(

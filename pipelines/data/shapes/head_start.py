@@ -1,15 +1,10 @@
-"""A head start for text encoders: learn to say what a caption claims, before any picture is involved.
+"""What a text encoder is asked about captions of the set before pictures come (`training.head_start`).
 
-Large models take a text encoder that was trained elsewhere (CLIP in Rombach et al. 2022, section 3.3). Ours is trained
-here, in about two minutes. From the pooled state, linear heads name shape, colour and size of both things, their
-relation and the background; from the state of each word, those of the thing that the word speaks of and where it is
-seen from the other, so that a picture that attends to one word of a phrase learns of the whole phrase. Without this
-the small networks first learn to ignore the caption, and later mix up which thing is which.
+From the pooled state, linear heads name shape, colour and size of both things, their relation and the background; from the
+state of each word, those of the thing that the word speaks of and where it is seen from the other, so that a picture that
+attends to one word of a phrase learns of the whole phrase.
 """
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +13,7 @@ from torch import Tensor, nn
 from pipelines.data.shapes.captions import Claim, ThingClaim, item, phrases
 from pipelines.data.shapes.scenes import BACKGROUNDS, COLORS, OPPOSITE, RELATIONS, SHAPES, SIZES
 from pipelines.data.shapes.tokenizer import LENGTH, tokenizer
-from pipelines.nets.text import TextEncoder
+from pipelines.training.head_start import Reading
 
 _THING = (("shape", SHAPES), ("color", tuple(COLORS)), ("size", tuple(SIZES)))
 _THING_WIDTHS = [len(values) + 1 for _, values in _THING]
@@ -54,24 +49,15 @@ def word_targets(caption: str, claim: Claim) -> list[list[int]]:
     return found
 
 
-@dataclass(frozen=True)
-class CaptionBatch:
-    """tokens (B, L) int64; claims (B, 8) and words (B, L, 4) class indices."""
-    tokens: Tensor
-    claims: Tensor
-    words: Tensor
-
-
-def batch_at(seed: int, start: int, size: int) -> CaptionBatch:
-    """Captions start .. start + size - 1 of the training split."""
+def batch_at(start: int, size: int, seed: int = 1) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Captions start .. start + size - 1 of the training split: tokens (B, L) int64; claims (B, 8) and words (B, L, 4) class indices."""
     items = [item("train", seed, start + k)[1:] for k in range(size)]
-    return CaptionBatch(tokenizer().batch([caption for caption, _ in items]),
-                        torch.tensor([targets(claim) for _, claim in items]),
-                        torch.tensor([word_targets(caption, claim) for caption, claim in items]))
+    words = torch.tensor([word_targets(caption, claim) for caption, claim in items])
+    return tokenizer().batch([caption for caption, _ in items]), (torch.tensor([targets(claim) for _, claim in items]), words)
 
 
 class Heads(nn.Module):
-    """Linear readings of an encoder's states, thrown away after the training."""
+    """Linear readings of an encoder's states."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -81,25 +67,15 @@ class Heads(nn.Module):
         """What `TextEncoder` gives -> logits (B, classes) of the pooled heads, (B, L, classes) of the words' heads."""
         return self.pooled(encoded["pooled"]).split(POOLED_WIDTHS, -1), self.words(encoded["states"]).split(WORD_WIDTHS, -1)
 
+    def loss(self, encoded: dict[str, Tensor], said: tuple[Tensor, Tensor]) -> Tensor:
+        """Cross-entropy of all heads, summed."""
+        (pooled, words), (claims, own) = self(encoded), said
+        terms = [F.cross_entropy(z, claims[:, k]) for k, z in enumerate(pooled)]
+        terms += [F.cross_entropy(z.flatten(0, 1), own[..., k].flatten(), ignore_index=NOTHING) for k, z in enumerate(words)]
+        return torch.stack(terms).sum()
 
-def loss(encoder: TextEncoder, heads: Heads, batch: CaptionBatch) -> Tensor:
-    """Cross-entropy of all heads, summed."""
-    pooled, words = heads(encoder(batch.tokens))
-    terms = [F.cross_entropy(z, batch.claims[:, k]) for k, z in enumerate(pooled)]
-    terms += [F.cross_entropy(z.flatten(0, 1), batch.words[..., k].flatten(), ignore_index=NOTHING) for k, z in enumerate(words)]
-    return torch.stack(terms).sum()
 
-
-def pretrain(encoder: TextEncoder, steps: int = 1500, batch: int = 64, seed: int = 0) -> Iterator[tuple[int, float]]:
-    """Train the encoder in place, yielding (step, loss)."""
-    torch.manual_seed(seed)
-    heads = Heads(encoder.norm.normalized_shape[0])
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *heads.parameters()], lr=1e-3)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for step in range(steps):
-        value = loss(encoder, heads, batch_at(seed + 1, step * batch, batch))
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        decay.step()
-        yield step + 1, value.item()
+def reading(width: int) -> Reading:
+    """For an encoder of this width."""
+    heads = Heads(width)
+    return Reading(heads, batch_at, heads.loss)

@@ -230,7 +230,7 @@ def test_training_resumes_and_its_weights_draw(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr(family, "FAMILY", family.Family(
         build=family.FAMILY.build, fresh=lambda options, data: tiny_diffusion(options.prediction).train(), loss=family.loss,
         start=family.start, toy2d=family.TOY2D))
-    monkeypatch.setattr("pipelines.data.shapes.head_start.pretrain", lambda text: iter(()))
+    monkeypatch.setattr("pipelines.training.head_start.head_start", lambda *asked: iter(()))
     common = ["train", "diffusion", "--name", "test", "--batch", "4", "--workers", "0", "--minutes", "5"]
     code, first, _ = run(*common, "--steps", "3", "--prediction", "eps")
     assert code == 0 and (first["steps"], first["images"]) == (3, 12)

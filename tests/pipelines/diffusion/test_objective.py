@@ -62,7 +62,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(name: str, optimizer: str, tmp_p
     def run(folder: Path, *stops: int) -> dict[str, Tensor]:
         for stop in stops:
             options = TrainOptions(steps=stop, batch=4, workers=0, lr_schedule="constant", optimizer=optimizer)
-            items = Items(SHAPES, "train", options.seed, 32, options.pairs)
+            items = [Items(SHAPES, "train", options.seed, 32, options.pairs)]
             for _ in train(tiny(name), registry.family(name).loss, options, folder, torch.device("cpu"), items):
                 pass
         return averaged(folder)[0]
@@ -74,6 +74,6 @@ def test_a_resumed_run_is_the_uninterrupted_one(name: str, optimizer: str, tmp_p
 @pytest.mark.long
 def test_a_tiny_network_learns(tmp_path: Path) -> None:
     options = TrainOptions(steps=120, batch=16, workers=0, lr=3e-3, warmup=5)
-    items = Items(SHAPES, "train", options.seed, 32, options.pairs)
+    items = [Items(SHAPES, "train", options.seed, 32, options.pairs)]
     losses = [p.loss for p in train(tiny_diffusion().train(), family.loss, options, tmp_path, torch.device("cpu"), items)]
     assert losses[-1] < 0.9 * losses[0]                                     # running means of fifty steps

@@ -62,7 +62,7 @@ def test_drawing_goes_on_where_it_stopped(drawn) -> None:
 def test_the_straight_field_of_the_couples_has_no_loss(drawn) -> None:
     """Trajectories between couples that do not cross: the network that says v = x1 - eps is right everywhere on them."""
     _, folder, _, _ = drawn
-    batch = next(feed(reflow.Couples(folder, SHAPES, 3, 32, 0.5), 2))
+    batch = next(feed([reflow.Couples(folder, SHAPES, 3, 32, 0.5)], 2))
     assert batch.noise is not None
     x1, eps = batch.x0, batch.noise
 

@@ -63,7 +63,7 @@ def step_of(rng: torch.Generator) -> int:
 
 def steps(run: Path, stop: int, loss: Loss = fit, **options: Any) -> Iterator[Any]:
     chosen = TrainOptions(steps=stop, batch=4, workers=0, lr_schedule="constant", warmup=1, **options)
-    return train(small(), loss, chosen, run, torch.device("cpu"), Dots(), fp32=True)
+    return train(small(), loss, chosen, run, torch.device("cpu"), [Dots()], fp32=True)
 
 
 def trained(run: Path, stop: int, loss: Loss = fit, **options: Any) -> dict[str, Tensor]:
@@ -133,7 +133,7 @@ def test_each_loss_of_a_game_counts(tmp_path: Path, network: str, where: str, mo
     gan, options = registry.family("gan"), TrainOptions(steps=2, batch=2, workers=0)
     with pytest.raises(TrainingError, match=f"stopped at step 1 because the {where} is"):
         next(train(untrained("gan"), gan.loss, options, tmp_path, torch.device("cpu"),
-                   Items(SHAPES, "train", 0, 32, 0.5), betas=gan.betas, fp32=True))
+                   [Items(SHAPES, "train", 0, 32, 0.5)], betas=gan.betas, fp32=True))
 
 
 class Full:

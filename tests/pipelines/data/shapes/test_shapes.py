@@ -111,7 +111,7 @@ def test_a_render_is_the_same_scene_at_any_size() -> None:
 def test_pixels_and_tensors() -> None:
     image = render(item("train", 0, 0)[0])
     assert np.array_equal(to_pixels(to_tensor(image)), image)
-    first = next(feed(Items(DATA_SET, "train", 0, 32, 1.0), 4, start=8))
+    first = next(feed([Items(DATA_SET, "train", 0, 32, 1.0)], 4, start=8))
     assert first.x0.shape == (4, 3, 32, 32) and first.tokens.shape == (4, LENGTH)
     assert first.label.tolist() == [item("train", 0, 8 + k, 2)[0].label for k in range(4)]
 
