@@ -106,6 +106,18 @@ def test_a_model_draws_and_is_judged_by_its_own_set(run: Call, family: str) -> N
     assert sum(measured["failures"]["all"].values()) == 8 - 8 * measured["caption_accuracy"]
 
 
+def test_a_data_set_stands_for_the_familys_model_of_it(run: Call) -> None:
+    code, drawn, error = run("sample", "gan", "--data-set", "tiles", "--prompt", PROMPT, "--count", "1")
+    assert code == 0 and Image.open(drawn["images"][0]["path"]).size == (8, 8), error
+    for wrong, exit_code, said in (("shapes", 1, "There are no weights for gan of shapes; train some with the command `train gan "
+                                    "--data-set shapes`."),
+                                   ("tile", 2, "There is no data set 'tile'; there are shapes")):
+        code, _, error = run("sample", "gan", "--data-set", wrong, "--prompt", PROMPT)
+        assert code == exit_code and said in error
+    code, _, error = run("sample", "gan", "--model", "gan", "--data-set", "shapes", "--prompt", PROMPT)
+    assert code == 2 and "The model gan learnt from tiles, not from 'shapes'; choose another model, or leave out the data set." in error
+
+
 @pytest.mark.parametrize("family", registry.NAMES)
 def test_pictures_are_compared_by_its_judge_and_kept_with_its_name(run: Call, family: str) -> None:
     code, grid, error = run("compare", family, "--model", family, "--prompt", PROMPT, "--x", "seed=1,2", "--count", "1", "--no-distance")

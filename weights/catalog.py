@@ -31,6 +31,7 @@ class Entry:
     source: str                    # "bundled" or "run"
     expected: str | None           # SHA-256 that the file must have; None: as found
     fault: str = ""                # why nothing can be made of what lies there, a sentence
+    data_set: str = ""             # the one of the sets that the file knows which it is listed for; "": all of them
 
     adapter = ""                   # of a pretrained model
 
@@ -42,11 +43,13 @@ class Entry:
 
     @property
     def data_sets(self) -> tuple[str, ...]:
-        """What it learnt from, by name; of weights that do not say it the first set there is, none of a pretrained model.
+        """What it is for, by name, of what it learnt from; of weights that do not say it the first set there is, none of a pretrained
+        model.
 
         Raises WeightsError.
         """
-        return () if self.adapter else tuple(self.metadata.get("data_sets") or (data.DEFAULT,))
+        learnt = () if self.adapter else tuple(self.metadata.get("data_sets") or (data.DEFAULT,))
+        return tuple(name for name in learnt if self.data_set in ("", name))
 
     @property
     def parameters(self) -> int:
@@ -173,8 +176,15 @@ def entries(runs: Path | None = None) -> list[Entry]:
     """All weights: the bundled ones in the order of their list, then those of finished runs, newest first, then
     those that runs kept on their way, as RUN@STEP, then what of the runs cannot be used, with its fault."""
     listed = json.loads((BUNDLED / "catalog.json").read_text(encoding="utf-8"))
-    found = [Entry(name, BUNDLED / f"{name}.safetensors", "bundled", digest) for name, digest in listed.items()]
+    found = [_bundled(name, said, listed) for name, said in listed.items()]
     return found if runs is None else found + _of_runs(runs)
+
+
+def _bundled(name: str, said: Any, listed: dict[str, Any]) -> Entry:
+    """What the list says of a model: the checksum of its file; or another model whose file it is, and the data set that it is for."""
+    if isinstance(said, str):
+        return Entry(name, BUNDLED / f"{name}.safetensors", "bundled", said)
+    return Entry(name, BUNDLED / f"{said['file']}.safetensors", "bundled", listed[said["file"]], data_set=said["data_set"])
 
 
 def _of_runs(runs: Path) -> list[Entry]:

@@ -21,7 +21,7 @@ from app.paths import CHECKOUT, PROGRAM, NeedsCheckout, open_paths
 from app.stopping import stoppable
 from app.text import readable
 from app.whole import copy
-from pipelines import registry
+from pipelines import data, registry
 from pipelines.family import FamilySpec, SamplerSpec
 from pipelines.options import Option, options_of
 from pipelines.request import Request
@@ -147,6 +147,8 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
         sub.add_argument("--prompt", required=not grid)
         sub.add_argument("--negative-prompt", default="")
     sub.add_argument("--model", help="name of the weights (see `models`)")
+    sub.add_argument("--data-set", metavar="NAME", default="", help=f"the family's own model of this data set "
+                     f"({', '.join(data.NAMES)}), or of several that a model knows this one")
     sub.add_argument("--sampler", help=f"{'A,B,C: the rows of the grid' if grid else 'how they are drawn'}. "
                      + "; ".join(f"{spec.name}: {', '.join(spec.every)}" for spec in registry.faces()))
     for o in options_of(Request):
@@ -196,7 +198,7 @@ def _ask(args: argparse.Namespace, count: int) -> Ask:
     options = {key[7:]: value for key, value in vars(args).items() if key.startswith("option_") and value is not None}
     return Ask(args.family, getattr(args, "prompt", "") or "", getattr(args, "negative_prompt", ""), args.model, args.sampler,
                options, args.guidance_scale, args.seed, args.count if args.count is not None else count,
-               0 if args.width is None else args.width, 0 if args.height is None else args.height)
+               0 if args.width is None else args.width, 0 if args.height is None else args.height, data_set=args.data_set)
 
 
 @contextmanager

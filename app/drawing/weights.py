@@ -19,7 +19,7 @@ from pipelines.hub.about import ADAPTERS
 from pipelines.options import options_of
 from pipelines.request import Request, data_set_of, face_of, samplers_of
 from weights.catalog import Entry, entries, find
-from weights.check.reading import why_not
+from weights.check.reading import short, why_not
 from weights.check.verify import WeightsError
 from weights.pretrained import pretrained
 
@@ -99,7 +99,10 @@ class Weights:
         if not entry.adapter and not {str(ask.width), str(ask.height)} <= {"0", "None", str(size)}:
             raise BadInput(f"The model {entry.name} draws pictures of {size} by {size} pixels; leave width and height at 0.")
         known = entry.data_sets
-        learnt = ask.data_set if ask.data_set in known else next(iter(known), "")
+        if ask.data_set not in ("", *known):
+            raise BadInput(f"The model {entry.name} learnt from {' and '.join(known) or 'no data set of this project'}, not from "
+                           f"{short(ask.data_set)}; choose another model, or leave out the data set.")
+        learnt = ask.data_set or next(iter(known), "")
         return replace(ask, model=entry.name, options=habits | ask.options, sampler=sampler, adapter=entry.adapter, data_set=learnt,
                        guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
 
@@ -118,25 +121,27 @@ class Weights:
         """The weights that a request names, or its family's first. Raises WeightsError, BadInput."""
         face_of(ask.family)
         if not ask.model:
-            return self._first_of(ask.family)
+            return self._first_of(ask.family, ask.data_set)
         entry = self.find(ask.model)
         family = family_of(entry)
         if family != ask.family:
             raise BadInput(f"The model {entry.name} belongs to the family {family}; choose one of {ask.family}.")
         return entry
 
-    def _first_of(self, family: str) -> Entry:
-        """A family's first model that is sound. Raises WeightsError, also where a bundled one may have been meant that is damaged: no
-        other takes its place unasked."""
+    def _first_of(self, family: str, data_set: str) -> Entry:
+        """A family's first model that is sound, of a data set if one is given. Raises WeightsError, also where a bundled one may have been
+        meant that is damaged: no other takes its place unasked."""
         damage = None
+        data_set_of(data_set)
         for entry in self.entries():
             try:
                 found = family_of(entry)
             except WeightsError as error:
                 damage = damage or (error if entry.source == "bundled" else None)
                 continue
-            if found == family:
+            if found == family and data_set in ("", *entry.data_sets[:1]):
                 if damage is not None and entry.source != "bundled":
                     break
                 return entry
-        raise damage or WeightsError(f"There are no weights for {family}; train some with the command `train {family}`.")
+        such, how = (f" of {data_set}", f" --data-set {data_set}") if data_set else ("", "")
+        raise damage or WeightsError(f"There are no weights for {family}{such}; train some with the command `train {family}{how}`.")

@@ -165,6 +165,8 @@ def _request(ask: Ask, said: dict[str, Any], views: list[ModelView], weights: We
     family = said.get("family") or next((m.family for m in views if m.name == said.get("model")), ask.family)
     if family != ask.family:                 # a family's own habits, and none of another's
         ask = replace(ask, family=family, model=None, sampler=None, options={}, guidance_scale=None)
+    if "model" in said:
+        ask = replace(ask, data_set="")                            # that of the model
     ask = replace(ask, **{name: value for name, value in said.items() if name in ("model", "sampler", *REQUEST)})
     if "size" in said:
         ask = replace(ask, width=said["size"][0], height=said["size"][1])
