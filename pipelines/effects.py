@@ -104,8 +104,8 @@ def _was_asked(request: Request, name: str) -> bool:
     if name == "seed":
         return request.count > 1
     info, given = ADAPTERS.get(request.adapter), getattr(request, name, None)
-    usual = {o.name: o.default for o in (*request.own_options, *options_of(Request))} | (dict(info.usual) if info else {})
-    return bool(given) if name in TEXTS else getattr(request.options, name, given) != usual[name]
+    defaults = {o.name: o.default for o in (*request.own_options, *options_of(Request))} | (dict(info.defaults) if info else {})
+    return bool(given) if name in TEXTS else getattr(request.options, name, given) != defaults[name]
 
 
 def _sentence(request: Request, name: str, why: str) -> str:

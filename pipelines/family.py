@@ -134,8 +134,8 @@ class FamilySpec:
     draws_tokens: bool = False               # a picture is drawn token after token,
     single_call: bool = False                # or at once; by all other families in steps
     stages: tuple[str, ...] = ()             # names of Family.stages
-    usual: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}      # a network's configuration -> where its model
-    #                                          differs from the defaults: "sampler", "steps", "guidance_scale"
+    defaults: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: {}   # a network's configuration -> where its model
+    #                                          differs from the options' own: "sampler", "steps", "guidance_scale"
     reads: Callable[[str, DataSet], str | None] = lambda prompt, data: None        # a note on how it reads a prompt of a data set;
     #                                          raises OptionError if it can not
     label_only: bool = False                 # it knows the class of a picture's main thing, and is judged by that alone

@@ -49,16 +49,16 @@ class Pretrained(Entry):
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
-        """family, title, config (size), usual. Raises WeightsError."""
+        """family, title, config (size), defaults. Raises WeightsError."""
         plan, info = self.plan, ADAPTERS[self.plan.adapter]
         try:
             saved = self._config("scheduler/scheduler_config.json")
-            usual = {"sampler": info.samplers[0], **info.usual, **DISTILLED.get(saved.get("_class_name", ""), {})}
+            defaults = {"sampler": info.samplers[0], **info.defaults, **DISTILLED.get(saved.get("_class_name", ""), {})}
             if plan.adapter == "flux" and self._told_guidance():
-                usual["steps"] = DEV_STEPS
-            usual |= _habits(saved)
+                defaults["steps"] = DEV_STEPS
+            defaults |= _saved_options(saved)
             return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
-                    "usual": usual | dict(info.fixed)}
+                    "defaults": defaults | dict(info.fixed)}
         except MISREAD as error:
             raise WeightsError(f"What the configurations of {self.name} say cannot be ({why_not(error)}); download the model again, or use "
                                "another copy of it.") from error
@@ -214,7 +214,7 @@ def pretrained(root: Path) -> list[Entry]:
     return found + ([Entry(LIST, root / LIST, "local", None, problem)] if problem else [])
 
 
-def _habits(saved: dict[str, Any]) -> dict[str, Any]:
+def _saved_options(saved: dict[str, Any]) -> dict[str, Any]:
     """The options that a saved scheduler asks for. Raises TypeError for a value of another kind."""
     found = {}
     for theirs, (ours, kind) in SAVED.items():

@@ -24,12 +24,12 @@ from weights.check.verify import WeightsError
 from weights.pretrained import pretrained
 
 
-def usual_of(entry: Entry) -> dict[str, Any]:
+def defaults_of(entry: Entry) -> dict[str, Any]:
     """What a model is used with where that is not what its family begins with: sampler, guidance_scale, options."""
     meta = entry.metadata
     if entry.adapter:
-        return meta["usual"]
-    return registry.face(meta["family"]).usual(meta["config"])
+        return meta["defaults"]
+    return registry.face(meta["family"]).defaults(meta["config"])
 
 
 def traits_of(entry: Entry) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def understood(entry: Entry) -> Iterator[None]:
 def family_of(entry: Entry) -> str:
     """The family of a model that can be used. Raises WeightsError."""
     with understood(entry):
-        usual_of(entry), traits_of(entry)
+        defaults_of(entry), traits_of(entry)
         return entry.metadata["family"]
 
 
@@ -86,15 +86,15 @@ class Weights:
         return make_request(self.resolved(with_seed(ask)))
 
     def resolved(self, ask: Ask) -> Ask:
-        """The request with its model named, and with what is usual for that model where it says nothing. Raises WeightsError, BadInput."""
+        """The request with its model named, and with that model's defaults where it says nothing. Raises WeightsError, BadInput."""
         ask = readable(ask)
         entry = self._meant(ask)
-        usual, face = usual_of(entry), registry.face(ask.family)
-        sampler = ask.sampler or usual.get("sampler")
-        habits: dict[str, Any] = {}
-        if sampler in face.every and (sampler == usual.get("sampler") or entry.adapter):
+        defaults, face = defaults_of(entry), registry.face(ask.family)
+        sampler = ask.sampler or defaults.get("sampler")
+        own_defaults: dict[str, Any] = {}
+        if sampler in face.every and (sampler == defaults.get("sampler") or entry.adapter):
             own = {o.name for o in options_of(face.every[str(sampler)].options)}
-            habits = {name: value for name, value in usual.items() if name in own}
+            own_defaults = {name: value for name, value in defaults.items() if name in own}
         size = entry.metadata["config"].get("size", 0)
         if not entry.adapter and not {str(ask.width), str(ask.height)} <= {"0", "None", str(size)}:
             raise BadInput(f"The model {entry.name} draws pictures of {size} by {size} pixels; leave width and height at 0.")
@@ -103,8 +103,8 @@ class Weights:
             raise BadInput(f"The model {entry.name} learnt from {' and '.join(known) or 'no data set of this project'}, not from "
                            f"{short(ask.data_set)}; choose another model, or leave out the data set.")
         learnt = ask.data_set or next(iter(known), "")
-        return replace(ask, model=entry.name, options=habits | ask.options, sampler=sampler, adapter=entry.adapter, data_set=learnt,
-                       guidance_scale=usual.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
+        return replace(ask, model=entry.name, options=own_defaults | ask.options, sampler=sampler, adapter=entry.adapter, data_set=learnt,
+                       guidance_scale=defaults.get("guidance_scale") if ask.guidance_scale is None else ask.guidance_scale)
 
     def data(self, ask: Ask) -> DataSet:
         """What the model that a request means learnt from. Raises WeightsError, BadInput."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.drawing.weights import Weights, traits_of, understood, usual_of
+from app.drawing.weights import Weights, defaults_of, traits_of, understood
 from app.errors import BadInput, UserError
 from app.models.cards import without_pictures
 from app.models.views import ModelView
@@ -20,7 +20,7 @@ def _view(entry: Entry) -> ModelView:
     with understood(entry):
         meta = entry.metadata
         return ModelView(entry.name, meta["family"], meta["title"], entry.parameters, entry.expected or "", entry.source, entry.bytes,
-                         without_pictures(entry.card), usual_of(entry), None, **traits_of(entry))
+                         without_pictures(entry.card), defaults_of(entry), None, **traits_of(entry))
 
 
 class Models:

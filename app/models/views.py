@@ -17,7 +17,7 @@ class ModelView:
     source: str                              # bundled, run
     bytes: int
     card: str                                # Markdown
-    usual: dict[str, Any]                    # sampler, guidance_scale and options, where they are not the family's defaults
+    defaults: dict[str, Any]                 # sampler, guidance_scale and options, where they are not the family's defaults
     problem: str | None = None               # why it cannot be used
     adapter: str = ""                        # of a pretrained model
     samplers: tuple[str, ...] = ()           # that work with it

@@ -78,7 +78,7 @@ RECIPES = (
 )
 
 
-class Standing:
+class TrainingStatus:
     """How far the recipes have come in a data folder, as the files say at the moment of asking."""
 
     def __init__(self, paths: Paths, cuda: bool) -> None:
@@ -87,7 +87,7 @@ class Standing:
 
     def counters(self, name: str) -> dict[str, Any]:
         """step, images, seconds, loss."""
-        return trainer.standing(self.paths.runs / name)
+        return trainer.counted(self.paths.runs / name)
 
     def weights(self, name: str) -> Path | None:
         path = self.paths.runs / name / "model.safetensors"
@@ -143,12 +143,12 @@ def check(args: argparse.Namespace) -> None:
         raise BadInput("Either list the recipes with --list or train them with --all, not both.")
     if args.family is not None:
         raise BadInput(f"{wanted} is about all families; leave out {args.family}, or leave out {wanted}.")
-    usual = trainer.DEFAULTS | {"couples": trainer.COUPLES}
+    defaults = trainer.DEFAULTS | {"couples": trainer.COUPLES}
     if args.all:
-        del usual["minutes"]
-    own = ("name", "origin", "stage", "data_set", *usual)
+        del defaults["minutes"]
+    own = ("name", "origin", "stage", "data_set", *defaults)
     given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in own)
-             and value != usual.get(key)]
+             and value != defaults.get(key)]
     if given:
         flag = given[0].removeprefix("network_").replace("origin", "from").replace("_", "-")
         raise BadInput(f"The recipes say how each model is trained; leave out --{flag}, or train one family with it.")
@@ -182,54 +182,54 @@ def train_all(minutes: float, paths: Paths, progress: Callable[[int, int, str], 
         raise BadInput(f"{len(RECIPES)} recipes need between {LEAST * len(RECIPES):.2g} and 100,000 minutes together; you asked for "
                        f"--minutes {minutes:g}.")
     from app.device.device import choose_device
-    standing = Standing(paths, choose_device().type == "cuda")
+    training = TrainingStatus(paths, choose_device().type == "cuda")
     rows: dict[str, dict[str, Any]] = {}
-    for row in _turns(standing, began + 60 * minutes - CLOSING, progress):
+    for row in _turns(training, began + 60 * minutes - CLOSING, progress):
         rows[row["recipe"]] = row
         loss = "" if row["loss"] is None else f", loss {row['loss']:.4f}"
-        say(f"{row['recipe']}: {row['status']}. {row['why'] or standing.seen(row['recipe']) + loss}")
-    return {"recipes": [rows[name] for name in standing.recipes], "minutes": round((time.monotonic() - began) / 60, 2),
+        say(f"{row['recipe']}: {row['status']}. {row['why'] or training.seen(row['recipe']) + loss}")
+    return {"recipes": [rows[name] for name in training.recipes], "minutes": round((time.monotonic() - began) / 60, 2),
             "complete": not any(row["status"] in ("failed", "stopped") for row in rows.values())}
 
 
-def _turns(standing: Standing, end: float, progress: Callable[[int, int, str], None]) -> Iterator[dict[str, Any]]:
+def _turns(training: TrainingStatus, end: float, progress: Callable[[int, int, str], None]) -> Iterator[dict[str, Any]]:
     """Train one recipe after the other until `end` (`time.monotonic`), yielding the row of each."""
-    left = {name: need for name in standing.recipes if (need := standing.lacking(name))}
+    left = {name: need for name in training.recipes if (need := training.lacking(name))}
     if not left:                                                   # all have what they need: everyone gets better
-        left = {name: standing.expected(name) for name in standing.recipes if not standing.used_by(name)}
-    for name in standing.recipes:
+        left = {name: training.expected(name) for name in training.recipes if not training.used_by(name)}
+    for name in training.recipes:
         if name not in left:
-            user = standing.used_by(name)
-            yield standing.row(name, "skipped", f"{user} has gone on from it." if user else f"It has enough: {standing.seen(name)}.")
+            user = training.used_by(name)
+            yield training.row(name, "skipped", f"{user} has gone on from it." if user else f"It has enough: {training.seen(name)}.")
     stopped = False
     while left:
         name, rest = next(iter(left)), (end - time.monotonic()) / 60
-        awaited = {other: standing.awaited(other) for other in left}
+        awaited = {other: training.awaited(other) for other in left}
         possible = {other: need for other, need in left.items() if all(first in left for first in awaited[other])}
         del left[name]
         if stopped:
-            yield standing.row(name, "skipped", "The training was stopped.")
+            yield training.row(name, "skipped", "The training was stopped.")
         elif name not in possible:
             first = awaited[name][0]
-            yield standing.row(name, "skipped", f"It begins with {first}, which is not far enough ({standing.seen(first)}).")
+            yield training.row(name, "skipped", f"It begins with {first}, which is not far enough ({training.seen(first)}).")
         elif rest <= 0:
-            yield standing.row(name, "skipped", "No time was left.")
+            yield training.row(name, "skipped", "No time was left.")
         else:
             until = time.monotonic() + 60 * divide(rest, possible, awaited)[name]
-            row = _turn(standing, name, until, any(name in firsts for firsts in awaited.values()), progress)
+            row = _turn(training, name, until, any(name in firsts for firsts in awaited.values()), progress)
             stopped = row["status"] == "stopped"
             yield row
 
 
-def _turn(standing: Standing, name: str, until: float, awaited: bool, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+def _turn(training: TrainingStatus, name: str, until: float, awaited: bool, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
     """Train one recipe, no longer than it needs if another waits for it; whatever goes wrong is told in its row."""
-    before, recipe = standing.counters(name), standing.recipes[name]
-    args = recipe.arguments(standing.cuda, resumed=before["step"] > 0)
+    before, recipe = training.counters(name), training.recipes[name]
+    args = recipe.arguments(training.cuda, resumed=before["step"] > 0)
     if awaited:
         args.steps = before["step"] + max(1, math.ceil((recipe.images - before["images"]) / args.batch))
     status, why = "trained", ""
     try:
-        trainer.run(args, standing.paths, lambda done, total, text: progress(done, total, f"{text} · {name}"), until)
+        trainer.run(args, training.paths, lambda done, total, text: progress(done, total, f"{text} · {name}"), until)
     except trainer.OutOfTime as error:
         status, why = "skipped", str(error)
     except sentences() as error:
@@ -239,21 +239,21 @@ def _turn(standing: Standing, name: str, until: float, awaited: bool, progress: 
     except Exception as error:                                     # the others go on, whatever it was
         log.exception("The recipe %s failed.", name)
         status, why = "failed", f"It ended with {type(error).__name__}: {error}"
-    return standing.row(name, status, why, before["images"])
+    return training.row(name, status, why, before["images"])
 
 
 def listing(paths: Paths) -> dict[str, Any]:
     """The recipes with what a data folder and the bundled models have of them, and which is furthest below what is expected."""
     from app.drawing.weights import Weights
     from app.models.models import Models
-    standing = Standing(paths, cuda=False)
+    training = TrainingStatus(paths, cuda=False)
     cards = {model.name: model.card for model in Models(Weights(paths.runs, paths.models)).views() if model.source == "bundled"}
-    rows = [standing.row(r.name, standing.status(r.name), trainer.damage(paths.runs / r.name))
+    rows = [training.row(r.name, training.status(r.name), trainer.damage(paths.runs / r.name))
             | {"family": r.family, "needs": list(r.origins), "cpu_minutes": r.cpu, "gpu_minutes": r.gpu, "expected_images": r.images,
-               "share": round(standing.done(r.name), 3), "bundled": figures(cards[r.bundled]) if r.bundled in cards else None}
+               "share": round(training.done(r.name), 3), "bundled": figures(cards[r.bundled]) if r.bundled in cards else None}
             for r in RECIPES]
-    weakest = min(standing.recipes, key=lambda name: (standing.done(name), -standing.expected(name)))
-    return {"recipes": rows, "weakest": weakest, "why": f"{standing.seen(weakest)}."}
+    weakest = min(training.recipes, key=lambda name: (training.done(name), -training.expected(name)))
+    return {"recipes": rows, "weakest": weakest, "why": f"{training.seen(weakest)}."}
 
 
 def figures(card: str) -> dict[str, str]:

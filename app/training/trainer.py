@@ -88,17 +88,17 @@ class OutOfTime(UserError):
     """What comes before the first step took all the time; what there is of it is kept."""
 
 
-def standing(folder: Path) -> dict[str, Any]:
+def counted(folder: Path) -> dict[str, Any]:
     """Counters of a run (step, images, seconds, loss); zeros if it has not begun or cannot be read."""
-    return _standing(folder)[0]
+    return _counted(folder)[0]
 
 
 def damage(folder: Path) -> str:
     """Why a run cannot go on from its checkpoint, as far as the file's beginning tells; "" if it can, or has not begun."""
-    return _standing(folder)[1]
+    return _counted(folder)[1]
 
 
-def _standing(folder: Path) -> tuple[dict[str, Any], str]:
+def _counted(folder: Path) -> tuple[dict[str, Any], str]:
     from weights.check.verify import WeightsError, read_header
     path = folder / "checkpoint.safetensors"
     if not os.path.lexists(path):
@@ -164,7 +164,7 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
 
 def _enough(args: argparse.Namespace, folder: Path) -> dict[str, Any] | None:
     """What a run has, if that is all that is asked for and its weights are there; else None."""
-    has, path = standing(folder), folder / "model.safetensors"
+    has, path = counted(folder), folder / "model.safetensors"
     steps = args.steps is not None and has["step"] >= args.steps
     if not (path.is_file() and has["step"] and (steps or has["seconds"] >= 60 * args.minutes)):
         return None
@@ -229,7 +229,7 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     loss = _staged(net, family, args.stage, sets)
     header = {"family": args.family, "data_sets": [data.name for data in sets]}
     if until is not None:
-        options = replace(options, minutes=standing(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
+        options = replace(options, minutes=counted(folder)["seconds"] / 60 + max(until - time.monotonic(), 1e-3) / 60)
     try:
         with between_steps() as asked, closing(train(net, loss, options, folder, device, items, family.betas, family.fp32)) as steps:
             _follow(steps, options, folder, header, net, progress, asked)

@@ -144,7 +144,7 @@ class CompareTab:
         """Updates for `restored()`: what a grid was made from, with numbers for the texts of a command line. Raises BadInput."""
         ask, axes = made.ask, []
         model = next((m for m in self.offers.known[ask.family] if ask.model in (None, "", m.name)), None)
-        weight = default_guidance(model.usual if model else {}) if ask.guidance_scale is None else ask.guidance_scale
+        weight = default_guidance(model.defaults if model else {}) if ask.guidance_scale is None else ask.guidance_scale
         for text in (made.x, made.y, made.z):
             name, _, values = (part.strip() for part in text.partition("="))
             name = name.replace("-", "_")
@@ -194,10 +194,10 @@ class CompareTab:
         return gr.Dropdown([(m.title, m.name) for m in models], value=chosen), self.samplers(family, chosen, sampler)
 
     def samplers(self, family: str, model: str | None, sampler: str | None = None) -> Any:
-        """The choices of sampler that work with a model; what is usual for it if none is named."""
+        """The choices of sampler that work with a model; its default one if none is named."""
         view = next((m for m in self.offers.known[family] if m.name == model), None)
-        usual = view.usual.get("sampler", view.samplers[0]) if view else next(iter(self.offers.families[family].every))
-        return gr.Dropdown(self.offers.samplers(family, model), value=sampler or usual)
+        first = view.defaults.get("sampler", view.samplers[0]) if view else next(iter(self.offers.families[family].every))
+        return gr.Dropdown(self.offers.samplers(family, model), value=sampler or first)
 
     def seen(self) -> list[Any]:
         """What `refreshed` has to be told."""
@@ -270,9 +270,9 @@ def number(name: str, value: Any) -> Any:
     return next(o for o in options_of(Request) if o.name == name).parse(value)
 
 
-def default_guidance(usual: dict[str, Any]) -> float:
+def default_guidance(defaults: dict[str, Any]) -> float:
     """What guidance a model begins with."""
-    return usual.get("guidance_scale", Request.guidance_scale)
+    return defaults.get("guidance_scale", Request.guidance_scale)
 
 
 def controls(service: Service) -> tuple[CompareTab, Beneath]:
@@ -281,7 +281,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
     first = next(iter(families.values()))
     offers = Offers(families, Known(service, tuple(families)))
     models = offers.known[first.name]
-    chosen, usual = (models[0].name, models[0].usual) if models else (None, {})
+    chosen, defaults = (models[0].name, models[0].defaults) if models else (None, {})
     with gr.Row(elem_classes="sx-line"):
         family = gr.Dropdown([(spec.title, spec.name) for spec in families.values()], value=first.name, label="Family", min_width=110,
                              scale=0, elem_id="compare-family")
@@ -290,7 +290,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
         prompt = gr.Textbox((models[0].prompts if models else dataset(DEFAULT).prompts)[0], label="Prompt", scale=3, min_width=260,
                             elem_id="compare-prompt")
         negative = gr.Textbox("", label="Negative prompt", min_width=150, scale=1, elem_id="compare-negative")
-        guidance = gr.Slider(0, 20, value=default_guidance(usual), step=0.5, label="Guidance  w", min_width=150, scale=1,
+        guidance = gr.Slider(0, 20, value=default_guidance(defaults), step=0.5, label="Guidance  w", min_width=150, scale=1,
                              elem_id="compare-guidance")
         seed = gr.Number(7, label="Seed", precision=0, min_width=110, scale=0, elem_id="compare-seed")
         count = gr.Number(1, label="Images per cell", precision=0, min_width=110, scale=0, elem_id="compare-count")
@@ -364,8 +364,8 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
         return family
 
     def used(family: str, name: str) -> tuple[Any, float]:
-        usual = next((m.usual for m in tab.offers.known[known(family)] if m.name == name), {})
-        return tab.samplers(family, name), default_guidance(usual)
+        defaults = next((m.defaults for m in tab.offers.known[known(family)] if m.name == name), {})
+        return tab.samplers(family, name), default_guidance(defaults)
 
     def change_model(family: str, name: str, *axes: Any) -> tuple[Any, ...]:
         refitted = (tab.offers.refitted(family, name, axis, names) for axis, names in zip(axes[::PARTS], axes[2::PARTS], strict=True))

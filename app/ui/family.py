@@ -79,14 +79,14 @@ class FamilyTab:
                 if name in own else gr.update(visible=False) for name, control in self.options.items()]
 
     def using(self, view: ModelView | None) -> list[Any]:
-        """Updates for `used()`: what is usual for a model, and the family's own beginning where only others have habits."""
-        own, every = view.usual if view else {}, self.family.every
+        """Updates for `used()`: a model's defaults, and the family's own where only other models have some."""
+        own, every = view.defaults if view else {}, self.family.every
         sampler = own.get("sampler", next(iter(every)))
         begin = {o.name: o.default for s in (*reversed(every.values()), every[sampler]) for o in options_of(s.options)}
-        habits = {"steps", *(name for model in self.models() for name in model.usual)} & set(self.options)
+        differing = {"steps", *(name for model in self.models() for name in model.defaults)} & set(self.options)
         shown = self.shown(sampler)
         for update, name in zip(shown, self.options, strict=True):
-            if name in habits:
+            if name in differing:
                 update["value"] = own.get(name, begin[name])
         return [gr.update(choices=self.choices(view), value=sampler),
                 gr.update(value=own.get("guidance_scale", Request.guidance_scale), visible=view.guided if view else self.family.guided),
@@ -194,7 +194,7 @@ def family_tab(service: Service, family: FamilySpec) -> FamilyTab:
                                                 elem_id=f"{name}-{main.name}", precision=0 if main.type is int else None)}
                 count = gr.Number(request["count"].default, label="Images", precision=0, min_width=80,
                                   elem_id=f"{name}-count")
-            begin = known[0].usual if known else {}
+            begin = known[0].defaults if known else {}
             guidance = gr.Slider(0, 20, value=begin.get("guidance_scale", request["guidance_scale"].default), step=0.5, label="Guidance  w",
                                  elem_id=f"{name}-guidance", visible=family.guided)
             with gr.Row(elem_classes="sx-pair sx-seed"):

@@ -45,7 +45,7 @@ ABOUT = About(
 
 SPEC = FamilySpec("dalle", "DALL-E", "#CC79A7", "Ramesh et al. 2021, arXiv:2102.12092",
                   with_options(samplers_in(samplers), Completion, nfe=lambda options: options.calls), ABOUT, NetworkOptions,
-                  ("ancestral", "top_k", "top_p"), usual=lambda config: {"guidance_scale": 2.5}, state="codes", estimate="decoded",
+                  ("ancestral", "top_k", "top_p"), defaults=lambda config: {"guidance_scale": 2.5}, state="codes", estimate="decoded",
                   stages=("autoencoder", "scorer"), draws_tokens=True, axis="temperature", columns="0.5, 0.8, 1, 1.3",
                   toy2d=Toy2DSpec(field="tokens", starts=False,
                                   about_field="How likely the token drawn last is, in every column and then in every bin"))

@@ -49,7 +49,7 @@ ABOUT = About(
 )
 
 
-def _usual(config: dict[str, Any]) -> dict[str, Any]:
+def _defaults(config: dict[str, Any]) -> dict[str, Any]:
     """A rectified model has learnt guidance along with the pictures and needs few steps."""
     rectified = config["training"].get("coupling") == "reflow"
     return {"sampler": "euler", "steps": 4, "guidance_scale": 1.0} if rectified else {}
@@ -57,4 +57,4 @@ def _usual(config: dict[str, Any]) -> dict[str, Any]:
 
 SPEC = FamilySpec("flow", "Flow", "#009E73", "Lipman et al. 2023, arXiv:2210.02747", samplers_in(sampler), ABOUT, NetworkOptions,
                   ("euler", "midpoint", "rk4"), field="|v| velocity", estimate="x̂1", predicts_velocity=True, invertible=True,
-                  usual=_usual, pretrained=samplers_in(pretrained))
+                  defaults=_defaults, pretrained=samplers_in(pretrained))

@@ -44,5 +44,5 @@ TOY2D = Toy2DSpec(
     ("D", "G"), ("game",), "discriminator", "Coloured where the discriminator sees data, gray where it sees forgeries; arrows: where it "
     "would push a sample", False, "A GAN defines no likelihood: it draws samples, but cannot say how likely a point is.")
 SPEC = FamilySpec("gan", "GAN", "#D55E00", "Goodfellow et al. 2014, arXiv:1406.2661", samplers_in(sampler), ABOUT, NetworkOptions,
-                  ("generator",), state="z", estimate="picture", usual=lambda config: {"guidance_scale": 1.0}, guided=False,
+                  ("generator",), state="z", estimate="picture", defaults=lambda config: {"guidance_scale": 1.0}, guided=False,
                   single_call=True, axis="truncation", columns="0.5, 1, 2, 4", toy2d=TOY2D)

@@ -48,5 +48,5 @@ TOY2D = Toy2DSpec(
     "A VQ-VAE defines no likelihood of points: its prior is exact for codes, but its decoder gives a place and no density.")
 SPEC = FamilySpec("vqvae", "VQ-VAE", "#E69F00", "van den Oord et al. 2018, arXiv:1711.00937", samplers_in(samplers), ABOUT, NetworkOptions,
                   ("ancestral", "top_k", "top_p"), state="codes", estimate="decoded", stages=("autoencoder",),
-                  usual=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
+                  defaults=lambda config: {"guidance_scale": 4.0}, reads=named, label_only=True, draws_tokens=True, axis="temperature",
                   columns="0.5, 0.8, 1, 1.3", pretrained=samplers_in(masked), toy2d=TOY2D)

@@ -60,13 +60,13 @@ def asks(number: int) -> Callable[..., None]:
 
 @pytest.mark.slow
 def test_training_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.training.trainer import standing
+    from app.training.trainer import counted
     from tests.app.training.training import runner
     monkeypatch.setattr("app.cli.commands.bar", asks(signal.SIGTERM))
     run = runner(tmp_path, capsys, monkeypatch, "diffusion")
     code, out, error = run("diffusion", "--name", "one", "--batch", "4", "--workers", "0", "--minutes", "60")
     assert (code, out) == (1, {}) and "Stopped." in error and "Traceback" not in error
-    assert standing(tmp_path / "runs" / "one")["step"] >= 20
+    assert counted(tmp_path / "runs" / "one")["step"] >= 20
 
 
 @pytest.mark.slow

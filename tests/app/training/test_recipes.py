@@ -10,7 +10,7 @@ import pytest
 
 from app.paths import Paths
 from app.training import recipes, trainer
-from app.training.recipes import RECIPES, Recipe, Standing, divide, figures
+from app.training.recipes import RECIPES, Recipe, TrainingStatus, divide, figures
 from pipelines import registry
 from pipelines.options import build
 from pipelines.training.loop import TrainOptions, _learning_rate
@@ -143,7 +143,7 @@ def test_all_that_have_enough_go_on_together(run: Run, tmp_path: Path, monkeypat
     assert first[0]["status"] == "skipped" and first[0]["why"].startswith("It has enough: ") and first[1]["status"] == "trained"
     monkeypatch.setattr(recipes, "RECIPES", (replace(BENT, images=4),))
     assert run("--all", "--minutes", "0.02")[1]["recipes"][0]["status"] == "trained"
-    assert Standing(Paths(tmp_path), False).lacking("bent") == 0
+    assert TrainingStatus(Paths(tmp_path), False).lacking("bent") == 0
 
 
 def test_restarts_begin_at_the_peak() -> None:

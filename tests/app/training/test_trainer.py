@@ -133,7 +133,7 @@ def test_a_damaged_folder_is_a_sentence(run: Run, tmp_path: Path, file: str, con
     code, result, error = run("flow", "--name", "a", "--steps", "4", "--keep", "1", *QUICK)
     assert code == 1 and result == {} and one_sentence(error)
     assert run("--list")[::2] == (0, "")
-    assert bool(trainer.standing(tmp_path / "runs" / "a")["step"]) == (file != CHECKPOINT)
+    assert bool(trainer.counted(tmp_path / "runs" / "a")["step"]) == (file != CHECKPOINT)
 
 
 def wrong_at(monkeypatch: pytest.MonkeyPatch, family: str, step: int) -> None:
@@ -155,7 +155,7 @@ def test_training_that_is_no_number_any_more_stops(run: Run, tmp_path: Path, mon
         assert "stopped at step 6 because the loss is nan" in error and "checkpoint of step 4 is kept" in error
     models = Models(Weights(tmp_path / "runs", tmp_path / "models"))
     assert models.verify()["a"] is models.verify()["a@4"] is None
-    assert load_file(first["path"]) and trainer.standing(tmp_path / "runs" / "a")["step"] == 4
+    assert load_file(first["path"]) and trainer.counted(tmp_path / "runs" / "a")["step"] == 4
     code, second, _ = run("flow", "--name", "a", "--steps", "9", "--lr", "1e-4", *QUICK)
     assert code == 0 and second["steps"] == 9 and models.verify()["a"] is None
 
@@ -194,7 +194,7 @@ def test_signals_end_a_run_after_a_step(run: Run, tmp_path: Path, name: str, mon
         pytest.skip("a signal of other systems")
     monkeypatch.setattr("app.cli.commands.bar", lambda *_: signal.raise_signal(getattr(signal, name)))      # at the twentieth step
     code, _, error = run("flow", "--name", "a", "--steps", "40", *QUICK)
-    assert code == 1 and error == "Stopped.\n" and trainer.standing(tmp_path / "runs" / "a")["step"] == 20
+    assert code == 1 and error == "Stopped.\n" and trainer.counted(tmp_path / "runs" / "a")["step"] == 20
     monkeypatch.setattr("app.cli.commands.bar", lambda *_: None)
     assert run("flow", "--name", "a", "--steps", "21", *QUICK)[1]["steps"] == 21
 

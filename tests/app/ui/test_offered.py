@@ -36,7 +36,7 @@ ASK = Ask("diffusion", "a red star on blue", seed=7, count=1, guidance_scale=3)
 def view_of(adapter: str) -> ModelView:
     """A model of the Hub as the lists see it."""
     info, face = ADAPTERS[adapter], face_of(ADAPTERS[adapter].family)
-    return ModelView(adapter, info.family, info.title, 1, "", "local", 1, "", dict(info.usual), None, adapter, info.samplers, info.reads,
+    return ModelView(adapter, info.family, info.title, 1, "", "local", 1, "", dict(info.defaults), None, adapter, info.samplers, info.reads,
                      info.guided, 32, tuple(never(face, adapter)))
 
 
@@ -54,8 +54,9 @@ class WithHub:
     def resolved(self, ask: Ask) -> Ask:
         if ask.model not in ADAPTERS:
             return MODELS.weights.resolved(ask)
-        usual = ADAPTERS[ask.model].usual
-        return replace(ask, adapter=ask.model, guidance_scale=usual["guidance_scale"] if ask.guidance_scale is None else ask.guidance_scale)
+        defaults = ADAPTERS[ask.model].defaults
+        guidance_scale = defaults["guidance_scale"] if ask.guidance_scale is None else ask.guidance_scale
+        return replace(ask, adapter=ask.model, guidance_scale=guidance_scale)
 
 
 def plan(x: str, y: str = "", z: str = "", **more: Any) -> Plan:

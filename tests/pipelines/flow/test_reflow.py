@@ -76,7 +76,7 @@ def test_the_straight_field_of_the_couples_has_no_loss(drawn) -> None:
 
 
 def test_rectified_models_have_settings_of_their_own() -> None:
-    usual = registry.face("flow").usual
+    defaults = registry.face("flow").defaults
     assert registry.family("flow").own_data(NetworkOptions(coupling="reflow")) is not None
     assert registry.family("flow").own_data(NetworkOptions()) is None
-    assert usual({"training": {"coupling": "reflow"}})["guidance_scale"] == 1.0 and usual({"training": {}}) == {}
+    assert defaults({"training": {"coupling": "reflow"}})["guidance_scale"] == 1.0 and defaults({"training": {}}) == {}

@@ -61,10 +61,10 @@ def nets_of(net: HubModel, weights: str = "w") -> dict[NetKey, Net]:
 
 
 def options_for(adapter: str, sampler: str, steps: int, **more: Any) -> Any:
-    """Options as the page makes them: what is usual and fixed for the adapter, then what is asked for."""
+    """Options as the page makes them: the adapter's defaults and what is fixed for it, then what is asked for."""
     info = ADAPTERS[adapter]
     kind = registry.face(info.family).every[sampler].options
-    values = {**info.usual, **info.fixed, "steps": steps, **more}
+    values = {**info.defaults, **info.fixed, "steps": steps, **more}
     return kind(**{o.name: values[o.name] for o in options_of(kind) if o.name in values})
 
 

@@ -108,9 +108,9 @@ def test_ncsnpp() -> None:
     their norms; ours is a row's. Our bound of a corrector step is never met by a score that has learnt something; the random one is
     made as long as such a score for that."""
     folder = folder_of("ncsnpp")
-    usual = Pretrained("n", folder, "local", None).metadata["usual"]
-    assert usual["sampler"] == "corrector_predictor"
-    request = ask("ncsnpp", "corrector_predictor", 6, **{name: usual[name] for name in ("snr", "corrector_steps", "t_end")})
+    defaults = Pretrained("n", folder, "local", None).metadata["defaults"]
+    assert defaults["sampler"] == "corrector_predictor"
+    request = ask("ncsnpp", "corrector_predictor", 6, **{name: defaults[name] for name in ("snr", "corrector_steps", "t_end")})
     pipe, net = library("ScoreSdeVePipeline", folder), load("ncsnpp", folder, CPU, torch.float32)
     with torch.no_grad():
         for last in (pipe.unet.conv_out, net.unet.conv_out):                 # type: ignore[union-attr]

@@ -159,17 +159,17 @@ def test_the_size_is_known_before_it_is_loaded(folders: dict[str, Path], adapter
 
 
 def test_what_is_usual_follows_from_how_a_model_was_distilled(tmp_path: Path) -> None:
-    def usual(name: str, folder: Path) -> tuple[str, int, float]:
-        found = Pretrained(name, folder, "local", None).metadata["usual"]
+    def defaults(name: str, folder: Path) -> tuple[str, int, float]:
+        found = Pretrained(name, folder, "local", None).metadata["defaults"]
         return found["sampler"], found["steps"], found["guidance_scale"]
 
-    assert usual("schnell", folder_of("flux")) == ("euler", 4, 3.5)
-    assert usual("dev", folder_of("flux", guidance_embeds=True)) == ("euler", 28, 3.5)
-    assert usual("sd", folder_of("sd")) == ("dpmpp_2m", 25, 7.5)
+    assert defaults("schnell", folder_of("flux")) == ("euler", 4, 3.5)
+    assert defaults("dev", folder_of("flux", guidance_embeds=True)) == ("euler", 28, 3.5)
+    assert defaults("sd", folder_of("sd")) == ("dpmpp_2m", 25, 7.5)
     pipe: Any = tiny_models.sd(tmp_path)
     pipe.scheduler = diffusers.LCMScheduler.from_config(pipe.scheduler.config)
     tiny_models.saved(pipe, tmp_path)
-    assert usual("lcm", tmp_path) == ("lcm", 4, 1.0)
+    assert defaults("lcm", tmp_path) == ("lcm", 4, 1.0)
 
 
 @pytest.mark.parametrize("adapter", KINDS)
