@@ -146,7 +146,7 @@ def test_damaged_files_are_read_or_refused(kind: str, files: int = 100) -> None:
     chance, outcomes = random.Random(kind), set()
     whole = saved(Image.effect_noise((48, 40), 90).convert("RGB"), kind, exif=RED.getexif()).read()
     for _ in range(files):
-        data = bytearray(whole[:chance.randrange(len(whole))] if chance.random() < 0.2 else whole)
+        data = bytearray(whole[:1 + chance.randrange(len(whole))] if chance.random() < 0.2 else whole)
         for _ in range(chance.randrange(1, 8)):
             at = chance.randrange(min(len(data), 200)) if chance.random() < 0.7 else chance.randrange(len(data))
             data[at:at + 1] = bytes([chance.randrange(256)]) * chance.choice((0, 1, 1, 1, 2))
