@@ -1,5 +1,5 @@
-"""What is added in one place is taken up everywhere: an option, a sampler and a family from the folder `additions` have their flags,
-controls, axes, laboratory and filter, and draw."""
+"""What is added in one place is taken up everywhere: an option, a sampler, a family and a tab from the folder `additions` have their
+flags, controls, axes, laboratory and filter, and draw. A data set is added in test_data_sets.py."""
 from __future__ import annotations
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+import app.ui
 import pipelines
 from app.cli import main
 from app.drawing.ask import Ask
@@ -46,14 +47,16 @@ class WarmOptions(FlowOptions):
 
 @pytest.fixture(scope="module", autouse=True)
 def additions() -> Iterator[None]:
-    """An option of `euler`, the sampler `leap` and the family `blobs`, as if their folder and line stood in the registry."""
+    """An option of `euler`, the sampler `leap`, the family `blobs` and the tab `hours`, as if their files and lines stood in place."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(FLOW.samplers, "euler", replace(FLOW.samplers["euler"], options=WarmOptions))        # type: ignore[arg-type]
         patch.setitem(FLOW.samplers, "leap", leap)                                                        # type: ignore[arg-type]
         patch.setattr(registry, "NAMES", (*registry.NAMES, "blobs"))
         patch.setattr(pipelines, "__path__", [*pipelines.__path__, str(ADDITIONS)])
+        patch.setattr(app.ui, "__path__", [*app.ui.__path__, str(ADDITIONS / "ui")])
+        patch.setattr("app.ui.page.ALONE", ("hours",))
         yield
-    for name in [name for name in sys.modules if name.startswith("pipelines.blobs")]:
+    for name in [name for name in sys.modules if name.startswith(("pipelines.blobs", "app.ui.hours"))]:
         del sys.modules[name]
 
 
@@ -122,6 +125,16 @@ def test_the_page_has_controls_for_them(client: TestClient) -> None:
     assert {"flow-warmth", "flow-reach", "blobs-softness", "blobs-tab", "blobs-generate"} <= set(found)
     assert ["Leap", "leap"] in found["flow-sampler"]["choices"] and ["Fade", "fade"] in found["blobs-sampler"]["choices"]
     assert ["Blobs", "blobs"] in found["compare-family"]["choices"]
+
+
+def test_the_page_has_a_tab_more_that_works_and_has_an_address(client: TestClient) -> None:
+    config = client.get("/config").json()
+    found = {part["props"].get("elem_id"): part for part in config["components"]}
+    assert found["hours-tab"]["props"]["label"] == "Hours"
+    assert any('"hours"' in str(dependency["js"]) for dependency in config["dependencies"])           # one of those that #NAME opens
+    (count,) = (one["id"] for one in config["dependencies"] if one["api_name"] == "hours-count")
+    answer = client.post("/gradio_api/run/predict", json={"fn_index": count, "data": [], "session_hash": "s"}).json()
+    assert answer["data"] == ["2 models"]
 
 
 def test_the_gallery_filters_by_them(client: TestClient) -> None:

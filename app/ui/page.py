@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 
 import gradio as gr
@@ -20,6 +21,8 @@ from app.ui.models import models_tab, wire_models
 from app.ui.sent import judge_controls
 from pipelines import registry
 
+ALONE: tuple[str, ...] = ()        # files of this folder with a tab that needs nothing of the others, made by their `tab(service)`
+
 
 def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
@@ -37,6 +40,8 @@ def build_page(service: Service) -> gr.Blocks:
             compare = compare_tab(service)
             gallery = gallery_tab()
             models = models_tab(service)
+            for name in ALONE:
+                import_module(f"app.ui.{name}").tab(service)
         wire_drafts(page, head, families, compare, beside)
         wire_sending(service, tabs, families, compare, head, gallery, cards)
         wire_models(service, page, tabs, families, compare, models)
