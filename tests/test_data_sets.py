@@ -180,8 +180,8 @@ def test_weights_that_do_not_say_it_are_of_the_first_set_and_an_unknown_one_is_r
 def test_a_run_goes_on_with_what_it_learns_from_and_other_sets_are_refused(run: Call) -> None:
     code, trained, error = run("train", "sde", "--name", "sde", "--steps", "4", "--batch", "4", "--workers", "0")
     assert code == 0 and (trained["steps"], trained["dataset"]) == (4, "tiles/train"), error
-    code, _, error = run("train", "flow", "--data-set", "faces", "--steps", "1")
-    assert code == 2 and "no data set 'faces'; name one of shapes, tiles with --data-set" in error
+    code, _, error = run("train", "flow", "--data-set", "nowhere", "--steps", "1")
+    assert code == 2 and "no data set 'nowhere'; name one of shapes, faces, tiles with --data-set" in error
     code, _, error = run("train", "flow", "--data-set", "shapes", "--name", "flow", "--steps", "9")
     assert code == 2 and "The run flow learns from tiles and cannot go on with shapes" in error
     code, _, error = run("evaluate", "flow", "--model", "flow", "--table", "--count", "8")

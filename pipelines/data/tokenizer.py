@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from pipelines.data.text import normalise
@@ -24,6 +24,15 @@ def train_bpe(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return bpe
 
 
+def extended(bpe: Tokenizer, words: Iterable[str]) -> Tokenizer:
+    """A tokenizer in which each of the words is one token: those that were not get the ids after the last, in order, and all others keep
+    theirs. What has none of these words in it is encoded as before."""
+    more = Tokenizer.from_str(bpe.to_str())
+    new = (word for word in dict.fromkeys(words) if len(bpe.encode(word).ids) > 1)
+    more.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in new])
+    return more
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Token ids of one caption, and what of it a model does not read."""
@@ -36,9 +45,10 @@ class Encoded:
 class CaptionTokenizer:
     """Captions to token ids of a fixed length, START and END included; the empty caption is the null condition of guidance."""
 
-    def __init__(self, bpe: Tokenizer, length: int) -> None:
+    def __init__(self, bpe: Tokenizer, length: int, room: int = 0) -> None:
+        """room: how many ids models are made for, if more than there are."""
         self.bpe, self.length = bpe, length
-        self.vocabulary = bpe.get_vocab_size()
+        self.vocabulary = max(room, bpe.get_vocab_size())
         vocabulary: dict[str, int] = bpe.get_vocab()
         self.pad, self.start, self.end = (vocabulary[token] for token in (PAD, START, END))
 

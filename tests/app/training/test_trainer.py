@@ -261,5 +261,5 @@ def test_the_card_names_the_data_set_by_the_flag_that_is_read(run: Run, tmp_path
         code, result, _ = run("flow", flag, "shapes", "--name", flag.strip("-"), "--steps", "1", *QUICK)
         assert code == 0 and result["dataset"] == "shapes/train"
         assert "launch.py train flow --data-set shapes " in Path(result["path"]).with_suffix(".md").read_text(encoding="utf-8")
-    code, _, error = run("flow", "--data-set", "faces", "--name", "a")
+    code, _, error = run("flow", "--data-set", "nowhere", "--name", "a")
     assert code == 2 and "--data-set" in error and "shapes" in error

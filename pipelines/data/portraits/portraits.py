@@ -1,0 +1,77 @@
+"""Portraits of a set: which there are, in which split each is, their captions and classes."""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.data.contract import Item, Labels
+from pipelines.data.portraits.captions import Grammar
+from pipelines.data.portraits.parts import Parts
+
+SPLITS = ("train", "test", "holdout")
+JUDGED = 11                        # seed of the captions that models are judged by
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Everything is a pure function of (split, seed, index); each portrait belongs to exactly one split, decided by what it shows:
+
+    - "holdout": it has a pair of attributes that training never shows, and its caption names both;
+    - "test": 1 of 16 of the others, chosen by a hash;
+    - "train": the rest.
+    """
+    parts: Parts
+    grammar: Grammar
+    values: Mapping[str, tuple[str, ...]]                    # attribute -> what it may be; one that stands there twice is twice as frequent
+    held_out: tuple[Mapping[str, str], ...]                  # the pairs
+    classes: tuple[str, str]                                 # the attributes whose values make a class
+
+    def split_of(self, attributes: Mapping[str, str]) -> str:
+        """The one split that a portrait belongs to."""
+        if any(pair.items() <= attributes.items() for pair in self.held_out):
+            return "holdout"
+        return "test" if zlib.crc32(repr(attributes).encode()) % 16 == 0 else "train"
+
+    def item(self, split: str, seed: int, index: int, pairs: float | None = None) -> Item:
+        """See `DataSet.item`."""
+        rng = np.random.default_rng([SPLITS.index(split), seed, index])
+        pair = self.held_out[int(rng.integers(len(self.held_out)))] if split == "holdout" else {}
+        while True:
+            attributes = {attribute: values[int(chance * len(values))] for (attribute, values), chance
+                          in zip(self.values.items(), rng.random(len(self.values)), strict=True)} | {**pair}
+            if self.split_of(attributes) == split:
+                return Item(self.grammar.caption(attributes, rng, tuple(pair)), self.label(attributes), attributes)
+
+    def evaluation(self, split: str, count: int) -> list[Item]:
+        """See `DataSet.evaluation`."""
+        return [self.item(split, JUDGED, k) for k in range(count)]
+
+    def picture(self, item: Item, side: int) -> np.ndarray:
+        """See `DataSet.picture`; sides as of `Parts.compose`."""
+        return self.parts.compose(item.attributes, side)
+
+    def label(self, attributes: Mapping[str, str]) -> int:
+        first, second = (self._choices(attribute).index(attributes[attribute]) for attribute in self.classes)
+        return first * len(self._choices(self.classes[1])) + second
+
+    def labels(self, about: str, name: str) -> Labels:
+        """The classes; `name` has the attributes that make one in braces, and is a caption."""
+        first, second = (self._choices(attribute) for attribute in self.classes)
+        count = len(first) * len(second)
+
+        def name_of(label: int) -> str:
+            return name.format_map({self.classes[0]: first[label // len(second)], self.classes[1]: second[label % len(second)]})
+
+        def of(prompt: str) -> int | None:
+            claim = self.grammar.parse(prompt) or {}
+            said = [claim.get(attribute, frozenset()) for attribute in self.classes]
+            return None if any(len(values) != 1 for values in said) else self.label(
+                {attribute: value for attribute, values in zip(self.classes, said, strict=True) for value in values})
+
+        return Labels(count, about, (name_of(1), name_of(count - 2)), of, name_of, alike=len(second))
+
+    def _choices(self, attribute: str) -> list[str]:
+        return list(dict.fromkeys(self.values[attribute]))
