@@ -108,9 +108,9 @@ class Service:
         """How likely a picture is under a model, and its way to noise and back; an empty prompt is the null condition."""
         return own_picture.examine(probe(self.artist, ask), picture)
 
-    def morph(self, ask: Ask, first: Picture | None, second: Picture | None) -> tuple[str, ...]:
-        """Pictures on the way from one picture to another, through their noises."""
-        return own_picture.morph(probe(self.artist, ask), first, second)
+    def interpolation(self, ask: Ask, first: Picture | None, second: Picture | None) -> tuple[str, ...]:
+        """The latent interpolation from one picture to another, through their noises."""
+        return own_picture.interpolation(probe(self.artist, ask), first, second)
 
     def keep_source(self, ask: Ask, picture: Picture | None) -> str:
         """Store a picture for generations to start from; returns what their option `source` is to be."""

@@ -81,9 +81,9 @@ def _idle_options(sampler: str, o: Any) -> Iterator[tuple[str, str]]:
         yield from dict.fromkeys(("seed", "candidates"), "Greedy draws one picture whatever the seed").items()
     if value("top_k") == 1:
         yield from dict.fromkeys(("seed", "temperature"), "the likeliest token alone may be drawn").items()
-    if value("walk") == 0 and value("mix") == "nothing":
+    if value("interpolation") == 0 and value("mix") == "nothing":
         yield "second", "nothing is taken from the second seed"
-    if value("walk") == 1:
+    if value("interpolation") == 1:
         yield from {"seed": "all is taken from the second seed", "mix": "all is taken from the second seed"}.items()
 
 

@@ -195,9 +195,9 @@ class GenerativeModel:
     #                                          exact log p of their codes in nats, (B,)
     prompt: Callable[[Request, Any], tuple[Any, tuple[str, ...]]] | None = None      # of a family that draws tokens: (request, net) ->
     #                                          tokens (1, n) that a picture's follow, and the names of those that have one
-    walk: Callable[..., Sampler] | None = None         # of a generator: (request, weights id, net, device, count) -> pictures from
-    #                                          the seed to the second one;
-    mixture: Callable[..., Sampler] | None = None      # likewise, layouts of count seeds by styles of count others
+    interpolation: Callable[..., Sampler] | None = None      # of a generator: (request, weights id, net, device, count) -> pictures
+    #                                          from the seed to the second one;
+    style_mixing: Callable[..., Sampler] | None = None       # likewise, layouts of count seeds by styles of count others
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pipelines.family import FamilySpec, SamplerSpec
 
 VERSION = 2                       # of what `to_dict` writes; the first had no number
-OLD_NAMES = {"model_name": "model", "guidance": "guidance_scale"}       # as pictures of the first version call them
+# Of settings and samplers' options, as older pictures, comparisons and command lines call them.
+OLD_NAMES = {"model_name": "model", "guidance": "guidance_scale", "walk": "interpolation"}
 
 MAX_PROMPT = 4000                 # characters; 512 tokens, the most that a text encoder of ours or of the Hub reads, are about 2,500
 MAX_COUNT = 64                    # images in one request
@@ -152,8 +153,15 @@ class Request:
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """What values of any version say of a request, under today's names; other facts of a picture are left out, nothing is checked."""
-    named = {OLD_NAMES.get(name, name): value for name, value in values.items()}
+    named = renamed(values)
+    if isinstance(named.get("options"), Mapping):
+        named["options"] = renamed(named["options"])
     return {f.name: named[f.name] for f in fields(Request) if f.name in named}
+
+
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same under today's names."""
+    return {OLD_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def face_of(family: Any) -> FamilySpec:

@@ -24,7 +24,7 @@ from app.whole import copy
 from pipelines import data, registry
 from pipelines.family import FamilySpec, SamplerSpec
 from pipelines.options import Option, options_of
-from pipelines.request import Request
+from pipelines.request import OLD_NAMES, Request
 
 FILES = ("out", "export", "picture")         # may have any name that the system lets them have
 EXAMPLES = f"""examples:
@@ -156,6 +156,8 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
     axes = {spec.axis for spec in registry.faces()}
     for name, uses in _uses().items():
         o, several = uses[0][2], " Several, as a list." if grid and name in axes else ""
+        for old in (old for old, new in OLD_NAMES.items() if new == name):
+            sub.add_argument(f"--{_flag(old)}", dest=f"option_{name}", help=argparse.SUPPRESS)
         sub.add_argument(f"--{_flag(name)}", dest=f"option_{name}", help=_explained(uses).replace("%", "%%") + several,
                          metavar="|".join(o.choices) if o.choices else o.type.__name__)
 

@@ -19,7 +19,7 @@ from app.whole import trouble, write_table, write_text
 from pipelines.data import DEFAULT, dataset
 from pipelines.files import write_whole
 from pipelines.options import options_of
-from pipelines.request import face_of
+from pipelines.request import face_of, renamed
 
 CALLS = (5, 10, 20, 50, 100)       # evaluations for an image, without those of guidance
 MOST_STEPS = 200
@@ -128,12 +128,14 @@ class Log:
 
 
 def _row(line: bytes, facts: Sequence[str]) -> dict[str, Any] | None:
-    """What a line says, None if it is damaged."""
+    """What a line says, options under today's names; None if it is damaged."""
     try:
         row = json.loads(line.decode("utf-8"))
+        if "options" in row:
+            row["options"] = renamed(row["options"])
         numbers = [row[name] for name in NUMBERS if name in row]
         return row if set(facts) <= set(row) and all(type(n) in (int, float) and math.isfinite(n) for n in numbers) else None
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 

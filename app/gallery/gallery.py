@@ -122,7 +122,8 @@ def picture(record: ImageRecord) -> Picture:
         family, sampler = record.family, record.sampler          # made by a family or sampler that is gone
     facts = {"Prompt": record.prompt, "Negative prompt": record.negative_prompt or "none", "Family": family,
              "Model": record.model_name, "Sampler": sampler}
-    facts |= {_words(name): _value(value) for name, value in record.options.items() if value != ""}
+    settings = SINGLE | plain(vars(record))
+    facts |= {_words(name): _value(value) for name, value in settings["options"].items() if value != ""}
     facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "NFE": f"{record.nfe} per image",
               "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",
               "Made": f"{record.created:%Y-%m-%d %H:%M:%S} UTC", "Weights": record.model_sha256[:16],
@@ -132,7 +133,7 @@ def picture(record: ImageRecord) -> Picture:
     if "note" in record.environment:
         facts["Note"] = record.environment["note"]
     return Picture(record.id, f"image/{record.id}.png", record.created.isoformat(), record.family, record.model_name,
-                   record.sampler, record.steps, record.seed, record.prompt, SINGLE | plain(vars(record)), facts, record.deleted,
+                   record.sampler, record.steps, record.seed, record.prompt, settings, facts, record.deleted,
                    record.missing, amount=amount(record.family, record.steps))
 
 

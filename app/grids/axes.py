@@ -17,7 +17,7 @@ from app.models.views import ModelView
 from pipelines import registry
 from pipelines.effects import never
 from pipelines.options import Option, OptionError, options_of, quoted
-from pipelines.request import Request, amount, face_of, samplers_of
+from pipelines.request import OLD_NAMES, Request, amount, face_of, samplers_of
 
 MAX_VALUES = 1000                  # on one axis
 MAX_TEXT = 100_000                 # characters that an axis is written with
@@ -116,7 +116,7 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
     if len(text) > MAX_TEXT:
         raise BadInput(f"An axis is written with {MAX_TEXT:,} characters at most, this one has {len(text):,}; name fewer values.")
     name, equals, written = (part.strip() for part in text.partition("="))
-    name, known = name.replace("-", "_"), choices(families)
+    name, known = today(name), choices(families)
     if not equals or not written:
         raise BadInput(f"The axis {quoted(repr(text.strip()))} says no values; write it like steps=5,10,20 or sampler=all.")
     if name not in known:
@@ -134,12 +134,18 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
     return Axis(name, known[name][0].label, tuple(values), tuple(labels))
 
 
+def today(name: str) -> str:
+    """A setting by its name of today, from how it was written, perhaps by an older version."""
+    name = name.replace("-", "_")
+    return OLD_NAMES.get(name, name)
+
+
 def fixed_options(text: str) -> dict[str, str]:
     """Options that do not vary, from "steps=20, eta=0.5". Raises BadInput."""
     found = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
-        name = name.replace("-", "_")
+        name = today(name)
         if not name or not equals or not value:
             raise BadInput(f"The fixed setting {quoted(repr(part))} could not be read; write them like steps=20, eta=0.5.")
         if name in found:

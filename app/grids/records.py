@@ -17,7 +17,7 @@ from app.grids.distances import geometric_mean
 from app.grids.plan import Plan, PlannedCell
 from app.grids.state import CellState
 from pipelines import registry
-from pipelines.request import Request
+from pipelines.request import Request, plain
 from storage import CellRecord, GridRecord
 
 MOST = 4096                        # pictures of a cell; the bounds of a request are narrower
@@ -129,7 +129,7 @@ def _of_old(record: GridRecord) -> GridRecord:
 
 
 def asked_of(settings: dict[str, Any]) -> GridAsk:
-    return GridAsk(**settings["asked"] | {"ask": Ask(**settings["asked"]["ask"])})
+    return GridAsk(**settings["asked"] | {"ask": Ask.of(settings["asked"]["ask"])})
 
 
 def made_from(asked: GridAsk) -> str:
@@ -170,9 +170,8 @@ def _state(cell: CellRecord) -> CellState:
     """A cell as it is stored now, also of the time when distances had other means, and all samplers' were to the end of the ODE."""
     if problem := (fault(SETTINGS, cell.settings) if cell.settings else None) or fault(METRICS, cell.metrics):
         return CellState("failed", cell.id, tuple(cell.image_ids), error=f"What is stored of this cell is damaged ({problem}); retry it.")
-    settings = {name: value for name, value in cell.settings.items() if name != "version"}
-    state = CellState(cell.status, cell.id, tuple(cell.image_ids), settings, cell.nfe, cell.seconds, cell.ms_per_call, cell.distance,
-                      cell.metrics, cell.reason, cell.error)
+    state = CellState(cell.status, cell.id, tuple(cell.image_ids), plain(cell.settings), cell.nfe, cell.seconds, cell.ms_per_call,
+                      cell.distance, cell.metrics, cell.reason, cell.error)
     count = state.settings.get("count", 1)
     if shot := state.metrics.get("snapshot"):
         state = replace(state, metrics=state.metrics | {"snapshot": shot | {"distance": _mean(shot, shot.get("distance"), count)}})

@@ -78,8 +78,8 @@ def _known(values: list[float]) -> tuple[float, float]:
     return mean, error
 
 
-def morph(probe: ModelProbe, first: Picture | None, second: Picture | None, count: int = 9) -> tuple[str, ...]:
-    """Pictures on the way from one to another through their noises, as data URLs; the ends are drawn from their noises too.
+def interpolation(probe: ModelProbe, first: Picture | None, second: Picture | None, count: int = 9) -> tuple[str, ...]:
+    """The latent interpolation from one picture to another through their noises, as data URLs; the ends are drawn from their noises too.
 
     Raises UserError if an ODE was stopped before it was exact enough.
     """
@@ -90,8 +90,8 @@ def morph(probe: ModelProbe, first: Picture | None, second: Picture | None, coun
     x0 = torch.stack([to_tensor(prepare(picture, probe.loaded.size)) for picture in (first, second)]).to(probe.device)
     two, row = replace(probe.request, count=2), replace(probe.request, count=count)
     noise = probe.result_of(encode(probe.transport, two, probe.loaded.sha256, x0, tolerances()))
-    way = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
-    pictures = probe.result_of(decode(probe.transport, row, probe.loaded.sha256, way, tolerances()))
+    between_them = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
+    pictures = probe.result_of(decode(probe.transport, row, probe.loaded.sha256, between_them, tolerances()))
     note = next((n for n in (*noise.notes, *pictures.notes) if n), None)
     if note:
         raise UserError(note)

@@ -22,7 +22,7 @@ class Both:
     second: gr.Image
     caption: gr.Textbox
     measure: gr.Button
-    morph: gr.Button
+    interpolation: gr.Button
     shown: gr.HTML
 
 
@@ -35,7 +35,7 @@ class PicturePanel:
     both: Both | None
 
     def wire(self, service: Service, ask: Callable[..., Ask], controls: list[Any]) -> None:
-        """Measuring and the way between two pictures; `ask` makes a request of the tab from the values of `controls`."""
+        """Measuring and the interpolation between two pictures; `ask` makes a request of the tab from the values of `controls`."""
         assert self.both is not None
         both = self.both
 
@@ -44,12 +44,12 @@ class PicturePanel:
             return as_json({"examined": asdict(service.examine(replace(ask(*values), prompt=caption or ""), picture))})
 
         @answering()
-        def morph(first: Any, second: Any, caption: str, *values: Any) -> str:
-            return as_json({"way": service.morph(replace(ask(*values), prompt=caption or ""), first, second)})
+        def interpolation(first: Any, second: Any, caption: str, *values: Any) -> str:
+            return as_json({"interpolation": service.interpolation(replace(ask(*values), prompt=caption or ""), first, second)})
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
         both.measure.click(measure, [self.first, both.caption, *controls], both.shown, **quiet)
-        both.morph.click(morph, [self.first, both.second, both.caption, *controls], both.shown, **quiet)
+        both.interpolation.click(interpolation, [self.first, both.second, both.caption, *controls], both.shown, **quiet)
 
 
 def picture_panel(family: FamilySpec) -> PicturePanel | None:
@@ -66,10 +66,10 @@ def picture_panel(family: FamilySpec) -> PicturePanel | None:
             caption = gr.Textbox("", label="Caption (may stay empty)", lines=1, elem_id=f"{name}-own-caption")
             with gr.Row():
                 measure = gr.Button("Measure", size="sm", elem_id=f"{name}-own-measure")
-                morph = gr.Button("Way between both", size="sm", elem_id=f"{name}-own-morph")
+                interpolation = gr.Button("Latent interpolation", size="sm", elem_id=f"{name}-own-interpolation")
         start = gr.Slider(option.low or 0, option.high or 1, value=round((option.low or 0) + (option.high or 1), 1) / 2, step=0.05,
                           label=f"{option.label}  {option.symbol}", info=option.help, elem_id=f"{name}-own-start")
         edit = gr.Button("Draw from the picture", size="sm", elem_id=f"{name}-own-edit")
         if second is not None:
-            both = Both(second, caption, measure, morph, drawn("examined", elem_id=f"{name}-own-shown", family=name))
+            both = Both(second, caption, measure, interpolation, drawn("examined", elem_id=f"{name}-own-shown", family=name))
     return PicturePanel(first, option.name, start, edit, both)

@@ -1,4 +1,4 @@
-"""The panel "Seeds": a film from one seed to another, and two seeds mixed."""
+"""The panel "Seeds": the latent interpolation from one seed to another, and style mixing."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from pipelines.family import FamilySpec
 
 @dataclass
 class SeedsPanel:
-    walk: gr.Button
-    mix: gr.Button
+    interpolation: gr.Button
+    mixing: gr.Button
     shown: gr.HTML
 
     def wire(self, service: Service, ask: Callable[..., Ask], controls: list[Any]) -> None:
@@ -28,15 +28,15 @@ class SeedsPanel:
             return answering()(lambda *values: as_json({kind: asdict(make(ask(*values)))}))
 
         quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 2}
-        self.walk.click(answer("walk", service.seeds.walk), controls, self.shown, **quiet)
-        self.mix.click(answer("mixture", service.seeds.mixture), controls, self.shown, **quiet)
+        self.interpolation.click(answer("interpolation", service.seeds.interpolation), controls, self.shown, **quiet)
+        self.mixing.click(answer("mixing", service.seeds.style_mixing), controls, self.shown, **quiet)
 
 
 def seeds_panel(family: FamilySpec) -> SeedsPanel:
     """Build the panel."""
     with gr.Tab("Seeds", elem_id=f"{family.name}-seeds"):
         with gr.Row():
-            walk = gr.Button("Walk to the second seed", size="sm", elem_id=f"{family.name}-seeds-walk")
-            mix = gr.Button("Mix seeds", size="sm", elem_id=f"{family.name}-seeds-mix")
+            interpolation = gr.Button("Latent interpolation", size="sm", elem_id=f"{family.name}-seeds-interpolation")
+            mixing = gr.Button("Style mixing", size="sm", elem_id=f"{family.name}-seeds-mixing")
         shown = drawn("seeds", family=family.name, elem_id=f"{family.name}-seeds-shown")
-    return SeedsPanel(walk, mix, shown)
+    return SeedsPanel(interpolation, mixing, shown)

@@ -34,19 +34,20 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device) 
     return (yield from generated(weights, noise(request.options, request.seeds, net.config.latent, device), cond))
 
 
-def walk(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
+def interpolation(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
     """Pictures along the arc from the seed to the second seed, `count` of them with both ends."""
     assert isinstance(net, GAN)
     o = request.options
-    z = torch.cat([noise(replace(o, walk=k / (count - 1)), request.seeds[:1], net.config.latent, device) for k in range(count)])
+    z = torch.cat([noise(replace(o, interpolation=k / (count - 1)), request.seeds[:1], net.config.latent, device)
+                   for k in range(count)])
     cond, _ = yield from read_captions(replace(request, count=count), weights, device)
     return (yield from generated(weights, z, cond))
 
 
-def mixture(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
+def style_mixing(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
     """Row by row: layouts of the seed and those after it, by styles of the second seed and those after it."""
     assert isinstance(net, GAN)
-    o = replace(request.options, walk=0.0, mix="nothing")
+    o = replace(request.options, interpolation=0.0, mix="nothing")
     layouts, styles = (noise(o, replace(request, seed=seed, count=count).seeds, net.config.latent, device)
                        for seed in (request.seed, o.second))
     z = torch.stack([layouts[:, 0].repeat_interleave(count, 0), styles[:, 1].repeat(count, 1)], 1)
@@ -56,4 +57,5 @@ def mixture(request: Request, weights: str, net: nn.Module, device: torch.device
 
 # In fp32: casting costs such small layers more than bfloat16 products save them (`bench train`).
 FAMILY = Family(build=built(GAN, GANConfig), fresh=begun(GAN, GANConfig), loss=loss, start=start, toy2d=TOY2D,
-                methods=("encode", "generate", "judge"), betas=(0.0, 0.99), fp32=True, walk=walk, mixture=mixture)
+                methods=("encode", "generate", "judge"), betas=(0.0, 0.99), fp32=True,
+                interpolation=interpolation, style_mixing=style_mixing)

@@ -19,11 +19,12 @@ class GeneratorOptions:
     """What the generator is given besides the caption: where its z comes from."""
     truncation: float = option(2.0, "Truncation", "Noise is held within ± this: less is safer and more alike, 4 leaves it as it is "
                                "(Brock et al. 2019, section 3.1).", symbol="ψ", low=0.1, high=4)
-    walk: float = option(0.0, "Way to the second seed", "0 is the seed's own picture, 1 that of the second seed; between them z goes "
-                         "along the sphere.", symbol="s", low=0, high=1, in_plane=False)
-    mix: str = option("nothing", "Taken from the second seed", "Layout: where things begin; style: what modulates every block (Karras "
-                      "et al. 2019, section 3.1).", symbol="m", choices=PARTS, in_plane=False)
-    second: int = option(1, "Second seed", "Where the way leads and what is mixed in.", symbol="s₂", low=0, high=MAX_SEED, in_plane=False)
+    interpolation: float = option(0.0, "Latent interpolation", "0 is the seed's own picture, 1 that of the second seed; between them z "
+                                  "goes along the sphere.", symbol="s", low=0, high=1, in_plane=False)
+    mix: str = option("nothing", "Style mixing", "What is taken from the second seed. Layout: where things begin; style: what modulates "
+                      "every block (Karras et al. 2019, section 3.1).", symbol="m", choices=PARTS, in_plane=False)
+    second: int = option(1, "Second seed", "Where the interpolation leads and what is mixed in.", symbol="s₂", low=0, high=MAX_SEED,
+                         in_plane=False)
 
 
 def truncated(z: Tensor, limit: float) -> Tensor:
@@ -40,8 +41,8 @@ def noise(options: GeneratorOptions, seeds: tuple[int, ...], latent: int, device
     """z (B, 2, Z): layout and style of every picture."""
     z, second = (truncated(RowNoise(s, (2, latent), device).normal(), options.truncation)
                  for s in (seeds, (options.second,) * len(seeds)))
-    if options.walk:
-        z = slerp(z, second, options.walk)
+    if options.interpolation:
+        z = slerp(z, second, options.interpolation)
     if options.mix == "layout":
         return torch.stack([second[:, 0], z[:, 1]], 1)
     return torch.stack([z[:, 0], second[:, 1]], 1) if options.mix == "style" else z

@@ -144,7 +144,7 @@ def test_a_picture_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     nats = math.log(2) * 3 * 32 ** 2                                         # log p says the same, in other units
     assert found.log_p_se == pytest.approx(nats * found.bits_per_dim_se, rel=1e-3)
     assert found.difference <= 30 * own_picture.TOLERANCE * 255 + 1 and found.note is None          # of grey levels; as in test_ode
-    assert len(service.morph(Ask("flow", "a red circle"), likely, noise)) == 9
+    assert len(service.interpolation(Ask("flow", "a red circle"), likely, noise)) == 9
     with pytest.raises(UserError, match="no picture yet"):
         service.examine(Ask("flow", ""), None)
     with pytest.raises(UserError, match="no ODE"):

@@ -97,7 +97,7 @@ def test_a_seed_walk_plays_and_seeds_mix(page: Page) -> None:
     expect(page.locator("#gan-canvas .sx-says").first).to_contain_text(re.compile(r"D = [+-]\d"))
     expect(page.locator("#gan-guidance")).to_be_hidden()
     inside(page, "gan", "Seeds")
-    page.click("#gan-seeds-walk")
+    page.click("#gan-seeds-interpolation")
     panel = page.locator("#gan-seeds-shown")
     expect(panel.get_by_role("button", name="Pause")).to_be_visible()
     expect(panel.locator(".sx-strip img")).to_have_count(9)
@@ -106,8 +106,8 @@ def test_a_seed_walk_plays_and_seeds_mix(page: Page) -> None:
     panel.get_by_label("Place between the seeds").fill("32")
     expect(panel).to_contain_text(re.compile(r"32 of 32 · D = "))
     expect(panel.get_by_role("button", name="Play")).to_be_visible()
-    page.click("#gan-seeds-mix")
-    expect(panel.locator(".sx-mixture img")).to_have_count(25)
+    page.click("#gan-seeds-mixing")
+    expect(panel.locator(".sx-mixing img")).to_have_count(25)
 
 
 @pytest.mark.long

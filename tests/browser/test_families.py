@@ -186,5 +186,5 @@ def test_likelihood_and_way_of_an_uploaded_picture(page: Page) -> None:
     expect(page.locator("#flow-own-shown dl")).to_contain_text(re.compile(r"-?\d\.\d+ ± 0\.\d+ bits/dim, dequantised"), timeout=300_000)
     page.locator("#flow-own-1 input[type=file]").set_input_files(picture("blue"))         # type: ignore[arg-type]
     expect(page.locator("#flow-own-1 img")).to_be_visible()
-    page.click("#flow-own-morph")
-    expect(page.locator("#flow-own-shown .sx-way-row img")).to_have_count(9, timeout=120_000)
+    page.click("#flow-own-interpolation")
+    expect(page.locator("#flow-own-shown .sx-interpolation img")).to_have_count(9, timeout=120_000)

@@ -44,6 +44,14 @@ def test_every_option_of_every_sampler_with_odd_values(family: str, tmp_path: Pa
     assert refused and capsys.readouterr().err == ""
 
 
+def test_flags_of_older_versions_are_taken_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [parser().parse_args(["sample", "gan", "--prompt", "a star", flag, "0.25"]) for flag in ("--walk", "--interpolation")]
+    assert vars(given[0]) == vars(given[1])
+    with pytest.raises(SystemExit):
+        parser().parse_args(["sample", "--help"])
+    assert "--interpolation" in (shown := capsys.readouterr().out) and "--walk" not in shown
+
+
 @pytest.mark.parametrize("arguments", [
     ("serve", "--port", "abc"), ("serve", "--port", "0"), ("serve", "--port", "99999"), ("serve", "--port", "-1"),
     ("serve", "--host", "nobody.invalid", "--password", "x"), ("serve", "--host", "a..b", "--password", "x"),

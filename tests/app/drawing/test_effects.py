@@ -16,8 +16,8 @@ from tests.app.kinds import KINDS, drawn, model, others, request, samplers
 
 # What lets other settings do nothing.
 CONTEXTS: tuple[dict[str, Any], ...] = (
-    {"karras": True}, {"start_seed": 5}, {"corrector_steps": 0}, {"top_k": 1}, {"walk": 1.0}, {"mix": "style"}, {"guidance_scale": 1.0},
-    {"guidance_scale": 0.0}, {"guidance_scale": 0.0, "negative_prompt": "a blue circle"})
+    {"karras": True}, {"start_seed": 5}, {"corrector_steps": 0}, {"top_k": 1}, {"interpolation": 1.0}, {"mix": "style"},
+    {"guidance_scale": 1.0}, {"guidance_scale": 0.0}, {"guidance_scale": 0.0, "negative_prompt": "a blue circle"})
 
 
 def traits(kind: str) -> tuple[Any, ...]:

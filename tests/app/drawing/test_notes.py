@@ -51,7 +51,7 @@ def test_a_negative_prompt_that_does_nothing_or_all(model: str, more: dict[str, 
     ({"options": {"denoise": False}, "sampler": "ode_heun", "model": "shapes-sde"}, "Last step without noise has no effect here"),
     ({"options": {"denoise": False}, "sampler": "ancestral", "model": "shapes-sde"}, ""),
     ({"options": {"second": 5}, "model": "shapes-gan"}, "Second seed has no effect here: nothing is taken"),
-    ({"options": {"second": 5, "walk": 0.5}, "model": "shapes-gan"}, ""),
+    ({"options": {"second": 5, "interpolation": 0.5}, "model": "shapes-gan"}, ""),
     ({"sampler": "greedy", "model": "shapes-dalle", "count": 2}, "Seed has no effect here: Greedy draws one picture"),
     ({"sampler": "greedy", "model": "shapes-dalle"}, "")])
 def test_options_that_do_nothing(more: dict[str, Any], sentence: str) -> None:

@@ -68,6 +68,13 @@ def test_a_torn_line_is_left_alone_until_something_is_written(tmp_path: Path) ->
     assert log.find({"a": 3}) == {"a": 3, "b": 4} and log.find({"a": 3, "b": 2}) is None
 
 
+def test_a_line_with_options_of_older_names_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"a": 1, "options": {"walk": 0.0}}\n{"a": 2, "options": 3}\n', encoding="utf-8")
+    log = quality.Log(path)
+    assert log.find({"options": {"interpolation": 0.0}}) == log.rows[0] and log.lost == 1
+
+
 def test_lines_of_another_judge_are_measured_again(tmp_path: Path) -> None:
     asked: list[str | None] = []
 

@@ -37,6 +37,11 @@ def request(spot: PlannedCell) -> Request:
     return spot.request
 
 
+def test_an_axis_may_have_the_name_that_it_had_before() -> None:
+    assert parse_axis("walk=0-1[3]", ("gan",)) == parse_axis("interpolation=0-1[3]", ("gan",))
+    assert fixed_options("walk=0.5") == {"interpolation": "0.5"}
+
+
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
 def test_a_list_is_read_as_it_is_written(values: list[int]) -> None:
     assert numbers(", ".join(map(str, values)), whole=True) == list(dict.fromkeys(values))

@@ -144,7 +144,7 @@ def test_the_best_of_several_is_one_of_them(service: Service) -> None:
 
 def test_a_walk_begins_and_ends_at_its_seeds(service: Service) -> None:
     ask = Ask("gan", "a red star", model="gan", seed=7, count=1, options={"second": 9})
-    film, table = service.seeds.walk(ask), service.seeds.mixture(ask)
+    film, table = service.seeds.interpolation(ask), service.seeds.style_mixing(ask)
 
     def own(seed: int, **options: object) -> np.ndarray:
         view = service.wait(service.generate(Ask("gan", "a red star", model="gan", seed=seed, count=1, options=options)))
@@ -153,8 +153,8 @@ def test_a_walk_begins_and_ends_at_its_seeds(service: Service) -> None:
     for shown, expected in ((film.pictures[0], own(7)), (film.pictures[-1], own(9)), (table.pictures[0], own(7, mix="style", second=9)),
                             (table.pictures[6], own(8, mix="style", second=10))):
         assert np.abs(pixels(shown).astype(int) - expected).max() <= 2               # two grey levels: both are rounded
-    with pytest.raises(UserError, match="no generator to walk"):
-        service.seeds.walk(Ask("vqvae", "a red star", model="vqvae"))
+    with pytest.raises(UserError, match="no generator"):
+        service.seeds.interpolation(Ask("vqvae", "a red star", model="vqvae"))
 
 
 def test_a_gan_refuses_guidance(service: Service) -> None:

@@ -35,5 +35,5 @@ def test_parts_come_from_the_seeds_that_are_named() -> None:
     own, other = z(), noise(GeneratorOptions(truncation=4), (9,), 8, CPU)
     assert torch.equal(z(mix="layout")[:, 0], other[:, 0].expand(2, 8)) and torch.equal(z(mix="layout")[:, 1], own[:, 1])
     assert torch.equal(z(mix="style")[:, 1], other[:, 1].expand(2, 8)) and torch.equal(z(mix="style")[:, 0], own[:, 0])
-    assert torch.allclose(z(walk=1.0), other.expand(2, 2, 8), atol=1e-5)
+    assert torch.allclose(z(interpolation=1.0), other.expand(2, 2, 8), atol=1e-5)
     assert torch.equal(own[1:], noise(GeneratorOptions(truncation=4, second=1), (4,), 8, CPU))

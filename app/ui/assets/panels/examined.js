@@ -1,4 +1,4 @@
-// What was found of the user's own picture: likelihood, noise, the picture that came back; or the way between two pictures.
+// What was found of the user's own picture: likelihood, noise, the picture that came back; or the interpolation between two pictures.
 import {el, pairList} from "../core/dom.js";
 import {seconds} from "../core/format.js";
 
@@ -10,14 +10,14 @@ export function examined(root) {
   root.replaceChildren(el("p", {class: "sx-quiet"}, HINT));
   return (value) => {
     if (value.error) root.replaceChildren(el("p", {class: "sx-error", role: "alert"}, value.error));
-    else if (value.way) root.replaceChildren(...way(value.way));
+    else if (value.interpolation) root.replaceChildren(...interpolation(value.interpolation));
     else if (value.examined) root.replaceChildren(...measured(value.examined));
   };
 }
 
 /** @param {string[]} urls */
-function way(urls) {
-  return [el("div", {class: "sx-way-row"}, ...urls.map((url, k) => el("img", {src: url, alt: `${k} of ${urls.length - 1}`}))),
+function interpolation(urls) {
+  return [el("div", {class: "sx-interpolation"}, ...urls.map((url, k) => el("img", {src: url, alt: `${k} of ${urls.length - 1}`}))),
     el("p", {class: "sx-quiet"}, "Both pictures were carried to their noises; these lie between them on the sphere of noises.")];
 }
 

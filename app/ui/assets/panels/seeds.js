@@ -1,9 +1,9 @@
-// A generator's seeds: the film from one to another, and a table of layouts by styles.
+// A generator's seeds: the latent interpolation from one to another as a film, and style mixing as a table.
 import {el} from "../core/dom.js";
 import {player} from "../parts/player.js";
 
-const HINT = "Walk: pictures along the arc from the tab's seed to the second seed (under More), one call each. "
-  + "Mix: rows have the layout of one seed, columns the style of another.";
+const HINT = "Latent interpolation: pictures along the arc from the tab's seed to the second seed (under More), one call each. "
+  + "Style mixing: rows have the layout of one seed, columns the style of another.";
 
 /** @typedef {import("../core/records").Film} Film */
 
@@ -12,10 +12,10 @@ export function seeds(root) {
   root.replaceChildren(el("p", {class: "sx-quiet"}, HINT));
   let halt = () => {};
   return (value) => {
-    if (value.error || value.walk || value.mixture) halt();
+    if (value.error || value.interpolation || value.mixing) halt();
     if (value.error) root.replaceChildren(el("p", {class: "sx-error", role: "alert"}, value.error));
-    else if (value.walk) halt = film(root, value.walk);
-    else if (value.mixture) root.replaceChildren(...table(value.mixture));
+    else if (value.interpolation) halt = film(root, value.interpolation);
+    else if (value.mixing) root.replaceChildren(...table(value.mixing));
   };
 }
 
@@ -56,7 +56,7 @@ function film(root, {pictures, captions}) {
 function table({pictures, captions}) {
   const side = Math.sqrt(pictures.length);
   return [
-    el("div", {class: "sx-mixture", style: `--columns:${side}`}, ...pictures.map((url, k) =>
+    el("div", {class: "sx-mixing", style: `--columns:${side}`}, ...pictures.map((url, k) =>
       el("img", {src: url, title: captions[k], alt: `layout ${Math.floor(k / side) + 1}, style ${k % side + 1}`}))),
     el("p", {class: "sx-quiet"}, "Down: layouts of the seed and those after it. Across: styles of the second seed and those after it.")];
 }
