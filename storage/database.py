@@ -16,10 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, inspect
 
 from storage.errors import Damaged, StorageError, damaged, failure
@@ -31,6 +27,8 @@ NAME = "playground.sqlite3"
 BACKUPS = 3                        # daily copies that are kept
 DAY = 86_400
 VERSION = "alembic_version"
+REVISIONS = tuple(sorted(path.name.partition("_")[0] for path in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py")))
+HEAD = REVISIONS[-1]               # whose tables are those of storage.tables
 NO_DAMAGE = ("locked", "unable to open", "readonly", "is full", "disk I/O")      # what SQLite says of files that may be sound
 SUSPECT = ".suspect"               # beside the database: damage was met while the program ran, so that a quick look is not enough
 
@@ -85,7 +83,7 @@ def open_for_reading(folder: Path) -> Opened:
         uri = f"{path.absolute().as_uri()}?{way}"
         engine = _engine(lambda uri=uri: sqlite3.connect(uri, uri=True, timeout=5, check_same_thread=False), writable=False)   # type: ignore[misc]
         with suppress(Exception), engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == _scripts().get_current_head():
+            if _revision(connection) == HEAD:
                 return Opened(engine)
         engine.dispose()
     try:
@@ -186,7 +184,7 @@ def _misses(connection: sqlite3.Connection) -> str | None:
     versions = [version for version, in connection.execute(f"SELECT version_num FROM {VERSION}")]
     if len(versions) != 1:
         return "its version is missing"
-    if versions[0] not in {script.revision for script in _scripts().walk_revisions()}:
+    if versions[0] not in REVISIONS:
         return None                                    # a newer program's: the migration says so
     for table, (columns, keys) in _schema(versions[0]).items():
         if table not in tables:
@@ -201,15 +199,14 @@ def _misses(connection: sqlite3.Connection) -> str | None:
 @cache
 def _schema(revision: str) -> dict[str, tuple[set[str], set[tuple[str, str]]]]:
     """Columns and links (column, table) of every table after a migration."""
-    if revision == _scripts().get_current_head():
+    if revision == HEAD:
         return {table.name: ({column.name for column in table.columns},
                              {(key.parent.name, key.column.table.name) for key in table.foreign_keys})
                 for table in Base.metadata.tables.values()}
+    from storage.migrate import upgrade
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        upgrade(connection, revision)
         found = inspect(connection)
         schema = {table: ({column["name"] for column in found.get_columns(table)},
                           {(key["constrained_columns"][0], key["referred_table"]) for key in found.get_foreign_keys(table)})
@@ -273,38 +270,32 @@ def _copy(path: Path, target: Path, judged: bool = False) -> None:
 
 # Migrations
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
-
-
-@cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def _revision(connection: Connection) -> str | None:
+    """The migration that made a database what it is; None if it is empty."""
+    if inspect(connection).has_table(VERSION):
+        return connection.exec_driver_sql(f"SELECT version_num FROM {VERSION}").scalar()
+    return None
 
 
 def _migrate(engine: Engine, path: Path) -> None:
     """Bring the schema up to date; the file is copied first and put back if a migration fails."""
-    scripts = _scripts()
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
+        current = _revision(connection)
+    if current == HEAD:
         return
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and current not in REVISIONS:
         raise StorageError(f"The database {path} was written by a newer version of this program (schema {current}); "
                            "update the program or choose another folder with --data DIR.")
     copy = path.with_name(path.name + ".before-migration") if current is not None else None
     if copy is not None:
         _copy(path, copy)
+    from storage.migrate import upgrade
     try:
         with engine.execution_options(writes=True).connect() as connection:
             connection.detach()                        # closed afterwards: no other work may be done without foreign keys
             connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")      # a table that is made anew is dropped first
             with connection.begin():
-                config = _config()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                upgrade(connection)
     except Exception:
         if copy is not None:
             engine.dispose()

@@ -3,9 +3,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
+
+# Of each gradio names something when it is imported and uses it in what no page of ours has: data frames, its own command line,
+# models that are drawn with elsewhere.
+SELDOM = ("pandas", "gradio.cli", "gradio.external", "gradio.workflow", "hf_gradio.cli", "httpx._main")
 
 
 @contextmanager
@@ -18,6 +27,28 @@ def unproxied() -> Iterator[None]:
     finally:
         del os.environ["no_proxy"]
         os.environ.update(before)
+
+
+class Later(ModuleType):
+    """Stands for a module that is imported when something of it is used. What is taken out of it until then is called, if at all."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found: Callable[[], Any] = lambda: getattr(import_module(self.__name__), name)           # noqa: E731
+        return (lambda *given, **named: found()(*given, **named)) if sys.modules.get(self.__name__) is self else found()
+
+
+@contextmanager
+def later(*names: str) -> Iterator[None]:
+    """For a while, modules that were not imported yet are not when they are named, but when they are used."""
+    standing = {name: Later(name) for name in names if name not in sys.modules}
+    sys.modules.update(standing)
+    try:
+        yield
+    finally:
+        for name in standing:
+            del sys.modules[name]
 
 
 @contextmanager
@@ -39,12 +70,19 @@ def without_stubs() -> Iterator[None]:
 
 
 @contextmanager
-def without_servers(app: Any) -> Iterator[None]:
-    """No servers for a while: gradio makes one, with all its routes, when a page is begun and another when it is complete; `queue`
-    replaces both. app: gradio's class of them."""
-    create = app.create_app
-    app.create_app = lambda *_, **__: None
-    try:
+def without_servers(library: Any) -> Iterator[None]:
+    """No servers for a while, and no descriptions of the page: gradio makes both when a page is begun, when it is complete and when it gets
+    its queue, and all of them anew when it is mounted."""
+    with patch.object(library.routes.App, "create_app", _nothing), patch.object(library.Blocks, "get_config_file", _nothing):
         yield
-    finally:
-        app.create_app = create
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Made later."""
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """For a while, what a function takes is looked up once: gradio asks for it whenever it makes a component or describes one."""
+    with patch("inspect.signature", cache(inspect.signature)), patch("inspect.getfullargspec", cache(inspect.getfullargspec)):
+        yield

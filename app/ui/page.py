@@ -16,7 +16,6 @@ from app.ui.edges import in_words
 from app.ui.families import families_tab
 from app.ui.family import family_tab
 from app.ui.gallery import gallery_tab, wire_sending
-from app.ui.importing import without_servers
 from app.ui.models import models_tab, wire_models
 from app.ui.sent import judge_controls
 from pipelines import registry
@@ -27,8 +26,7 @@ ALONE: tuple[str, ...] = ()        # files of this folder with a tab that needs 
 def build_page(service: Service) -> gr.Blocks:
     """The Blocks of the whole page; built without torch."""
     judge_controls()
-    with without_servers(gr.routes.App), \
-            gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         specs = registry.faces()
         inside = {spec.name: {"state": spec.state, "ways": spec.stepwise, "field": spec.field, "estimate": spec.estimate,
                               "tangent": spec.predicts_velocity} for spec in specs}

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import socket
 import sys
 import webbrowser
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
 
     from app.service import Service
     from app.ui import gradio as gr
+    from app.ui.importing import remembering, without_servers
     from app.ui.page import build_page, look
     from app.ui.theme import ASSETS
     from app.web import api
@@ -59,16 +61,18 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     app.add_middleware(Guard, access=access)
     app.add_middleware(Policy, frames=access.frames)
     app.add_middleware(Packed)
-    page = build_page(service)
-    page.queue(max_size=16, api_open=False)
+    with without_servers(gr), remembering():
+        page = build_page(service)
+        page.queue(max_size=16, api_open=False)
     # While nothing waits, Gradio would look a thousand times a second whether something does, and a hundred times for its own progress.
     page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = 0.02, 0.2
     page.state_session_capacity = SESSIONS
     blocked = [folder for folder in (paths.data, Path(HF_HOME))
                if not uploads.folder.is_relative_to(folder.resolve())]                # a data folder may hold the temporary one
-    app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
-                              max_file_size=FILE, ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
-                              root_path=access.root_path or None, **look())
+    with remembering():
+        app = gr.mount_gradio_app(app, page, path="/", blocked_paths=[str(folder) for folder in blocked], show_error=False,
+                                  max_file_size=FILE, ssr_mode=False, enable_monitoring=False, footer_links=[], run_history=False,
+                                  root_path=access.root_path or None, **look())
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]
     mounted.app = Gate(Head(mounted.app, assets), uploads.folder, page.fns)
@@ -118,13 +122,26 @@ def _joined(seat: Seat, host: str, port: int | None, open_browser: bool) -> bool
     return True
 
 
+@contextmanager
+def to_stay() -> Iterator[None]:
+    """What is imported and made meanwhile is there until the end: it is looked through for garbage neither now, which takes a tenth of the
+    start and more, nor ever after."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
 def _run(paths: Paths, access: Access, listener: socket.socket, card: Card, open_browser: bool) -> None:
-    import uvicorn
+    with to_stay():
+        import uvicorn
 
-    from app.web.ending import Server
-    from app.web.patience import Patient
+        from app.web.ending import Server
+        from app.web.patience import Patient
 
-    app, service = build_app(paths, access)
+        app, service = build_app(paths, access)
     tell(service.gallery.notices())
     # What a proxy on this machine says of addresses counts if there is one, else anybody could say it.
     server = Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient, ws="none",

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `storage.database` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `storage.migrate` hands over."""
 from alembic import context
 
 from storage.tables import Base

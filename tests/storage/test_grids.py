@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
 from storage import Cursor, Filters, NewImage, Storage, StorageError
-from storage.database import NAME, _config
+from storage.database import HEAD, NAME, REVISIONS
+from storage.migrate import upgrade
 from storage.tables import Base
 
 Make = Callable[..., NewImage]
@@ -334,9 +335,7 @@ def old(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A database as the first schema had it: of three grids, one is done, one has a failed cell, one a cell that was never begun."""
     engine = create_engine(f"sqlite:///{tmp_path / NAME}")
     with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        upgrade(connection, "0001")
     engine.dispose()
     with closing(sqlite3.connect(tmp_path / NAME)) as database:
         database.execute("pragma foreign_keys = on")
@@ -370,6 +369,19 @@ def test_an_old_database_is_brought_up_to_date_with_its_pictures(tmp_path: Path,
     with pytest.raises(StorageError, match="FOREIGN KEY"):                     # and foreign keys are watched again
         storage.save_image(picture(cell_id="nothing"))
     storage.close()
+
+
+def test_migrations_are_known_by_the_names_of_their_files() -> None:
+    scripts = ScriptDirectory(str(ROOT / "storage" / "migrations"))
+    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(REVISIONS)] and scripts.get_current_head() == HEAD
+
+
+@pytest.mark.slow
+def test_a_database_of_today_is_opened_without_what_migrates(storage: Storage) -> None:
+    code = ("import sys; from pathlib import Path; from storage import Storage; Storage(Path(sys.argv[1])).close()\n"
+            "print('alembic' in sys.modules)")
+    run = [sys.executable, "-c", code, str(storage.folder)]
+    assert subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_migrations_and_tables_agree(storage: Storage) -> None:
