@@ -186,7 +186,7 @@ class GenerativeModel:
     start: Callable[..., Sampler]            # (request, weights id, network, device); source=picture if the options have one
     ready: Callable[[Request, Any], None] = lambda request, net: None     # imports what `start` needs, which may take seconds the
     #                                          first time and is neither the sampler's time nor the engine's
-    looks: bool = False                      # `start` takes look=False where nobody looks at previews, which then cost nothing
+    previews_cost: bool = False              # `start` takes previews=False where nobody looks at them, which then cost nothing
     methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
     transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one

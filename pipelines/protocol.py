@@ -103,8 +103,8 @@ def evaluate(net: Net, call: Call, memory: Tensor | None = None) -> Answer:
 
 
 def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net],
-              watch: Callable[[tuple[Call, ...] | Preview], None] = lambda wish: None) -> Any:
-    """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine; `watch` sees every wish."""
+              watch: Callable[[tuple[Call, ...] | Preview], None] = lambda yielded: None) -> Any:
+    """Run a sampler by itself, call after call: for tests and notebooks, and the oracle of the engine; `watch` sees all that it yields."""
     answer: tuple | None = None
     memories: dict[Cache, Tensor] = {}
 
@@ -118,8 +118,8 @@ def run_alone(sampler: Sampler, nets: Mapping[NetKey, Net],
 
     while True:
         try:
-            wish = sampler.send(answer)
+            yielded = sampler.send(answer)
         except StopIteration as stop:
             return stop.value
-        watch(wish)
-        answer = None if isinstance(wish, Preview) else tuple(evaluate(nets[call.net], call, memory_of(call)) for call in wish)
+        watch(yielded)
+        answer = None if isinstance(yielded, Preview) else tuple(evaluate(nets[call.net], call, memory_of(call)) for call in yielded)

@@ -74,14 +74,14 @@ def _resolved(path: Path) -> Path:
     return found
 
 
-def _added(root: Path, wish: str, new: Link) -> str:
+def _added(root: Path, wanted: str, new: Link) -> str:
     """The name of a link in the list, put there if it is not yet."""
     with _changing(root):
         links = linked(root)
         for link in links:
             if (link.path, link.base, link.scale) == (new.path, new.base, new.scale):
                 return link.name
-        name = _free(wish, {link.name for link in links})
+        name = _free(wanted, {link.name for link in links})
         _write(root, [*links, replace(new, name=name)])
     return name
 
@@ -151,9 +151,9 @@ def _changing(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _free(wish: str, taken: set[str]) -> str:
+def _free(wanted: str, taken: set[str]) -> str:
     """A short plain name that no other local model has."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).strip("-.")[:60] or "model"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", wanted).strip("-.")[:60] or "model"
     return next(free for free in [name, *(f"{name}-{k}" for k in range(2, len(taken) + 3))] if free not in taken)
 
 

@@ -141,12 +141,12 @@ class Artist:
         """The pictures of a request, which are not kept; blocks until they are there. Raises UserError if they are not."""
         return runner.drawn_of(request, runner.finished(self.submit(request, 0, exact=exact)), 0)
 
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, previews: bool = False,
                exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Job:
         """Hand a request to the engine; exact: the size of each of its batches, if that is fixed."""
         loaded, device = self.load(request.model, stop), self.machine.engine.device
         side = request.width or loaded.size, request.height or loaded.size
-        more = source_of(request, self.storage.sources, side, device) | ({"look": look} if loaded.drawing.looks else {})
+        more = source_of(request, self.storage.sources, side, device) | ({"previews": previews} if loaded.drawing.previews_cost else {})
         loaded.drawing.ready(request, loaded.net)                  # on this thread, so that no other job waits for it
         sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)
         return self.machine.engine.submit(sampler, priority=priority, listener=listener, exact=exact)

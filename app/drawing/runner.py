@@ -79,7 +79,7 @@ def _said(job: JobState, drawn: Drawn) -> str:
 
 def generate(job: JobState, request: Request, artist: Artist) -> None:
     """Draw the pictures of one request."""
-    engine_job = artist.submit(request, priority=1, look=True)
+    engine_job = artist.submit(request, priority=1, previews=True)
     job.on_stop = lambda: artist.cancel(engine_job)
     if job.stopped:
         job.on_stop()

@@ -172,13 +172,13 @@ class GridRun:
         return self.request(key) if isinstance(key, int) else key
 
     def _submit(self, key: Any, request: Request) -> None:
-        look = isinstance(key, int)
+        previews = isinstance(key, int)
         exact = EXACT if self.plan.asked.exact else None
         # What has cells under way stays in memory; what waits only may make room for others.
         self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
-        self.active[key] = self.artist.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), look, exact,
+        self.active[key] = self.artist.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), previews, exact,
                                                lambda: self.job.stopped)
-        if look:
+        if previews:
             self.noted[key] = self.artist.notes(request)
 
     def _start_reference(self, reference: Request) -> int:

@@ -232,12 +232,12 @@ def _follow(sampler: Any, nets: Any) -> tuple[list[tuple[float, Any]], Any, int]
     ways: list[tuple[float, Any]] = []
     calls = 0
 
-    def watch(wish: Any) -> None:
+    def watch(yielded: Any) -> None:
         nonlocal calls
-        if isinstance(wish, Preview):
-            ways.append((wish.t, wish.x_t))
+        if isinstance(yielded, Preview):
+            ways.append((yielded.t, yielded.x_t))
         else:
-            calls += sum(call.net.method != "decode" for call in wish)             # as samplers count: tokens, not looks at them
+            calls += sum(call.net.method != "decode" for call in yielded)             # as samplers count: tokens, not looks at them
 
     with torch.inference_mode():
         result = run_alone(sampler, nets, watch)

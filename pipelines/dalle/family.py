@@ -48,7 +48,7 @@ def scoring(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None,
-          look: bool = True) -> Sampler:
+          previews: bool = True) -> Sampler:
     """The sampler of a request: the caption's tokens, the picture's, the decoder, the choice among candidates.
 
     source: a picture (3, H, W) in [-1, 1], some of whose codes stay.
@@ -62,7 +62,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
         given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
     rule = partial(request.spec, options=options)
-    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look, options.candidates)
+    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, previews, options.candidates)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
                                  RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), rule, options)
     return drawn if options.candidates == 1 else (yield from best(weights, drawn, captions, options.candidates))
@@ -89,7 +89,7 @@ def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
 
 
 FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, toy2d=TOY2D,
-                figures=figures, looks=True,
+                figures=figures, previews_cost=True,
                 methods=("read", "decode", "codes", "score", "inspect"),
                 stages={"autoencoder": Stage(reconstruction, "autoencoder."), "scorer": Stage(scoring, "scorer.")},
                 memory=lambda net: {"read": net.config.transformer.memory}, prompt=prompt,

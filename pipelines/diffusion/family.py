@@ -72,11 +72,11 @@ def ready(request: Request, net: nn.Module) -> None:
 
 
 def start(request: Request, weights: str, net: nn.Module, device: torch.device, source: Tensor | None = None,
-          look: bool = True) -> Sampler:
+          previews: bool = True) -> Sampler:
     """The sampler of a request: reads the captions, draws x_T, then hands over to the chosen algorithm.
 
     source: a picture (3, H, W) in [-1, 1] to start from in place of noise, as far as the strength says (SDEdit, Meng et al. 2022).
-    look: whether anyone looks at the estimates on the way, which a latent model has to decode.
+    previews: whether anyone looks at the estimates on the way, which a latent model has to decode.
     """
     assert isinstance(net, DiffusionNet)
     schedule = net.config.schedule
@@ -86,9 +86,9 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     noise = RowNoise(request.seeds, net.config.shape, device)
     x0 = None if source is None else (yield from asked(NetKey(weights, "embed"), source[None]))[0]
     sampler = request.spec(eps_theta, noise.normal(), noise, schedule, request.options, x0)
-    return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), look))
+    return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), previews))
 
 
 FAMILY = Family(build=built(DiffusionNet, DiffusionConfig), fresh=fresh, loss=loss, start=start, ready=ready, toy2d=TOY2D,
-                methods=("encode", "embed", "predict", "decode"), figures=figures, looks=True,
+                methods=("encode", "embed", "predict", "decode"), figures=figures, previews_cost=True,
                 stages={"autoencoder": Stage(reconstruction, "autoencoder.")})

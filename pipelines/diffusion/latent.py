@@ -18,22 +18,22 @@ def colours(z: Tensor) -> Tensor:
     return torch.einsum("bchw,cd->bdhw", z.float(), _COLOURS.to(z.device))
 
 
-def decoded(sampler: Sampler, decode: NetKey, look: bool = True) -> Sampler:
+def decoded(sampler: Sampler, decode: NetKey, previews: bool = True) -> Sampler:
     """The sampler with its result decoded; its previews show x_t as colours and the estimate as a picture.
 
-    look: whether anyone looks at them; a decoder costs nearly as much as a step, so previews are left out if not.
+    previews: whether anyone looks at them; a decoder costs nearly as much as a step, so previews are left out if not.
     """
     answer: Any = None
     while True:
         try:
-            wish = sampler.send(answer)
+            yielded = sampler.send(answer)
         except StopIteration as stop:
             (picture,) = yield (Call(decode, stop.value, None, {}),)
             return picture
-        if isinstance(wish, Preview):
-            if not look:
+        if isinstance(yielded, Preview):
+            if not previews:
                 answer = None
                 continue
-            (picture,) = yield (Call(decode, wish.x0, None, {}),)
-            wish = replace(wish, x_t=colours(wish.x_t), x0=picture)
-        answer = yield wish
+            (picture,) = yield (Call(decode, yielded.x0, None, {}),)
+            yielded = replace(yielded, x_t=colours(yielded.x_t), x0=picture)
+        answer = yield yielded

@@ -1,7 +1,7 @@
 """The engine: continuous batching of denoising steps.
 
 Its thread goes round: give free workers batches of the next groups, and evaluate itself what is not for them; take new and
-cancelled jobs in; advance every job that has its answers until it wishes for calls again. A finished or cancelled job's
+cancelled jobs in; advance every job that has its answers until it asks for calls again. A finished or cancelled job's
 generator is closed, and nothing of it is left.
 
 Who is served: groups of the highest priority in the engine, in turn. While such a job is there, also between its calls, less
@@ -145,15 +145,15 @@ class Engine:
         return what != "close"
 
     def _advance(self, job: Job, answer: tuple | None) -> None:
-        """Run a job's own arithmetic until it wishes for network calls or ends."""
+        """Run a job's own arithmetic until it asks for network calls or ends."""
         begin = time.perf_counter()
         try:
-            wish = job.sampler.send(answer)
-            while isinstance(wish, Preview):
-                job._step = wish.step
-                job.emit(Event("preview", preview=wish))
-                wish = job.sampler.send(None)
-            self._await(job, wish)
+            yielded = job.sampler.send(answer)
+            while isinstance(yielded, Preview):
+                job._step = yielded.step
+                job.emit(Event("preview", preview=yielded))
+                yielded = job.sampler.send(None)
+            self._await(job, yielded)
         except StopIteration as stop:
             self._end(job, Event("done", result=stop.value))
         except Exception as error:
@@ -165,13 +165,13 @@ class Engine:
             job.stats.sampler += seconds
             self.stats.sampler += seconds
 
-    def _await(self, job: Job, wish: tuple[Call, ...]) -> None:
-        """Let a job's calls wait in their groups. Raises ValueError for a wish that no network can answer."""
-        if not wish or not all(call.rows for call in wish):
+    def _await(self, job: Job, calls: tuple[Call, ...]) -> None:
+        """Let a job's calls wait in their groups. Raises ValueError for calls that no network can answer."""
+        if not calls or not all(call.rows for call in calls):
             raise ValueError("it asked for an evaluation of no rows")
-        job._parts = [{} for _ in wish]
-        job._missing = sum(call.rows for call in wish)
-        for slot, call in enumerate(wish):
+        job._parts = [{} for _ in calls]
+        job._missing = sum(call.rows for call in calls)
+        for slot, call in enumerate(calls):
             if call.cache is not None:
                 self._reserve(job, call)
             job.stats.calls[call.net.method] += 1

@@ -7,7 +7,7 @@ from pipelines.family import Limit, calls_a_step, sampler
 from pipelines.flow.options import FlowOptions
 from pipelines.late import Tensor, torch
 from pipelines.numerics.gaussian import estimates
-from pipelines.numerics.ode import EULER, HEUN, MIDPOINT, RK4, Control, Look, Tableau, adaptive, fixed
+from pipelines.numerics.ode import EULER, HEUN, MIDPOINT, RK4, Control, PreviewFn, Tableau, adaptive, fixed
 from pipelines.numerics.paths import Path, per_row
 from pipelines.options import Tolerances
 from pipelines.protocol import Predict, Preview, Sampler
@@ -20,7 +20,7 @@ def runge_kutta(table: Tableau, v_theta: Predict, x: Tensor, path: Path, options
     """N equal steps of an explicit method, x <- x + h sum_i b_i k_i with k_i = v_theta(x + h sum_j a_ij k_j, t + c_i h)."""
     begin = options.t_start
     times = [begin + k / options.steps * (1 - begin) for k in range(options.steps + 1)]
-    return (yield from fixed(table, v_theta, x, times, look(path, options.steps)))
+    return (yield from fixed(table, v_theta, x, times, preview_of(path, options.steps)))
 
 
 @sampler("midpoint", "Midpoint", "Second order: looks half a step ahead; two calls a step.", FlowOptions, calls_a_step(2), order=2,
@@ -62,10 +62,10 @@ class AdaptiveOptions(Tolerances, FlowOptions):
 def rk45(v_theta: Predict, x: Tensor, path: Path, options: AdaptiveOptions) -> Sampler:
     """Dormand and Prince's method; every picture chooses its steps by its own error."""
     control = Control(options.rtol, options.atol, options.steps)
-    return (yield from adaptive(v_theta, x, options.t_start, 1.0, control, look(path, options.steps)))
+    return (yield from adaptive(v_theta, x, options.t_start, 1.0, control, preview_of(path, options.steps)))
 
 
-def look(path: Path, steps: int) -> Look:
+def preview_of(path: Path, steps: int) -> PreviewFn:
     """The preview of a step: the estimates of x1 and eps follow from the velocity a x + b v.
 
     Its straightness is the distance from the noise as the crow flies over the length of the way so far: 1 is straight.

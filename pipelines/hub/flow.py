@@ -16,14 +16,14 @@ from torch import Tensor
 
 from pipelines import registry
 from pipelines.family import GenerativeModel
-from pipelines.flow.sampler import look as flow_look
+from pipelines.flow.sampler import preview_of as flow_preview_of
 from pipelines.hub.about import left_out
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.sampler import conditions, predictor
 from pipelines.hub.schedulers import colours
-from pipelines.numerics.library import Look, stepped
+from pipelines.numerics.library import PreviewFn, stepped
 from pipelines.numerics.ode import HEUN, MIDPOINT, RK4, Control, adaptive, fixed
-from pipelines.numerics.ode import Look as OdeLook
+from pipelines.numerics.ode import PreviewFn as OdePreviewFn
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import NetKey, Outcome, Predict, Preview, Sampler, Steps, asked
@@ -61,7 +61,7 @@ class FlowModel(HubModel):
 
 
 def start(request: Request, weights: str, net: FlowModel, device: torch.device, source: Tensor | None = None,
-          look: bool = True) -> Sampler:
+          previews: bool = True) -> Sampler:
     """The sampler of a request.
 
     source: a picture (3, H, W) in [-1, 1] of the request's size to start from in place of noise, noised to t_start.
@@ -138,27 +138,27 @@ def velocity(v_theta: Predict, net: FlowModel) -> Predict:
     return field
 
 
-def seen(total: int) -> OdeLook:
+def seen(total: int) -> OdePreviewFn:
     """The family's preview of a step, its latents as colours."""
-    of_step = flow_look(PATH, total)
+    of_step = flow_preview_of(PATH, total)
 
-    def look(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
+    def preview(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
         shown = of_step(step, x, t, h, slope)
         return replace(shown, x_t=colours(shown.x_t), x0=colours(shown.x0), field=colours(slope))
-    return look
+    return preview
 
 
-def seen_of(scheduler: Any, begin: int) -> Look:
+def seen_of(scheduler: Any, begin: int) -> PreviewFn:
     """The same for a scheduler of the library; Heun's second evaluation of a step shows nothing of its own."""
     order = scheduler.order
     times: Sequence[float] = [1 - float(sigma) for sigma in scheduler.sigmas]
-    look = seen((len(scheduler.timesteps) - begin + order - 1) // order)
+    preview = seen((len(scheduler.timesteps) - begin + order - 1) // order)
 
     def of_evaluation(x: Tensor, answer: Tensor, _: float, i: int) -> Preview | None:
         if (i - begin) % order:
             return None
         full = torch.full((len(x),), times[i], device=x.device)
-        return look((i - begin) // order + 1, x, full, torch.full_like(full, times[i + 1] - times[i]), -answer)
+        return preview((i - begin) // order + 1, x, full, torch.full_like(full, times[i + 1] - times[i]), -answer)
     return of_evaluation
 
 

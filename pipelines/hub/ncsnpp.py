@@ -34,7 +34,8 @@ class WholeVE(VE):
         return self.sigma_max
 
 
-def start(request: Request, weights: str, net: ScoreNet, device: torch.device, source: Tensor | None = None, look: bool = True) -> Sampler:
+def start(request: Request, weights: str, net: ScoreNet, device: torch.device, source: Tensor | None = None,
+          previews: bool = True) -> Sampler:
     """The sampler of a request. source: a picture (3, H, W) in [-1, 1] to start from in place of the prior, noised to t_start."""
     size, process = net.checked((request.height, request.width)), net.process
     score = scaled(predictor(request, weights, {}, {}, net), process)

@@ -11,7 +11,7 @@ from pipelines.family import GenerativeModel
 from pipelines.hub.model import HubModel, Size
 from pipelines.hub.schedulers import GivenSchedule, colours, estimate, scheduler_for
 from pipelines.numerics.guidance import clipped, guided
-from pipelines.numerics.library import Look, noised, own_noise, stepped
+from pipelines.numerics.library import PreviewFn, noised, own_noise, stepped
 from pipelines.numerics.rng import RowNoise, import_paths
 from pipelines.protocol import Call, Cond, NetKey, Predict, Preview, Sampler, Steps, asked
 from pipelines.request import Request
@@ -39,7 +39,7 @@ def predictor(request: Request, weights: str, cond: Cond, null: Cond, net: HubMo
 
 
 def start(request: Request, weights: str, net: HubModel, device: torch.device, source: Tensor | None = None,
-          look: bool = True) -> Sampler:
+          previews: bool = True) -> Sampler:
     """The sampler of a request, for models that predict noise (or v, or the picture) on a discrete schedule.
 
     source: a picture (3, H, W) in [-1, 1] of the request's size to start from, noised as far as options.strength says.
@@ -66,19 +66,19 @@ def start(request: Request, weights: str, net: HubModel, device: torch.device, s
     return (yield from asked(NetKey(weights, "decode"), latents))
 
 
-def seen(scheduler: Any, begin: int = 0) -> Look:
+def seen(scheduler: Any, begin: int = 0) -> PreviewFn:
     """What is shown of a step: latents as colours, and the numbers of the samplers' formulas."""
     schedule, kind, total = GivenSchedule(scheduler), scheduler.config.prediction_type, len(scheduler.timesteps) - begin
     after = [*scheduler.timesteps[1:].tolist(), None]
 
-    def look(x_t: Tensor, answer: Tensor, t: float, i: int) -> Preview:
+    def preview(x_t: Tensor, answer: Tensor, t: float, i: int) -> Preview:
         signal, spread = schedule.levels(t)
         x0, s = estimate(kind, x_t, answer, signal, spread), after[i]
         abar, abar_s, sigma = signal**2, 1.0 if s is None else schedule.levels(s)[0] ** 2, spread / signal
         numbers = {"t": t, r"\sigma_t": sigma, r"\bar\alpha_t": abar, r"\bar\alpha_s": abar_s, r"\alpha_t": abar / abar_s,
                    r"\beta_t": 1 - abar / abar_s, r"\lambda": -math.log(sigma)}
         return Preview(colours(x_t), colours(x0), i + 1 - begin, total, t, sigma, numbers, colours(answer))
-    return look
+    return preview
 
 
 def ready(request: Request, net: HubModel) -> None:

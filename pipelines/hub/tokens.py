@@ -53,7 +53,7 @@ class TokenModel(HubModel):
         raise NotImplementedError
 
 
-def start(request: Request, weights: str, net: TokenModel, device: torch.device, look: bool = True) -> Sampler:
+def start(request: Request, weights: str, net: TokenModel, device: torch.device, previews: bool = True) -> Sampler:
     """The sampler of a request: the prompt's tokens, the picture's, the decoder."""
     side = net.grid((request.height, request.width))
     prompts = net.prompts(request, side)
@@ -62,11 +62,11 @@ def start(request: Request, weights: str, net: TokenModel, device: torch.device,
     prompt, null = (F.pad(z, (skip, 0)).to(device).expand(request.count, -1) for z, skip in zip(prompts, skipped, strict=True))
     canvas = net.canvas(side).to(device)
     drawn = canvas == UNKNOWN
-    shown = CodeMap(NetKey(weights, "decode"), side, net.count, look)
-    looked = raster(shown, request.options)
+    shown = CodeMap(NetKey(weights, "decode"), side, net.count, previews)
+    preview = raster(shown, request.options)
 
     def at_code(found: Drawn) -> Iterator[Any]:
-        yield from looked(replace(found, index=int(drawn[:found.index].sum()), tokens=found.tokens[:, drawn]))
+        yield from preview(replace(found, index=int(drawn[:found.index].sum()), tokens=found.tokens[:, drawn]))
 
     rule = partial(request.spec, options=request.options)
     scale, noise = request.guidance_scale if net.info.guided else 1.0, RowNoise(request.seeds, (1,), device)
@@ -81,12 +81,12 @@ def apart(steps: Steps, skipped: list[int]) -> Steps:
     answer = None
     while True:
         try:
-            wish = steps.send(answer)
+            yielded = steps.send(answer)
         except StopIteration as stop:
             return stop.value
-        if isinstance(wish, tuple) and wish[0].cache is not None:
-            wish = tuple(_moved(call, skip) for call, skip in zip(wish, skipped, strict=False))
-        answer = yield wish
+        if isinstance(yielded, tuple) and yielded[0].cache is not None:
+            yielded = tuple(_moved(call, skip) for call, skip in zip(yielded, skipped, strict=False))
+        answer = yield yielded
 
 
 def _moved(call: Call, skip: int) -> Call:
@@ -94,4 +94,4 @@ def _moved(call: Call, skip: int) -> Call:
     return replace(call, t=call.t - skip) if call.t[0] else replace(call, x=call.x[:, skip:])
 
 
-DRAWING = GenerativeModel(start=start, looks=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})
+DRAWING = GenerativeModel(start=start, previews_cost=True, methods=("read", "decode"), memory=lambda net: {"read": net.shape})

@@ -15,7 +15,7 @@ from pipelines.numerics.schedules import NoiseSchedule
 from pipelines.protocol import Predict, Preview, Sampler
 
 # (x_t, the network's answer, time, number of the step from 0) -> what is to be seen of the step, if anything is
-Look = Callable[[Tensor, Tensor, float, int], Preview | None]
+PreviewFn = Callable[[Tensor, Tensor, float, int], Preview | None]
 
 
 NO_NOISE = 1e-6                    # sigma at the end, for solvers that take its logarithm
@@ -47,7 +47,7 @@ def visit(scheduler: Any, schedule: NoiseSchedule, times: Sequence[float]) -> No
     scheduler.timesteps = torch.from_numpy(np.where(numbers % 1 == 0, np.interp(numbers, levels, times[::-1]), between)).float()
 
 
-def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Callable[[int], dict[str, Any]] = lambda i: {},
+def stepped(scheduler: Any, predict: Predict, x: Tensor, preview: PreviewFn, extra: Callable[[int], dict[str, Any]] = lambda i: {},
             begin: int | None = None) -> Sampler:
     """Run a scheduler whose timesteps are set from white noise x (B, ...), which it scales as it needs.
 
@@ -60,7 +60,7 @@ def stepped(scheduler: Any, predict: Predict, x: Tensor, look: Look, extra: Call
     for i, t in list(enumerate(scheduler.timesteps))[begin:]:
         x_t = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
         answer = yield from predict(x_t, torch.full((len(x),), times[i], dtype=torch.float32, device=x.device))
-        shown = look(x_t, answer, times[i], i)
+        shown = preview(x_t, answer, times[i], i)
         if shown is not None:
             yield shown
         x = scheduler.step(answer, t, x, **extra(i)).prev_sample

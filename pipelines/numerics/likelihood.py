@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pipelines.numerics.ode import Control, Look, adaptive
+from pipelines.numerics.ode import Control, PreviewFn, adaptive
 from pipelines.numerics.paths import Path, per_row
 from pipelines.numerics.rng import RowNoise
 from pipelines.protocol import Call, Cond, NetKey, Outcome, Predict, Steps
@@ -75,12 +75,12 @@ def augmented(path: Path, divergence: Divergence, shape: torch.Size) -> Predict:
 
 
 def log_likelihood(path: Path, divergence: Divergence, x0: Tensor, data: float, noise: float, prior_std: float,
-                   control: Control, look: Look | None = None) -> Steps:
+                   control: Control, preview: PreviewFn | None = None) -> Steps:
     """log p(x0) of each row, an `Outcome` of (B, 1): the flow is solved from time `data` to time `noise`, where the prior is
     N(0, prior_std^2 I)."""
     state = torch.cat([x0.flatten(1), torch.zeros(len(x0), 1, device=x0.device)], dim=1)
     field = augmented(path, divergence, x0.shape[1:])
-    outcome: Outcome = yield from adaptive(field, state, data, noise, control, look)
+    outcome: Outcome = yield from adaptive(field, state, data, noise, control, preview)
     x, log_det = outcome.x[:, :-1], outcome.x[:, -1]
     prior = -(x / prior_std).square().sum(1) / 2 - x.shape[1] * (math.log(prior_std) + math.log(2 * math.pi) / 2)
     return Outcome((prior + log_det)[:, None], outcome.nfe, outcome.notes)

@@ -13,7 +13,7 @@ from pipelines.late import Tensor, torch
 from pipelines.numerics.paths import per_row
 from pipelines.protocol import Outcome, Predict, Preview, Steps
 
-Look = Callable[[int, Tensor, Tensor, Tensor, Tensor], Preview]      # (step from 1, x, t, h, slope) -> what to show
+PreviewFn = Callable[[int, Tensor, Tensor, Tensor, Tensor], Preview]      # (step from 1, x, t, h, slope) -> what to show
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def _stages(table: Tableau, field: Predict, x: Tensor, t: Tensor, h: Tensor, fir
     return slopes
 
 
-def fixed(table: Tableau, field: Predict, x: Tensor, times: Sequence[float], look: Look | None = None) -> Steps:
+def fixed(table: Tableau, field: Predict, x: Tensor, times: Sequence[float], preview: PreviewFn | None = None) -> Steps:
     """x at times[-1] from x at times[0], one step of the method between neighbours; times may rise or fall."""
     for i, (now, then) in enumerate(pairwise(times), start=1):
         t = torch.full((len(x),), now, device=x.device, dtype=x.dtype)
         h = torch.full_like(t, then - now)
         first = yield from field(x, t)
-        if look is not None:
-            yield look(i, x, t, h, first)
+        if preview is not None:
+            yield preview(i, x, t, h, first)
         slopes = yield from _stages(table, field, x, t, h, first, None)
         x = x + per_row(h, x) * _weighted(table.b, slopes)
     return x
@@ -73,7 +73,7 @@ class Control:
     max_steps: int                 # attempts of a row; each costs six evaluations
 
 
-def adaptive(field: Predict, x: Tensor, start: float, end: float, control: Control, look: Look | None = None) -> Steps:
+def adaptive(field: Predict, x: Tensor, start: float, end: float, control: Control, preview: PreviewFn | None = None) -> Steps:
     """x at `end` from x at `start` by DOPRI5, returned as an `Outcome`.
 
     Each row has its own time, step size and error (Hairer, Norsett & Wanner 1993, II.4), and takes part in a call
@@ -88,9 +88,9 @@ def adaptive(field: Predict, x: Tensor, start: float, end: float, control: Contr
         left = (end - t[rows]).abs()
         last = h[rows] >= left * (1 - 1e-6)
         size = torch.where(last, left, h[rows])
-        if look is not None:
+        if preview is not None:
             # Copies, since what is shown is kept, while the rows here are written in place.
-            yield look(int(steps.max()) + 1, x.clone(), t.clone(), direction * torch.minimum(h, (end - t).abs()), slope.clone())
+            yield preview(int(steps.max()) + 1, x.clone(), t.clone(), direction * torch.minimum(h, (end - t).abs()), slope.clone())
         x_row, slope_row, signed = x[rows], slope[rows], direction * size
         slopes = yield from _stages(DOPRI5, field, x_row, t[rows], signed, slope_row, rows)
         x_next = x_row + per_row(signed, x_row) * _weighted(DOPRI5.b, slopes)

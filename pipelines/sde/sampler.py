@@ -14,7 +14,7 @@ from itertools import pairwise
 from pipelines.family import Limit, calls_a_step, sampler
 from pipelines.late import Tensor, torch
 from pipelines.numerics.gaussian import denoised
-from pipelines.numerics.ode import EULER, HEUN, RK4, Control, Look, Tableau, adaptive, fixed
+from pipelines.numerics.ode import EULER, HEUN, RK4, Control, PreviewFn, Tableau, adaptive, fixed
 from pipelines.numerics.paths import per_row
 from pipelines.numerics.rng import BrownianPaths, RowNoise
 from pipelines.options import Tolerances, option
@@ -42,7 +42,7 @@ def score_of(v_theta: Predict, process: Process) -> Predict:
 
 def probability_flow(table: Tableau, s_theta: Predict, x: Tensor, process: Process, options: SDEOptions) -> Sampler:
     """The ODE dx = [f - g^2 s_theta / 2] dt by a Runge-Kutta method with fixed steps; deterministic."""
-    return (yield from fixed(table, _flow(s_theta, process), x, times(options), _look(process, options)))
+    return (yield from fixed(table, _flow(s_theta, process), x, times(options), _preview_of(process, options)))
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class AdaptiveOptions(Tolerances, SDEOptions):
 def ode_rk45(s_theta: Predict, x: Tensor, noise: RowNoise, process: Process, options: AdaptiveOptions) -> Sampler:
     control = Control(options.rtol, options.atol, options.steps)
     outcome: Outcome = yield from adaptive(_flow(s_theta, process), x, options.t_start, options.t_end, control,
-                                           _look(process, options))
+                                           _preview_of(process, options))
     return outcome
 
 
@@ -275,9 +275,9 @@ def _preview(process: Process, options: SDEOptions, step: int, x: Tensor, t: Ten
                    float(t[0]), float(level.sigma[0] / level.alpha[0]), numbers, score)
 
 
-def _look(process: Process, options: SDEOptions) -> Look:
+def _preview_of(process: Process, options: SDEOptions) -> PreviewFn:
     """The preview of an ODE step, whose slope holds the score."""
-    def look(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
+    def preview(step: int, x: Tensor, t: Tensor, h: Tensor, slope: Tensor) -> Preview:
         score = 2 * (process.f(x, t) - slope) / per_row(process.g(t), x) ** 2
         return _preview(process, options, step, x, t, t + h, score)
-    return look
+    return preview

@@ -17,7 +17,7 @@ from pipelines.metrics.distance import psnr
 from pipelines.nets.codes import UNKNOWN
 from pipelines.nets.quantizer import usage
 from pipelines.protocol import Call, NetKey, Preview, Steps
-from pipelines.tokens.sampling import Drawn, Look
+from pipelines.tokens.sampling import Drawn, PreviewFn
 
 
 @cache
@@ -41,7 +41,7 @@ class CodeMap:
     decode: NetKey
     side: int
     count: int
-    look: bool
+    previews: bool
     every: int = 1
 
     def decoded(self, tokens: Tensor) -> Steps:
@@ -53,20 +53,20 @@ class CodeMap:
         return tokens.unflatten(1, (self.side, self.side))
 
 
-def raster(codes: CodeMap, options: Any) -> Look:
+def raster(codes: CodeMap, options: Any) -> PreviewFn:
     """Shows the map each time the last code of a row is drawn: as colours, and decoded."""
     numbers = {"\\tau": options.temperature} if hasattr(options, "temperature") else {}
 
-    def look(drawn: Drawn) -> Iterator[Any]:
+    def preview(drawn: Drawn) -> Iterator[Any]:
         done = drawn.index + 1
-        if not codes.look or done % codes.side:
+        if not codes.previews or done % codes.side:
             return
         tokens = drawn.tokens[::codes.every].clone()   # which go on to change
         picture = yield from codes.decoded(tokens)
         total = codes.side ** 2
         yield Preview(colours(codes.map(tokens), codes.count), picture, done, total, done / total, 0.0,
                       {"z_i": drawn.token[::codes.every].float(), "p_i": drawn.p[::codes.every], **numbers})
-    return look
+    return preview
 
 
 def figures_of(autoencoder: Any, data: DataSet, size: int, log_likelihood: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:

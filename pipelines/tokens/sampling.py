@@ -30,11 +30,11 @@ class Drawn:
 
 
 AHEAD = 16                         # tokens whose random numbers are drawn at once
-Look = Callable[[Drawn], Iterator[Any]]                # what a family shows after each token, to `yield from`
+PreviewFn = Callable[[Drawn], Iterator[Any]]                # what a family shows after each token, to `yield from`
 
 
 def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Tensor, noise: RowNoise, rule: Rule,
-              look: Look) -> Steps:
+              preview: PreviewFn) -> Steps:
     """Tokens (B, L) after a prompt (B, n): those of given (B, L) stay, and where it is `UNKNOWN`, alike in all rows, they are drawn.
 
     null (B, n) is the prompt without its condition, for guidance on logits; at scale 1 and 0 one call a token is enough.
@@ -53,7 +53,7 @@ def continued(net: NetKey, prompt: Tensor, null: Tensor, scale: float, given: Te
         random = random or gumbels(noise, logits.shape[1], AHEAD)
         token = draw(rule(logits, answers[0]), next(random))
         tokens[:, index] = token
-        yield from look(Drawn(index, token, logits, tokens))
+        yield from preview(Drawn(index, token, logits, tokens))
         position = position + fresh[0].shape[1]
         fresh = [token[:, None]] * len(readers)
     return tokens

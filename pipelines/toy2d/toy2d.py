@@ -167,12 +167,12 @@ def by_token(prompt: Tensor, length: int, noise: CloudNoise, rule: Rule) -> Samp
             x = yield from decoded(tokens)
             yield Preview(x, x, count, length, float(count), 0.0)
 
-    def look(drawn: Drawn) -> Iterator[Any]:
+    def preview(drawn: Drawn) -> Iterator[Any]:
         return show(drawn.tokens, drawn.index + 1)
 
     nothing = torch.full((len(prompt), length), UNKNOWN)
     yield from show(nothing, 0)
-    tokens = yield from continued(KEY_READ, prompt, prompt, 1.0, nothing, noise.rows(), rule, look)
+    tokens = yield from continued(KEY_READ, prompt, prompt, 1.0, nothing, noise.rows(), rule, preview)
     return (yield from decoded(tokens))
 
 

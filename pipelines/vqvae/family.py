@@ -37,13 +37,13 @@ def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor
     return codes.reconstruction(net.autoencoder, batch.x0.contiguous(memory_format=torch.channels_last), rng)
 
 
-def start(request: Request, weights: str, net: nn.Module, device: torch.device, look: bool = True) -> Sampler:
+def start(request: Request, weights: str, net: nn.Module, device: torch.device, previews: bool = True) -> Sampler:
     """The sampler of a request: its class, code after code, the decoder."""
     assert isinstance(net, VQVAE)
     rows = request.count
     labels = label_of(request.prompt, request.data), net.config.labels
     label, null = (net.start(torch.full((rows,), which, device=device)) for which in labels)
-    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, look)
+    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, previews)
     nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
     rule = partial(request.spec, options=request.options)
     tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale, nothing,
@@ -70,6 +70,6 @@ def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
 
 
 FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, toy2d=TOY2D,
-                figures=figures, looks=True,
+                figures=figures, previews_cost=True,
                 methods=("read", "decode", "codes", "inspect"), stages={"autoencoder": Stage(reconstruction, "autoencoder.")},
                 memory=lambda net: {"read": net.config.prior.memory}, prompt=prompt, log_likelihood=log_likelihood)

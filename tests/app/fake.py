@@ -46,7 +46,7 @@ class FakeArtist(Artist):
     """problem: why a request cannot be drawn, or None."""
     problem: Callable[[Request], str | None] = staticmethod(lambda request: None)
 
-    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, look: bool = False,
+    def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, previews: bool = False,
                exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Any:
         job = Done(request, self.problem(request))
         for event in job.events() if listener else ():

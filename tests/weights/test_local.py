@@ -129,11 +129,11 @@ def test_names_in_bytes_and_pipes_are_not_added(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(max_size=80), max_size=4))
-def test_any_wish_becomes_a_plain_name(wishes: list[str]) -> None:
+def test_any_name_becomes_a_plain_name(wanted: list[str]) -> None:
     from weights.local import _free
     taken: set[str] = set()
-    for wish in wishes:
-        name = _free(wish, taken)
+    for name_wanted in wanted:
+        name = _free(name_wanted, taken)
         assert name not in taken and name.isascii() and not set(name) & set("/\\ \0") and name not in (".", "..") and len(name) < 70
         taken.add(name)
     json.dumps(sorted(taken))

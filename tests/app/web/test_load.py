@@ -70,7 +70,7 @@ class Watch:
 
         def submitted(sampler: Any, *, priority: int = 0, **more: Any) -> Any:
             def noting() -> Any:
-                self.note("wish", priority)                        # the engine has it
+                self.note("calls", priority)                        # the engine has it
                 return (yield from sampler)
             return submit(noting(), priority=priority, **more)
 
@@ -85,7 +85,7 @@ class Watch:
         """For every batch of the picture: how many of the grid were under way or began since its last, or since its beginning."""
         own = grids = since = 0
         for what, priority in self.events:
-            if what == "wish":
+            if what == "calls":
                 since = grids if priority else since
             elif priority:
                 if what == "begin" and not own:

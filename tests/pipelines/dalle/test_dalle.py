@@ -59,14 +59,14 @@ def test_the_loss_by_its_parts(net: DALLE) -> None:
 def test_drawn_tokens_are_the_likeliest_of_the_uncached_reading(net: DALLE) -> None:
     tokens = tokenizer().batch(["a red star", "a large blue ring"])
 
-    def look(drawn: Drawn) -> Iterator[Any]:
+    def preview(drawn: Drawn) -> Iterator[Any]:
         assert torch.equal(drawn.p, drawn.logits.softmax(1).amax(1))
         return iter(())
 
     def sampler():
         words, null = net.words(tokens), net.words(tokenizer().batch(["", ""]))
         choose = partial(greedy, options=Greedy())
-        return continued(KEY, words, null, 1.0, torch.full((2, 16), UNKNOWN), RowNoise((0, 1), (1,)), choose, look)
+        return continued(KEY, words, null, 1.0, torch.full((2, 16), UNKNOWN), RowNoise((0, 1), (1,)), choose, preview)
 
     with torch.inference_mode():
         found = run_alone(sampler(), {KEY: Remembering(net.read, CONFIG.transformer.memory)})
@@ -97,7 +97,7 @@ def test_of_several_candidates_the_first_is_watched(net: DALLE) -> None:
         nets[NetKey("t", "score")] = lambda x, *_: x.flatten(1).sum(1, keepdim=True)     # its own is for larger pictures
         with torch.inference_mode():
             done = run_alone(FAMILY.start(request, "t", net, torch.device("cpu")), nets,
-                             lambda wish: seen.append(wish) if isinstance(wish, Preview) else None)
+                             lambda yielded: seen.append(yielded) if isinstance(yielded, Preview) else None)
         return seen, done
 
     (alone, _), (first, outcome) = watched(1), watched(3)

@@ -45,13 +45,13 @@ def error_before_last_step(name: str, data: Gaussian, steps: int) -> float:
     x_T = noise.normal()
     options = SAMPLERS[name].options(steps=steps, spacing="linspace", clip=False, karras=True)
     sampler = SAMPLERS[name](guided(KEY, {}, {}, 1.0), x_T, noise, data.schedule, options)
-    wish, last = next(sampler), None
+    yielded, last = next(sampler), None
     while True:
         try:
-            if isinstance(wish, Preview):
-                last, wish = wish, sampler.send(None)
+            if isinstance(yielded, Preview):
+                last, yielded = yielded, sampler.send(None)
             else:
-                wish = sampler.send(tuple(data.eps(call.x, call.t, {}) for call in wish))
+                yielded = sampler.send(tuple(data.eps(call.x, call.t, {}) for call in yielded))
         except StopIteration:
             break
     assert last is not None

@@ -79,16 +79,16 @@ def test_the_sampler_decodes_and_its_previews_are_pictures() -> None:
     with torch.inference_mode():
         while True:
             try:
-                wish = sampler.send(answer)
+                yielded = sampler.send(answer)
             except StopIteration as stop:
                 result = stop.value
                 break
-            if isinstance(wish, Preview):
-                previews.append(wish)
+            if isinstance(yielded, Preview):
+                previews.append(yielded)
                 answer = None
             else:
-                calls += [call.net for call in wish]
-                answer = tuple(_evaluate(net, call) for call in wish)
+                calls += [call.net for call in yielded]
+                answer = tuple(_evaluate(net, call) for call in yielded)
     assert result.shape == (2, 3, 64, 64)
     assert calls.count(NetKey(key, "decode")) == 4 and calls.count(NetKey(key, "predict")) == 6
     assert all(p.x_t.shape == (2, 3, 16, 16) and p.x0.shape == (2, 3, 64, 64) for p in previews)
@@ -107,7 +107,7 @@ def test_nothing_is_decoded_for_previews_that_nobody_sees() -> None:
 
     nets = {NetKey("t", method): counted(method) for method in family.FAMILY.methods}
     with torch.inference_mode():
-        quiet = run_alone(family.start(request, "t", net, torch.device("cpu"), look=False), nets)
+        quiet = run_alone(family.start(request, "t", net, torch.device("cpu"), previews=False), nets)
         once = asked.count("decode")
         seen = run_alone(family.start(request, "t", net, torch.device("cpu")), nets)
     assert once == 1 and asked.count("decode") == 5 and torch.equal(quiet, seen)

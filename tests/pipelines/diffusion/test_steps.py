@@ -53,12 +53,12 @@ def asked(name: str, kind: str, options: DiffusionOptions) -> tuple[list[float],
         return torch.zeros_like(x)
         yield                                            # a generator, as predictors are
 
-    noise, looks = RowNoise((0,), (1, 1, 1)), []
-    run_alone(SAMPLERS[name](nothing, noise.normal(), noise, KINDS[kind], options), {}, looks.append)
-    seen = [look for look in looks if isinstance(look, Preview)]
-    assert [(look.step, look.total) for look in seen] == [(step, len(times)) for step in range(1, len(times) + 1)]
-    assert [look.t for look in seen] == pytest.approx(times, rel=1e-6)
-    return times, [look.sigma for look in seen]
+    noise, yielded = RowNoise((0,), (1, 1, 1)), []
+    run_alone(SAMPLERS[name](nothing, noise.normal(), noise, KINDS[kind], options), {}, yielded.append)
+    seen = [one for one in yielded if isinstance(one, Preview)]
+    assert [(preview.step, preview.total) for preview in seen] == [(step, len(times)) for step in range(1, len(times) + 1)]
+    assert [preview.t for preview in seen] == pytest.approx(times, rel=1e-6)
+    return times, [preview.sigma for preview in seen]
 
 
 @pytest.mark.parametrize(("kind", "more"), PLANS)

@@ -29,10 +29,10 @@ def raises() -> Sampler:
     raise ValueError("on purpose")
 
 
-def asks(*wishes: Any) -> Callable[[], Sampler]:
+def asks(*yielded: Any) -> Callable[[], Sampler]:
     def sampler() -> Sampler:
         yield from calls(KEY, 1)
-        yield wishes                                                  # type: ignore[misc]
+        yield yielded                                                  # type: ignore[misc]
         return torch.zeros(1)
     return sampler
 

@@ -20,10 +20,10 @@ CPU = torch.device("cpu")
 def test_solvers_with_a_tolerance_ask_for_precise_answers(family: str, name: str) -> None:
     spec, net = registry.face(family).samplers[name], tiny(family)
     sampler = registry.family(family).start(Request(family, "t", name, spec.options(), "a red star", count=1), "t", net, CPU)
-    wish = next(sampler)
-    assert not isinstance(wish, Preview) and all(call.net.precise == spec.adaptive for call in wish)
-    wish = sampler.send(tuple(net.encode(call.x) for call in wish))
-    assert not isinstance(wish, Preview) and all(call.net.precise == spec.adaptive for call in wish)
+    yielded = next(sampler)
+    assert not isinstance(yielded, Preview) and all(call.net.precise == spec.adaptive for call in yielded)
+    yielded = sampler.send(tuple(net.encode(call.x) for call in yielded))
+    assert not isinstance(yielded, Preview) and all(call.net.precise == spec.adaptive for call in yielded)
 
 
 @bfloat16_in_attention

@@ -36,16 +36,16 @@ class Log:
         return call
 
     def waits(self) -> Iterator[int]:
-        """For every wish of the picture: how many batches of others were under way or began until it was served."""
-        running, wished = 0, None
+        """For all calls of the picture: how many batches of others were under way or began until it was served."""
+        running, asked = 0, None
         for what, name in self.events:
             if name == PICTURE.weights:
-                if what == "begin" and wished is not None:
-                    yield wished
-                wished = running if what == "wish" else None
+                if what == "begin" and asked is not None:
+                    yield asked
+                asked = running if what == "calls" else None
             elif what == "begin":
                 running += 1
-                wished = None if wished is None else wished + 1
+                asked = None if asked is None else asked + 1
             else:
                 running -= 1
 
@@ -53,7 +53,7 @@ class Log:
 def sampler(key: NetKey, steps: int, log: Log | None = None, rows: int = 1) -> Sampler:
     for _ in range(steps):
         if log is not None:
-            log.note("wish", key.weights)
+            log.note("calls", key.weights)
         yield (Call(key, torch.zeros(rows, 2), torch.zeros(rows), {}),)
     return torch.zeros(rows)
 

@@ -47,8 +47,8 @@ def test_a_mixed_grid(adapter: str) -> None:
             return plain(*arguments)
         return call
 
-    def watch(wish: Any) -> None:
-        calls.update(call.net.method for call in wish if isinstance(call, Call)) if isinstance(wish, tuple) else None
+    def watch(yielded: Any) -> None:
+        calls.update(call.net.method for call in yielded if isinstance(call, Call)) if isinstance(yielded, tuple) else None
 
     with torch.inference_mode():
         alone = [run_alone(net.drawing.start(request, "w", net, CPU), nets, watch) for request in GRIDS[adapter]]

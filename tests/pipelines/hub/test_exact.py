@@ -145,10 +145,10 @@ def test_each_sampler_runs(adapter: str, builder: str, options: dict[str, Any]) 
     for sampler in info.samplers:
         for steps in (1, 5):
             request = ask(adapter, sampler, steps, prompt="7", guidance=2.0, size=own_size(adapter))
-            wishes: list[Any] = []
+            yielded: list[Any] = []
             with torch.inference_mode():
-                found = run_alone(net.drawing.start(request, "w", net, CPU), nets, wishes.append)
-            previews = [wish for wish in wishes if isinstance(wish, Preview)]
+                found = run_alone(net.drawing.start(request, "w", net, CPU), nets, yielded.append)
+            previews = [one for one in yielded if isinstance(one, Preview)]
             found = getattr(found, "x", found)
             assert found.shape[:2] == (1, 3) and torch.isfinite(found).all(), (sampler, steps)
             assert previews[-1].step == previews[-1].total or sampler in ("rk45", "ode_rk45"), (sampler, steps)

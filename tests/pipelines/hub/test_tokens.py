@@ -51,7 +51,7 @@ def masked(steps: int = 4, *, guidance: float = 1.0, size: tuple[int, int] = (0,
 def outcome(request: Request, net: HubModel) -> Any:
     """What `run_alone` returns, an Outcome."""
     with torch.inference_mode():
-        return run_alone(net.drawing.start(request, "w", net, CPU, look=False), nets_of(net))
+        return run_alone(net.drawing.start(request, "w", net, CPU, previews=False), nets_of(net))
 
 
 @pytest.mark.parametrize("steps", [1, 3, 12])
@@ -86,7 +86,7 @@ def test_masked_shows_its_guesses(models: Any) -> None:
     seen: list[Any] = []
     with torch.inference_mode():
         run_alone(net.drawing.start(masked(5), "w", net, CPU), nets_of(net), seen.append)
-    shown = [wish for wish in seen if isinstance(wish, Preview)]
+    shown = [yielded for yielded in seen if isinstance(yielded, Preview)]
     assert [p.step for p in shown] == [1, 2, 3, 4, 5] and shown[-1].sigma == 0
     assert all(before.sigma > after.sigma for before, after in zip(shown, shown[1:], strict=False))
     assert shown[0].x0.shape == (1, 3, 16, 16)
@@ -171,7 +171,7 @@ def test_alone_is_among_others(models: Any, adapter: str) -> None:
     if adapter != "imagegpt":
         asked += [token_request(adapter, "top_p", prompt="blue", guidance=2.5, seed=5), token_request(adapter, "greedy", guidance=0.0)]
     engine = Engine(nets_of(net))
-    jobs = [engine.submit(net.drawing.start(request, "w", net, CPU, look=False)) for request in asked]
+    jobs = [engine.submit(net.drawing.start(request, "w", net, CPU, previews=False)) for request in asked]
     results: list[Any] = [job.result() for job in jobs]
     kept = list(engine._slabs)
     engine.close()
@@ -191,7 +191,7 @@ def test_every_way_to_draw_and_what_is_seen(models: Any, adapter: str) -> None:
     seen: list[Any] = []
     with torch.inference_mode():
         run_alone(net.drawing.start(token_request(adapter, "ancestral"), "w", net, CPU), nets_of(net), seen.append)
-    shown = [wish for wish in seen if isinstance(wish, Preview)]
+    shown = [yielded for yielded in seen if isinstance(yielded, Preview)]
     side = 6 if adapter == "imagegpt" else 4
     assert [p.step for p in shown] == [side * (k + 1) for k in range(side)]
     assert all(p.x0.isfinite().all() for p in shown)

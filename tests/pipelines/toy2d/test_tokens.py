@@ -69,14 +69,14 @@ def test_what_is_learnt_is_the_density_of_the_data(transformer: DALLE) -> None:
 
 
 def test_first_the_column_then_the_place_in_it(transformer: DALLE) -> None:
-    noise, looks = CloudNoise(0, 50), []
+    noise, previews = CloudNoise(0, 50), []
     sampler = DALLE_TOY2D.start("ancestral", registry.face("dalle").samplers["ancestral"].options(), noise.normal(), noise)
 
     with torch.inference_mode():
-        final = run_alone(sampler, DALLE_TOY2D.nets(transformer), lambda wish: looks.append(wish) if isinstance(wish, Preview) else None)
-    assert [look.t for look in looks] == [0, 1] and DALLE_TOY2D.data_at == 2
-    assert (looks[0].x_t == -SPAN).all() and (looks[1].x_t[:, 1] == -SPAN).all()
-    assert ((looks[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()
+        final = run_alone(sampler, DALLE_TOY2D.nets(transformer), lambda one: previews.append(one) if isinstance(one, Preview) else None)
+    assert [preview.t for preview in previews] == [0, 1] and DALLE_TOY2D.data_at == 2
+    assert (previews[0].x_t == -SPAN).all() and (previews[1].x_t[:, 1] == -SPAN).all()
+    assert ((previews[1].x_t[:, 0] - final[:, 0]).abs() <= WIDTH / 2 + 1e-6).all()
 
 
 def test_the_shade_is_the_share_of_the_tokens(transformer: DALLE) -> None:
