@@ -59,7 +59,7 @@ def grid_ask(args: argparse.Namespace, ask: Ask) -> GridAsk:
         values = face_of(ask.family).columns.replace(" ", "")
         raise BadInput(f"A grid varies something; name it with --x and --y, like --x {usual}={values} --y sampler=all.")
     return GridAsk(replace(ask, options=options), **axes,
-                   distance=not args.no_distance, exact=args.exact, snapshots=args.snapshots, name=args.name)
+                   distance=not args.no_distance, batch_invariant=args.exact, snapshots=args.snapshots, name=args.name)
 
 
 def run(args: argparse.Namespace, service: Any, ask: Ask | None) -> dict[str, Any]:

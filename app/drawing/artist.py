@@ -137,19 +137,19 @@ class Artist:
                 log.warning("the end of job %s could not be stored, so it counts as interrupted: %s", job.id, error)
             self.jobs.ended(job)
 
-    def drawn(self, request: Request, exact: int | None = None) -> runner.Drawn:
+    def drawn(self, request: Request, batch_invariant: int | None = None) -> runner.Drawn:
         """The pictures of a request, which are not kept; blocks until they are there. Raises UserError if they are not."""
-        return runner.drawn_of(request, runner.finished(self.submit(request, 0, exact=exact)), 0)
+        return runner.drawn_of(request, runner.finished(self.submit(request, 0, batch_invariant=batch_invariant)), 0)
 
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, previews: bool = False,
-               exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Job:
-        """Hand a request to the engine; exact: the size of each of its batches, if that is fixed."""
+               batch_invariant: int | None = None, stop: Callable[[], bool] = lambda: False) -> Job:
+        """Hand a request to the engine; batch_invariant: the size of each of its batches, if that is fixed."""
         loaded, device = self.load(request.model, stop), self.machine.engine.device
         side = request.width or loaded.size, request.height or loaded.size
         more = source_of(request, self.storage.sources, side, device) | ({"previews": previews} if loaded.drawing.previews_cost else {})
         loaded.drawing.ready(request, loaded.net)                  # on this thread, so that no other job waits for it
         sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)
-        return self.machine.engine.submit(sampler, priority=priority, listener=listener, exact=exact)
+        return self.machine.engine.submit(sampler, priority=priority, listener=listener, batch_invariant=batch_invariant)
 
     def cancel(self, engine_job: Job) -> None:
         self.machine.engine.cancel(engine_job)

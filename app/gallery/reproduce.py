@@ -57,7 +57,7 @@ class Reproduction:
             raise BadInput("There is no finished picture to draw again; let the grid draw some first.")
         if len(images) > MOST:
             raise BadInput(f"The grid has {len(images):,} pictures; at most {MOST} are drawn again at once, so choose a cell.")
-        found = self._again(images, self._grids.exact(grid_id))
+        found = self._again(images, self._grids.batch_invariant(grid_id))
         verdicts = dict(zip(images, found["pictures"], strict=True))
         worst = [{"i": k, **max((verdicts[image] for image in ids), key=lambda v: v["max"])} for k, ids in cells.items() if ids]
         return {"cells": worst, "then": found["then"], "now": found["now"]}
@@ -70,12 +70,12 @@ class Reproduction:
             pictures = [verdict(together[k], self._artist.drawn(batch.alone(k)).pixels[0]) for k in range(batch.count)]
         return {"batch": BATCH, "pictures": pictures, "worst": max(pictures, key=lambda v: v["max"]), "now": self._artist.environment()}
 
-    def _again(self, images: list[str], exact: int | None = None) -> dict[str, Any]:
+    def _again(self, images: list[str], batch_invariant: int | None = None) -> dict[str, Any]:
         records = [self._storage.image(image) for image in images]
         then = [self._store.pixels(image) for image in images]
         requests = [self._request(record) for record in records]
         with self._alone():
-            jobs = [self._artist.submit(request, 0, exact=exact) for request in requests]
+            jobs = [self._artist.submit(request, 0, batch_invariant=batch_invariant) for request in requests]
             now = [drawn_of(request, finished(job), 0).pixels[0] for request, job in zip(requests, jobs, strict=True)]
         return {"pictures": [verdict(a, b) for a, b in zip(then, now, strict=True)], "then": _environments(records),
                 "now": self._artist.environment()}

@@ -17,6 +17,6 @@ class GridAsk:
     y: str = ""
     z: str = ""
     distance: bool = True                    # to the reference solution: where each sampler converges from the same seeds
-    exact: bool = False                      # bit-identical whenever it is drawn again, in batches of one size
+    batch_invariant: bool = False            # exactly repeatable: bit-identical whenever it is drawn again, in batches of one size
     snapshots: bool = False                  # what the longest run of a line looked like after as many steps
     name: str = ""

@@ -17,7 +17,7 @@ from app.grids.axes import comma_note
 from app.grids.measures import terms
 from app.grids.plan import Plan, evaluations, make_plan, references
 from app.grids.records import asked_of, axis_of, cells_of, made_from, plan_of, request_of, upgraded
-from app.grids.run import EXACT, GridRun
+from app.grids.run import BATCH, GridRun
 from app.grids.state import CellState, LiveGrid
 from app.grids.staying import given
 from app.grids.store import GridStore
@@ -248,9 +248,9 @@ class Grids:
             return False
         return True
 
-    def exact(self, grid_id: str) -> int | None:
+    def batch_invariant(self, grid_id: str) -> int | None:
         """The size of the batches that a grid was drawn in, if it was fixed."""
-        return EXACT if self.asked(grid_id).exact else None
+        return BATCH if self.asked(grid_id).batch_invariant else None
 
     def images(self, grid_id: str) -> dict[int, tuple[str, ...]]:
         """The pictures of the finished cells."""

@@ -20,6 +20,7 @@ from pipelines import registry
 from pipelines.request import Request, plain
 from storage import CellRecord, GridRecord
 
+OLD_ASKED = {"exact": "batch_invariant"}         # as older comparisons call it
 MOST = 4096                        # pictures of a cell; the bounds of a request are narrower
 Distances = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
 
@@ -107,7 +108,7 @@ def upgraded(record: GridRecord) -> GridRecord:
     Raises UserError if what is stored is damaged.
     """
     try:
-        found = record if "asked" in record.settings else _of_old(record)
+        found = _of_today(record) if "asked" in record.settings else _of_old(record)
         problem = fault(GRID, found.settings)
     except (KeyError, TypeError) as error:
         problem = f"{error} is missing"
@@ -115,6 +116,12 @@ def upgraded(record: GridRecord) -> GridRecord:
         raise UserError(f"What is stored of that comparison is damaged ({problem}); its pictures are in the gallery, and a new comparison "
                         "can draw them again.")
     return found
+
+
+def _of_today(record: GridRecord) -> GridRecord:
+    """With what was asked under today's names. Raises TypeError."""
+    asked = {OLD_ASKED.get(name, name): value for name, value in {**record.settings["asked"]}.items()}
+    return replace(record, settings=record.settings | {"asked": asked})
 
 
 def _of_old(record: GridRecord) -> GridRecord:

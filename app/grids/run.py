@@ -26,7 +26,7 @@ PREVIEW_PAUSE = 0.03               # and between those of all cells: pictures to
 WINDOW_ROWS = 256                  # pictures of a grid that are in the engine at once
 STOP = "stop"
 ENDS = ("done", "failed", "cancelled")
-EXACT = 16                         # rows of every batch of an exactly repeatable grid
+BATCH = 16                         # rows of every batch of an exactly repeatable grid
 
 
 def _unmeasured(cell: CellState) -> bool:
@@ -173,10 +173,10 @@ class GridRun:
 
     def _submit(self, key: Any, request: Request) -> None:
         previews = isinstance(key, int)
-        exact = EXACT if self.plan.asked.exact else None
+        batch = BATCH if self.plan.asked.batch_invariant else None
         # What has cells under way stays in memory; what waits only may make room for others.
         self.job.models = {request.model, *(self.asked(other).model for other in self.active)}
-        self.active[key] = self.artist.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), previews, exact,
+        self.active[key] = self.artist.submit(request, 0, lambda job, event: self.inbox.put((key, job, event)), previews, batch,
                                                lambda: self.job.stopped)
         if previews:
             self.noted[key] = self.artist.notes(request)

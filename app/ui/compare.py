@@ -125,7 +125,7 @@ class CompareTab:
     guidance: gr.Slider
     seed: gr.Number
     count: gr.Number
-    switches: list[gr.Checkbox]              # distance, snapshots, exact
+    switches: list[gr.Checkbox]              # distance, snapshots, batch_invariant
     axes: list[Any]                          # for x, y and z: what varies, its numbers or words, its names, what varied before
 
     def receive(self, settings: dict[str, Any] | None) -> list[Any]:
@@ -155,7 +155,7 @@ class CompareTab:
         fixed = ", ".join(f"{name}={value}" for name, value in (ask.options | sides).items())
         return [ask.family, *self.belonging(ask.family, ask.model, ask.sampler), ask.prompt, ask.negative_prompt, fixed,
                 number("guidance_scale", weight), number("seed", ask.seed), *axes, number("count", ask.count),
-                made.distance, made.snapshots, made.exact]
+                made.distance, made.snapshots, made.batch_invariant]
 
     def received(self) -> list[Any]:
         return [self.family, self.model, self.sampler, self.prompt, self.negative, self.fixed, self.guidance, self.seed, *self.axes]
@@ -314,7 +314,7 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                            elem_id="compare-fixed")
         distance = gr.Checkbox(True, label="Distance to a reference solution", min_width=200, scale=0, elem_id="compare-distance")
         snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")
-        exact = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
+        batch_invariant = gr.Checkbox(False, label="Exactly repeatable", min_width=150, scale=0, elem_id="compare-exact")
         extend = gr.Button("Extend this grid", scale=0, min_width=140, elem_id="compare-extend")
         run = gr.Button("Compare   Ctrl-⏎", variant="primary", scale=0, min_width=150, elem_id="compare-run",
                         elem_classes="sx-generate")
@@ -322,7 +322,8 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
     current = gr.Textbox(visible=False)          # the grid that the page shows, which only its scripts know,
     comma = gr.Checkbox(False, visible=False)    # and so is how decimals are written where the person is
     grid = drawn("compare", json.dumps({"grid": None}), elem_id="compare-grid")
-    return (CompareTab(offers, family, model, prompt, negative, sampler, fixed, guidance, seed, count, [distance, snapshots, exact], axes),
+    switches = [distance, snapshots, batch_invariant]
+    return (CompareTab(offers, family, model, prompt, negative, sampler, fixed, guidance, seed, count, switches, axes),
             Beneath(extend, run, message, current, comma, grid))
 
 
@@ -333,12 +334,12 @@ def listen(service: Service, tab: CompareTab, beneath: Beneath) -> None:
                          *tab.switches, *axes]
 
     def asked(family: str, model: str, prompt: str, negative: str, sampler: str, fixed: str, guidance: Any, seed: Any, count: Any,
-              distance: bool, snapshots: bool, exact: bool, *axes: Any) -> GridAsk:
+              distance: bool, snapshots: bool, batch_invariant: bool, *axes: Any) -> GridAsk:
         x, y, z = (written(*axes[PARTS * k:PARTS * k + 3]) for k in range(3))
         options = fixed_options(fixed or "")
         sides: dict[str, Any] = {side: options.pop(side, 0) for side in SIDES}
         ask = Ask(family, prompt or "", negative or "", model, sampler, options, guidance, seed, count, **sides)
-        return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), exact=bool(exact))
+        return GridAsk(ask, x, y, z, distance=bool(distance), snapshots=bool(snapshots), batch_invariant=bool(batch_invariant))
 
     @answering()
     def check(comma: bool, *values: Any) -> str:

@@ -62,15 +62,15 @@ class Engine:
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, sampler: Sampler, *, priority: int = 0, listener: Listener | None = None, exact: int | None = None) -> Job:
+    def submit(self, sampler: Sampler, *, priority: int = 0, listener: Listener | None = None, batch_invariant: int | None = None) -> Job:
         """Queue a sampler; as long as it is there, those of lower priority wait for all but their share of the time.
 
-        exact: a batch size; every batch of the job is filled up to it, so that a rerun is bit-identical whatever else is running.
+        batch_invariant: a batch size; every batch of the job is filled up to it, so that a rerun is bit-identical whatever else is running.
 
         A listener gets (job, event) at once, on the engine's thread, and must return quickly; without one the events
         wait in `Job.events`.
         """
-        job = Job(next(self._numbers), sampler, priority, listener, exact)
+        job = Job(next(self._numbers), sampler, priority, listener, batch_invariant)
         with self._door:
             closed = self._closed
             if closed is None:
@@ -176,8 +176,8 @@ class Engine:
                 self._reserve(job, call)
             job.stats.calls[call.net.method] += 1
             self.stats.calls[call.net.method] += 1
-            buckets = (job.exact,) if job.exact else self.buckets
-            group = self._groups.setdefault((*group_key(call), job.exact, job.priority), Group(buckets, job.priority))
+            buckets = (job.batch_invariant,) if job.batch_invariant else self.buckets
+            group = self._groups.setdefault((*group_key(call), job.batch_invariant, job.priority), Group(buckets, job.priority))
             group.waiting.append(Piece(job, call, slot, 0, call.rows))
 
     def _give_work(self) -> None:
@@ -203,15 +203,15 @@ class Engine:
         """Whether this thread evaluates a group's batches: where there are no workers, where tokens are read (workers.py says
         why), and where a single row can have all cores."""
         first, alone = group.waiting[0], self._workers.free == self.cores
-        return self.cores == 1 or first.call.cache is not None or (alone and not first.job.exact and group.rows == 1)
+        return self.cores == 1 or first.call.cache is not None or (alone and not first.job.batch_invariant and group.rows == 1)
 
     def _formed(self, group: Group) -> Batch:
         """The next batch of a group: a fair share of its rows for each free worker, or all that may be evaluated here."""
         first, here, alone = group.waiting[0], self._is_here(group), self._workers.free == self.cores
-        pieces = group.take(group.rows if here or first.job.exact else -(-group.rows // self._workers.free))
+        pieces = group.take(group.rows if here or first.job.batch_invariant else -(-group.rows // self._workers.free))
         rows = sum(piece.rows for piece in pieces)
         reading = first.call.cache is not None
-        unfilled = reading and self.device.type == "cpu" and not first.job.exact        # there nothing is prepared for a size
+        unfilled = reading and self.device.type == "cpu" and not first.job.batch_invariant        # there nothing is prepared for a size
         size = rows if unfilled else group.bucket(rows)
         everyone = here and alone and (not reading or size * first.call.x[0].numel() >= FEW)
         batch = Batch(self.nets.get(first.call.net), group, pieces, size, self.cores if everyone else 1)
@@ -277,8 +277,8 @@ class Engine:
         smaller = tuple(b for b in group.buckets if b <= rows // 2)
         if not smaller:
             for piece in pieces:
-                exact = piece.job.exact
-                what = f"the batches of {exact} of an exactly repeatable run" if exact else "a single image of this size"
+                size = piece.job.batch_invariant
+                what = f"the batches of {size} of an exactly repeatable run" if size else "a single image of this size"
                 self._end(piece.job, Event("failed", error=NO_ROOM.format(what)))
             return
         log.warning("out of memory with a batch of %d; going on with at most %d", rows, smaller[-1])

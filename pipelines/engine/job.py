@@ -55,8 +55,9 @@ class Stats:
 class Job:
     """A submitted sampler. Read `stats` and `events`; everything else is the engine's."""
 
-    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None, exact: int | None = None) -> None:
-        self.number, self.sampler, self.priority, self.exact = number, sampler, priority, exact
+    def __init__(self, number: int, sampler: Sampler, priority: int, listener: Listener | None,
+                 batch_invariant: int | None = None) -> None:
+        self.number, self.sampler, self.priority, self.batch_invariant = number, sampler, priority, batch_invariant
         self.stats = Stats()
         self.status = "waiting"
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

@@ -47,7 +47,7 @@ class FakeArtist(Artist):
     problem: Callable[[Request], str | None] = staticmethod(lambda request: None)
 
     def submit(self, request: Request, priority: int, listener: Callable[..., None] | None = None, previews: bool = False,
-               exact: int | None = None, stop: Callable[[], bool] = lambda: False) -> Any:
+               batch_invariant: int | None = None, stop: Callable[[], bool] = lambda: False) -> Any:
         job = Done(request, self.problem(request))
         for event in job.events() if listener else ():
             listener(job, event)                                                           # type: ignore[misc]

@@ -10,7 +10,7 @@ from app.service import Service
 
 
 def asked(x: str, y: str = "", z: str = "", family: str = "diffusion", distance: bool = False, **more: Any) -> GridAsk:
-    options = {name: more.pop(name) for name in ("exact", "snapshots", "name") if name in more}
+    options = {name: more.pop(name) for name in ("batch_invariant", "snapshots", "name") if name in more}
     return GridAsk(Ask(family, "a red star", **{"count": 1, "guidance_scale": 1, "seed": 3} | more), x, y, z, distance, **options)
 
 

@@ -37,7 +37,7 @@ def pixels(service: Service, grid: str) -> list[bytes]:
 
 
 def test_stopping_keeps_what_is_done_and_resuming_draws_the_rest(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, keep, done = asked("steps=2,12", "seed=1,2", exact=True), service.grids.store.save_cell, []
+    made, keep, done = asked("steps=2,12", "seed=1,2", batch_invariant=True), service.grids.store.save_cell, []
 
     def stopping(live: Any, i: int, cell: Any) -> None:
         """Stop in the moment that the second cell is kept."""
@@ -269,7 +269,7 @@ def killed(*given, **named):
 Storage.save_image = killed
 service = Service(Paths(Path(sys.argv[1])))
 ask = Ask("diffusion", "a red star", count=1, guidance_scale=1, seed=3)
-print(service.grids.start(GridAsk(ask, "steps=1-3(+1)", "sampler=ddim,euler_a,heun", distance=False, exact=True)), flush=True)
+print(service.grids.start(GridAsk(ask, "steps=1-3(+1)", "sampler=ddim,euler_a,heun", distance=False, batch_invariant=True)), flush=True)
 threading.Event().wait()
 """
 
@@ -292,7 +292,7 @@ def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_grid(small: Pa
     assert view["done"] == 9 and all(tuple(view["cells"][i]["images"]) == tuple(images) for i, images in kept.items())
     assert all(len(cell["images"]) == 1 for cell in view["cells"])
     whole = Service(Paths(tmp_path / "whole"))
-    other, _ = drawn(whole, asked("steps=1-3(+1)", "sampler=ddim,euler_a,heun", exact=True))
+    other, _ = drawn(whole, asked("steps=1-3(+1)", "sampler=ddim,euler_a,heun", batch_invariant=True))
     assert pixels(service, grid) == pixels(whole, other)
     assert service.gallery.page().total == 9
     service.close()

@@ -4,13 +4,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict
 
 import pytest
 
 from app.drawing.ask import Ask
 from app.grids.ask import GridAsk
-from app.grids.records import made_from
+from app.grids.records import asked_of, made_from, upgraded
 from app.service import Service
+from storage import GridRecord
 from storage.database import NAME
 from tests.app.grids.comparing import asked, drawn, ended
 
@@ -25,6 +27,16 @@ ASK = Ask("flow", "a red star", model="shapes-flow", sampler="euler", options={"
 ))
 def test_a_grid_says_what_it_was_made_with_besides_its_axes(asked: GridAsk, said: str) -> None:
     assert made_from(asked) == said
+
+
+def test_what_was_asked_is_read_under_the_names_that_it_had() -> None:
+    asked, axis = asdict(GridAsk(ASK, "seed=1,2", batch_invariant=True)), {"name": "", "title": "", "labels": [""]}
+    asked["exact"] = asked.pop("batch_invariant")
+    asked["ask"]["guidance"] = asked["ask"].pop("guidance_scale")
+    record = GridRecord("a" * 32, "b" * 32, "", "", "done", [], [], [], {
+        "asked": asked, "axes": dict.fromkeys("xyz", axis), "distance": True, "count": 1}, False, (), 0)
+    found = asked_of(upgraded(record).settings)
+    assert found == GridAsk(ASK, "seed=1,2", batch_invariant=True)
 
 
 def test_a_grid_drawn_before_an_option_was_there_grows_and_keeps_its_cells(service: Service) -> None:

@@ -76,8 +76,8 @@ def test_exact_mode_is_bit_identical_whatever_the_company(tiny, cores: int) -> N
     results = []
     for company in (0, 5, 15):
         engine = Engine(dict(nets), cores=cores)
-        others = [engine.submit(start(r, "t", net, torch.device("cpu")), exact=8) for r in requests()[1:1 + company]]
-        results.append(engine.submit(start(requests()[0], "t", net, torch.device("cpu")), exact=8).result())
+        others = [engine.submit(start(r, "t", net, torch.device("cpu")), batch_invariant=8) for r in requests()[1:1 + company]]
+        results.append(engine.submit(start(requests()[0], "t", net, torch.device("cpu")), batch_invariant=8).result())
         for job in others:
             job.result()
         engine.close()

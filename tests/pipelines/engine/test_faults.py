@@ -63,16 +63,16 @@ FAULTS: dict[str, tuple[Callable[[], Sampler], Callable[[Tensor], Any], str]] = 
 }
 
 
-@pytest.mark.parametrize("exact", (None, 2))
+@pytest.mark.parametrize("batch_invariant", (None, 2))
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_one_jobs_alone(fault: str, exact: int | None) -> None:
+def test_a_fault_is_one_jobs_alone(fault: str, batch_invariant: int | None) -> None:
     """Two that do nothing wrong run beside it, in the same group and in another, and one comes afterwards."""
     sampler, odd, sentence = FAULTS[fault]
     together = threading.Event()
     engine = Engine({KEY: lambda x, t, cond: x + 1, ODD: lambda x, t, cond: odd(x), HELD: lambda x, t, cond: (together.wait(60), x)[1]})
     held = engine.submit(calls(HELD, 1))
-    good = [engine.submit(calls(KEY, 5), exact=exact), engine.submit(calls(KEY, 5, rows=3))]
-    bad = engine.submit(sampler(), exact=exact)
+    good = [engine.submit(calls(KEY, 5), batch_invariant=batch_invariant), engine.submit(calls(KEY, 5, rows=3))]
+    bad = engine.submit(sampler(), batch_invariant=batch_invariant)
     together.set()
     held.result()
     with pytest.raises(EngineError, match=sentence):

@@ -114,7 +114,8 @@ def test_an_engine_draws_the_same_with_it(monkeypatch: pytest.MonkeyPatch) -> No
 
     def drawn(nets: Any) -> list[Tensor]:
         engine = Engine(nets, "cpu")
-        found = [engine.submit(family.start(request, "t", network, torch.device("cpu")), exact=4).result() for request in requests]
+        samplers = [family.start(request, "t", network, torch.device("cpu")) for request in requests]
+        found = [engine.submit(sampler, batch_invariant=4).result() for sampler in samplers]
         engine.close()
         return found
 

@@ -73,7 +73,7 @@ def test_an_exact_run_is_the_same_to_the_bit_whatever_else_is_drawn(adapter: str
     engine = Engine(nets_of(net))
     try:
         crowd = [engine.submit(net.drawing.start(other, "w", net, CPU)) for other in others]
-        exact = engine.submit(net.drawing.start(request, "w", net, CPU), exact=1).result()
+        exact = engine.submit(net.drawing.start(request, "w", net, CPU), batch_invariant=1).result()
         for job in crowd:
             job.result()
     finally:
