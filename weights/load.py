@@ -82,7 +82,7 @@ def _networks(entry: Pretrained, device: torch.device, dtype: torch.dtype, stop:
         base: Any = _networks(entry.changed, device, dtype, stop)
         return with_lora(base, entry.path, entry.scale)
     if entry.path.is_file():
-        return hub.single_file(plan.adapter, entry.path, plan.lacks, companion(entry), device, dtype, stop)
+        return hub.single_file(plan.adapter, entry.path, plan.missing, companion(entry), device, dtype, stop)
     return hub.load(plan.adapter, entry.path, device, dtype, stop)
 
 

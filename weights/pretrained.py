@@ -74,8 +74,8 @@ class Pretrained(Entry):
     @property
     def parameters(self) -> int:
         """Those of what a single file lacks are counted too. Raises WeightsError, also if there is nothing to take it from."""
-        there = companion(self) if self.plan.lacks else None
-        return (self.plan.parameters or 0) + (_numbers_in(there, self.plan.lacks, _changed(there)) if there else 0)
+        there = companion(self) if self.plan.missing else None
+        return (self.plan.parameters or 0) + (_numbers_in(there, self.plan.missing, _changed(there)) if there else 0)
 
     @property
     def bytes(self) -> int:
@@ -234,7 +234,7 @@ def companion(entry: Pretrained) -> Path:
         with suppress(WeightsError):                     # of the other, which the list says beside its name
             if other.path.is_dir() and other.adapter == info.name and fits(info.name, header, other.network):
                 return other.path
-    raise WeightsError(f"{entry.name} is a part of a model: it lacks its {', its '.join(entry.plan.lacks[:3])}. Download "
+    raise WeightsError(f"{entry.name} is a part of a model: it lacks its {', its '.join(entry.plan.missing[:3])}. Download "
                        f"{example(info.name, header)}, or add a folder in the diffusers layout of the same network, and they are taken "
                        "from there.")
 

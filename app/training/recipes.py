@@ -33,10 +33,10 @@ class Recipe:
     """How a model is trained. The expected minutes are its weight when time is divided; those on a GPU are estimates."""
     name: str                                # of the run, and so of the model
     family: str
-    images: int                              # that a good model has seen, beyond those of its origins
+    images: int                              # that a good model has seen, beyond those of the models that it begins with
     cpu: float                               # minutes that they take on two cores, preparations included
     gpu: float                               # and on a GPU
-    origins: tuple[str, ...] = ()            # recipes or bundled models that it begins with
+    init_from: tuple[str, ...] = ()          # recipes or bundled models that it begins with
     stage: str | None = None
     network: Mapping[str, str] = field(default_factory=dict)     # network options
     batch: int = 48
@@ -52,14 +52,14 @@ class Recipe:
         return argparse.Namespace(**trainer.DEFAULTS | {
             "family": self.family, "name": self.name, "stage": self.stage, "couples": trainer.COUPLES,
             "data_set": DEFAULT,
-            "origin": None if resumed else ",".join(self.origins) or None,
+            "init_from": None if resumed else ",".join(self.init_from) or None,
             "batch": self.gpu_batch if cuda else self.batch, "lr": self.lr, "pairs": self.pairs, "lr_schedule": "restarts",
             "optimizer": self.optimizer,
             "workers": max(1, min(LOADERS, threads() - 2)) if cuda else 1,
         } | {f"network_{option}": value for option, value in self.network.items()})
 
 
-# In an order in which origins come first. The latent autoencoder takes its text encoder from a finished model, which saves
+# In an order in which what others begin with comes first. The latent autoencoder takes its text encoder from a finished model, which saves
 # the minutes of training one that the latent model would not keep.
 RECIPES = (
     Recipe("vqvae-autoencoder", "vqvae", 250_000, 20, 1, stage="autoencoder", batch=32, lr=2e-3),
@@ -109,14 +109,14 @@ class TrainingStatus:
 
     def used_by(self, name: str) -> str | None:
         """The run that took over a mere part, which therefore cannot profit from more of it."""
-        begun = (r.name for r in RECIPES if name in r.origins and self.counters(r.name)["step"])
+        begun = (r.name for r in RECIPES if name in r.init_from and self.counters(r.name)["step"])
         return next(begun, None) if self.recipes[name].bundled is None else None
 
     def awaited(self, name: str) -> list[str]:
         """The recipes that have to come first, those without needs of their own at the front."""
         if self.counters(name)["step"]:
             return []
-        unready = [o for o in self.recipes[name].origins if o in self.recipes and not (self.weights(o) and self.done(o) >= READY)]
+        unready = [o for o in self.recipes[name].init_from if o in self.recipes and not (self.weights(o) and self.done(o) >= READY)]
         return [first for o in unready for first in (*self.awaited(o), o)]
 
     def seen(self, name: str) -> str:
@@ -146,11 +146,11 @@ def check(args: argparse.Namespace) -> None:
     defaults = trainer.DEFAULTS | {"couples": trainer.COUPLES}
     if args.all:
         del defaults["minutes"]
-    own = ("name", "origin", "stage", "data_set", *defaults)
+    own = ("name", "init_from", "stage", "data_set", *defaults)
     given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in own)
              and value != defaults.get(key)]
     if given:
-        flag = given[0].removeprefix("network_").replace("origin", "from").replace("_", "-")
+        flag = given[0].removeprefix("network_").replace("init_from", "from").replace("_", "-")
         raise BadInput(f"The recipes say how each model is trained; leave out --{flag}, or train one family with it.")
 
 
@@ -249,7 +249,7 @@ def listing(paths: Paths) -> dict[str, Any]:
     training = TrainingStatus(paths, cuda=False)
     cards = {model.name: model.card for model in Models(Weights(paths.runs, paths.models)).views() if model.source == "bundled"}
     rows = [training.row(r.name, training.status(r.name), trainer.damage(paths.runs / r.name))
-            | {"family": r.family, "needs": list(r.origins), "cpu_minutes": r.cpu, "gpu_minutes": r.gpu, "expected_images": r.images,
+            | {"family": r.family, "needs": list(r.init_from), "cpu_minutes": r.cpu, "gpu_minutes": r.gpu, "expected_images": r.images,
                "share": round(training.done(r.name), 3), "bundled": figures(cards[r.bundled]) if r.bundled in cards else None}
             for r in RECIPES]
     weakest = min(training.recipes, key=lambda name: (training.done(name), -training.expected(name)))

@@ -67,7 +67,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--compile", action="store_true", help="faster steps by torch.compile; needs a C++ compiler")
     sub.add_argument("--keep", type=int, default=DEFAULTS["keep"], help="keep the weights of every N-th step as a model of their "
                      "own, RUN@STEP, to compare how the pictures came about")
-    sub.add_argument("--from", dest="origin", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
+    sub.add_argument("--from", dest="init_from", metavar="MODEL[,MODEL]", help="begin with the weights of this model instead of new ones; "
                      "of a second model with what fits into the rest")
     stages = [f"{spec.name}: {stage}" for spec in registry.faces() for stage in spec.stages]
     sub.add_argument("--stage", help=f"train a part that comes before the rest ({', '.join(stages)})")
@@ -77,7 +77,7 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True)
-class Origin:
+class InitFrom:
     """A model that a training begins with."""
     family: str
     data_sets: tuple[str, ...]
@@ -219,9 +219,9 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     known = {f.name for f in fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in vars(args).items() if k in known})
     torch.manual_seed(options.seed)
-    origins = _origins(args, paths, chosen)
-    sets = _sets(args, folder, origins)
-    net: Any = _network(args, family, folder, chosen, origins, sets)
+    inits = _inits(args, paths, chosen)
+    sets = _sets(args, folder, inits)
+    net: Any = _network(args, family, folder, chosen, inits, sets)
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
     own = _own_data(net, args, family, folder, sets, progress, until)
@@ -294,9 +294,9 @@ def _keep(folder: Path, header: dict[str, Any], net: Any, step: int) -> None:
         "training": {"images": state["images"], "steps": step}})
 
 
-def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[Origin]:
+def _inits(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> list[InitFrom]:
     """The models of --from. Raises BadInput."""
-    if args.origin is None:
+    if args.init_from is None:
         if registry.family(args.family).own_data(build(registry.face(args.family).network, chosen)) is not None and not os.path.lexists(
                 paths.runs / str(args.name) / "checkpoint.safetensors"):
             raise BadInput("This training learns from pictures that a trained model draws; name the model with --from MODEL.")
@@ -308,12 +308,12 @@ def _origins(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> 
     from weights.check.verify import WeightsError
     from weights.load import load
     try:
-        entries = [find(name, there(paths.runs)) for name in args.origin.split(",")]
-        found = [Origin(entry.metadata["family"], entry.data_sets, load(entry, torch.device("cpu"))[1]) for entry in entries]
+        entries = [find(name, there(paths.runs)) for name in args.init_from.split(",")]
+        found = [InitFrom(entry.metadata["family"], entry.data_sets, load(entry, torch.device("cpu"))[1]) for entry in entries]
     except WeightsError as error:
         raise BadInput(str(error)) from error
     if found[0].family == args.family and not set(chosen) <= set(_training(found[0].net)):
-        raise BadInput(f"With --from the network is that of {args.origin}; leave out --{next(iter(chosen)).replace('_', '-')}.")
+        raise BadInput(f"With --from the network is that of {args.init_from}; leave out --{next(iter(chosen)).replace('_', '-')}.")
     return found
 
 
@@ -382,38 +382,38 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None, sets: S
     return stages[wanted].loss if wanted else family.loss
 
 
-def _sets(args: argparse.Namespace, folder: Path, origins: list[Origin]) -> tuple[DataSet, ...]:
+def _sets(args: argparse.Namespace, folder: Path, inits: list[InitFrom]) -> tuple[DataSet, ...]:
     """What is learnt from: as asked, as the run began, as the first model of --from knows, or the first there is. Raises BadInput."""
     asked, begun = _named(args), _begun(folder, args)["data_sets"] if os.path.lexists(folder / "checkpoint.safetensors") else None
     if begun is not None and asked not in (None, tuple(begun)):
         raise BadInput(f"The run {folder.name} learns from {','.join(begun)} and cannot go on with {args.data_set}; start another run with "
                        "another --name.")
-    return tuple(dataset(name) for name in asked or begun or (origins[0].data_sets if origins else (DEFAULT,)))
+    return tuple(dataset(name) for name in asked or begun or (inits[0].data_sets if inits else (DEFAULT,)))
 
 
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
-             origins: list[Origin], sets: Sequence[DataSet]) -> nn.Module:
-    """The origin, a new network as chosen, or the one that the run began with. Raises BadInput if that is another."""
+             inits: list[InitFrom], sets: Sequence[DataSet]) -> nn.Module:
+    """The network of --from, a new one as chosen, or the one that the run began with. Raises BadInput if that is another."""
     if not os.path.lexists(folder / "checkpoint.safetensors"):
-        read = bool(origins) and all(data.name in origins[0].data_sets for data in sets)           # their captions are known
-        own = read and origins[0].family == args.family
+        read = bool(inits) and all(data.name in inits[0].data_sets for data in sets)           # their captions are known
+        own = read and inits[0].family == args.family
         if own and chosen:
-            origins[0].net.config = replace(origins[0].net.config, training=_training(origins[0].net) | chosen)
-        options = build(registry.face(args.family).network, _training(origins[0].net) if own else chosen)
-        net: Any = origins[0].net if own else family.fresh(options, _together(sets))
-        for origin in origins[own:]:
-            _inherit(net, origin.net, args.origin)
-        if not origins:
+            inits[0].net.config = replace(inits[0].net.config, training=_training(inits[0].net) | chosen)
+        options = build(registry.face(args.family).network, _training(inits[0].net) if own else chosen)
+        net: Any = inits[0].net if own else family.fresh(options, _together(sets))
+        for init in inits[own:]:
+            _inherit(net, init.net, args.init_from)
+        if not inits:
             stages = _stages(net, family)
             if stages and args.stage is None:
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
                                "NAME, then go on with --from NAME.")
         if not read and hasattr(net, "text"):
-            _read_captions(net.text, sets, origins)
+            _read_captions(net.text, sets, inits)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "network.json", json.dumps({
             "family": args.family, "data_sets": [data.name for data in sets], "options": asdict(options), "config": net.config.to_dict(),
-            "from": args.origin}, indent=1))
+            "from": args.init_from}, indent=1))
         return net
     begun = _begun(folder, args)
     for name, value in chosen.items():
@@ -439,13 +439,13 @@ def _together(sets: Sequence[DataSet]) -> DataSet:
     return replace(sets[0], tokenizer=most)
 
 
-def _read_captions(encoder: Any, sets: Sequence[DataSet], origins: Sequence[Origin]) -> None:
-    """Train a new text encoder on captions alone, where its sets ask something of it; captions that the first origin read are to mean the
-    same as before."""
+def _read_captions(encoder: Any, sets: Sequence[DataSet], inits: Sequence[InitFrom]) -> None:
+    """Train a new text encoder on captions alone, where its sets ask something of it; captions that the first network of --from read
+    are to mean the same as before."""
     from pipelines.training.head_start import head_start
     readings = {data.name: data.head_start(encoder.width) for data in sets if data.head_start}
-    earlier = getattr(origins[0].net, "text", None) if origins else None
-    known = [(reading, earlier) for name, reading in readings.items() if earlier is not None and name in origins[0].data_sets]
+    earlier = getattr(inits[0].net, "text", None) if inits else None
+    known = [(reading, earlier) for name, reading in readings.items() if earlier is not None and name in inits[0].data_sets]
     for _ in head_start(encoder, list(readings.values()), known) if readings else ():
         pass
 
@@ -461,8 +461,8 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     path, own = folder / "network.json", {o.name for o in options_of(registry.face(args.family).network)}
     try:
         begun = json.loads(small_file(path).decode("utf-8"))
-        options, config, origin = begun["options"], begun["config"], begun.get("from")
-        if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(origin, (str, type(None)))):
+        options, config, init_from = begun["options"], begun["config"], begun.get("from")
+        if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(init_from, (str, type(None)))):
             raise TypeError("it is no description of a network")
         begun.setdefault("data_sets", [begun.get("data_set") or DEFAULT])          # of a run of one set, before there were several
         if not (isinstance(begun["data_sets"], list) and begun["data_sets"] and set(begun["data_sets"]) <= set(data_sets.NAMES)):
@@ -481,12 +481,12 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     return begun
 
 
-def _inherit(net: Any, origin: Any, name: str) -> None:
+def _inherit(net: Any, init: Any, name: str) -> None:
     """Take over what another network has under the same names and shapes, and the rows of shorter tables. Raises BadInput if that is
     little."""
     from pipelines.nets.config import inherited
     own = net.state_dict()
-    fitting = inherited(own, origin.state_dict(), origin.config.tables)
+    fitting = inherited(own, init.state_dict(), init.config.tables)
     if sum(z.numel() for z in fitting.values()) < 0.2 * sum(z.numel() for z in own.values()):
         raise BadInput(f"Less than a fifth of this network can begin with the weights of {name}; choose another for --from.")
     net.load_state_dict(own | fitting)

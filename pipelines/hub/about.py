@@ -44,7 +44,7 @@ class AdapterInfo:
 
     `made_by` is what names it: `_class_name` of a model_index.json, or else the architecture (transformers: `architectures[0]`,
     diffusers: `_class_name`) of a config.json in the root. `parts` are the folders of a pipeline and the classes that each may
-    have; those in `spare` may be missing or null, and those in `ignored` are never read, whatever they are.
+    have; those in `optional` may be missing or null, and those in `ignored` are never read, whatever they are.
     """
     name: str
     title: str
@@ -52,7 +52,7 @@ class AdapterInfo:
     made_by: tuple[str, ...]
     samplers: tuple[str, ...]                # of the family's, the first is the default
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    spare: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)     # steps, guidance_scale, and sampler options under their names
     fixed: Mapping[str, Any] = field(default_factory=dict)     # sampler options that have one value here
@@ -77,7 +77,7 @@ _SAFETY = ("safety_checker", "feature_extractor", "image_encoder")
 ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
     AdapterInfo("ddpm", "DDPM in pixels", "diffusion", ("DDPMPipeline", "DDIMPipeline", "UNet2DModel"),
                 _from("ddpm", EPS),
-                {"unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS}, spare=("scheduler",),
+                {"unet": ("diffusers.UNet2DModel",), "scheduler": NOISE_SCHEDULERS}, optional=("scheduler",),
                 defaults={"steps": 100, "guidance_scale": 1.0}, reads="nothing", guided=False,
                 example="google/ddpm-cifar10-32"),
     AdapterInfo("ldm", "Latent diffusion, unconditional", "diffusion", ("LDMPipeline",), _from("ddim", EPS),
@@ -105,7 +105,7 @@ ADAPTERS: dict[str, AdapterInfo] = {info.name: info for info in (
     AdapterInfo("sd3", "Stable Diffusion 3", "flow", ("StableDiffusion3Pipeline",), VELOCITY,
                 {"transformer": ("diffusers.SD3Transformer2DModel",), "vae": KL, "text_encoder": CLIP, "text_encoder_2": CLIP,
                  "text_encoder_3": T5, "tokenizer": CLIP_WORDS, "tokenizer_2": CLIP_WORDS, "tokenizer_3": T5_WORDS,
-                 "scheduler": FLOW_SCHEDULERS}, spare=("text_encoder_3", "tokenizer_3"), ignored=("feature_extractor", "image_encoder"),
+                 "scheduler": FLOW_SCHEDULERS}, optional=("text_encoder_3", "tokenizer_3"), ignored=("feature_extractor", "image_encoder"),
                 defaults={"steps": 28, "guidance_scale": 4.5, "clip": False}, fixed={"path": "ot", "clip": False},
                 example="stabilityai/stable-diffusion-3.5-medium"),
     AdapterInfo("flux", "FLUX.1", "flow", ("FluxPipeline",), VELOCITY,

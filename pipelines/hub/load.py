@@ -56,7 +56,7 @@ def load(adapter: str, folder: Path, device: torch.device | str, dtype: torch.dt
     return _joined(adapter, parts, settings, torch.device(device))
 
 
-def single_file(adapter: str, file: Path, lacks: Collection[str], configs: Path, device: torch.device | str,
+def single_file(adapter: str, file: Path, missing: Collection[str], configs: Path, device: torch.device | str,
                 dtype: torch.dtype, stop: Callable[[], bool] = lambda: False) -> HubModel:
     """The model of one .safetensors file in its makers' own layout; `configs`: a repository of the same model, of which the
     configurations are taken, and the parts that the file lacks. Raises LoadError, also if it is to stop."""
@@ -68,7 +68,7 @@ def single_file(adapter: str, file: Path, lacks: Collection[str], configs: Path,
     parts: dict[str, Any] = {}
     for name, kind in _kinds(ADAPTERS[adapter], configs, settings):
         _go_on(stop)
-        if name in lacks:
+        if name in missing:
             parts[name] = part(kind, _place(configs, name), dtype)
             continue
         _checked(configs / name)
@@ -127,7 +127,7 @@ def _kinds(info: AdapterInfo, folder: Path, index: Mapping[str, Any]) -> Iterato
     for name, allowed in info.parts.items():
         wanted = _wanted(name, allowed, folder, index)
         if wanted is None:
-            if name not in info.spare:
+            if name not in info.optional:
                 raise LoadError(f"The model in {folder.name}/ lacks its {name}; a {info.title} model has {', '.join(info.parts)}.")
             continue
         if wanted not in allowed:

@@ -70,10 +70,10 @@ def _single(path: Path) -> Plan:
         todo = "unpack it and choose the folder inside" if kind in ARCHIVES else "choose a folder or a .safetensors file"
         raise WeightsError(f"{short(path.name)} is not a model that can be loaded; {todo}.")
     header = _header(path)
-    adapter, lacks = recognised(path.name, header)
+    adapter, missing = recognised(path.name, header)
     info, size = ADAPTERS[adapter], path.stat().st_size
     dtype, parameters = _numbers([header])
-    return Plan(adapter, info.family, info.title, (path.name,), size, size, dtype, parameters, lacks)
+    return Plan(adapter, info.family, info.title, (path.name,), size, size, dtype, parameters, missing)
 
 
 def _files(root: Path) -> Iterator[tuple[str, int]]:

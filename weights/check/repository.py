@@ -24,7 +24,7 @@ ROOTS = frozenset((_INDEX, "config.json"))         # a model has one of them
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be loaded of a model. `lacks` are the adapter's parts that a single file does not hold."""
+    """What is to be loaded of a model. `missing` are the adapter's parts that a single file does not hold."""
     adapter: str                   # of pipelines.hub.about, or "own": weights that `launch.py train` wrote
     family: str
     title: str
@@ -33,7 +33,7 @@ class Plan:
     weights_bytes: int
     dtype: str                     # fp16, bf16, fp32 or mixed
     parameters: int | None         # None where file names and configurations do not tell
-    lacks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def planned(listing: Mapping[str, int], read: Callable[[str], bytes], prefer: str = "fp16") -> Plan:
@@ -80,7 +80,7 @@ class _Repository:
         for part, classes in info.parts.items():
             library, name = named.get(part, (None, None))
             there = flat or any(file.startswith(f"{part}/") for file in self.listing)
-            if part in info.spare and not (name and there):
+            if part in info.optional and not (name and there):
                 continue
             if not name or not there:
                 raise WeightsError(f"This model lacks its {part}, without which a {index['_class_name']} cannot be loaded; fetch it "
@@ -98,7 +98,7 @@ class _Repository:
         info = _adapter(made_by, "config.json")
         for part, classes in info.parts.items():
             name = next((name for name in classes if name.rpartition(".")[2] == made_by), classes[0])
-            if part not in info.spare or _main_file(name) in self.listing:
+            if part not in info.optional or _main_file(name) in self.listing:
                 self._part("", name, classes)
         return self._plan(info.name, info.family, info.title)
 

@@ -43,7 +43,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_the_recipes_are_sound() -> None:
     bundled, before = json.loads((catalog.BUNDLED / "catalog.json").read_text()), set[str]()
     for recipe in RECIPES:
-        assert set(recipe.origins) <= before | set(bundled), f"{recipe.name} begins with what is not there yet"     # so no cycle
+        assert set(recipe.init_from) <= before | set(bundled), f"{recipe.name} begins with what is not there yet"     # so no cycle
         assert recipe.stage is None or recipe.stage in registry.face(recipe.family).stages
         assert recipe.name not in {*before, *bundled}                        # a bundled model would stand before a run of its name
         build(registry.face(recipe.family).network, recipe.network)
@@ -104,7 +104,7 @@ def test_who_waits_gives_its_time_and_is_told_why(run: Run, monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_an_interrupted_call_is_saved_and_any_error_is_a_row(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "RECIPES", (BENT, replace(WHOLE, origins=()), replace(PART, name="last")))
+    monkeypatch.setattr(recipes, "RECIPES", (BENT, replace(WHOLE, init_from=()), replace(PART, name="last")))
     bar = "app.cli.commands.bar"
 
     def stop(done: int, total: int, text: str) -> None:
@@ -137,7 +137,7 @@ def test_preparations_count_and_are_kept(run: Run, tmp_path: Path, clock: Clock,
 
 @pytest.mark.slow
 def test_all_that_have_enough_go_on_together(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "RECIPES", (replace(BENT, images=4), replace(WHOLE, origins=(), stage="autoencoder")))
+    monkeypatch.setattr(recipes, "RECIPES", (replace(BENT, images=4), replace(WHOLE, init_from=(), stage="autoencoder")))
     run("--all", "--minutes", "0.04")
     first = run("--all", "--minutes", "0.03")[1]["recipes"]
     assert first[0]["status"] == "skipped" and first[0]["why"].startswith("It has enough: ") and first[1]["status"] == "trained"

@@ -49,19 +49,19 @@ def test_it_is_the_same_model(adapter: str, kind: dict[str, Any], tmp_path: Path
     tensors |= {name: torch.arange(4) for name in MORE[adapter]}
     save_file(tensors, file)
     shutil.copytree(folder, configs)
-    found, lacks = recognised(file.name, {name: {"shape": [*z.shape]} for name, z in tensors.items()} | HEADER[adapter])
+    found, missing = recognised(file.name, {name: {"shape": [*z.shape]} for name, z in tensors.items()} | HEADER[adapter])
     assert found == adapter
     for path in configs.glob("*/*.safetensors"):
-        if path.parent.name not in lacks:
+        if path.parent.name not in missing:
             path.unlink()
-    other = single_file(adapter, file, lacks, configs, CPU, torch.float32)
+    other = single_file(adapter, file, missing, configs, CPU, torch.float32)
     request = ask(adapter, "euler", 3, guidance=4.0, **LIKE[adapter])
     assert float((drawn(request, other) - drawn(request, net)).abs().max()) <= ROUNDING
     if adapter == "flux":                                # whose files are often kept in eight bits
         pictures = []
         for dtype in (torch.float8_e4m3fn, torch.float32):
             save_file({name: z.to(torch.float8_e4m3fn).to(dtype) for name, z in tensors.items()}, file)
-            pictures.append(drawn(request, single_file(adapter, file, lacks, configs, CPU, torch.float32)))
+            pictures.append(drawn(request, single_file(adapter, file, missing, configs, CPU, torch.float32)))
         assert float((pictures[0] - pictures[1]).abs().max()) <= ROUNDING
 
 

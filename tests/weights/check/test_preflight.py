@@ -292,7 +292,7 @@ def test_a_snapshot_of_the_cache_of_the_hub_client(tmp_path: Path) -> None:
         inspected(snapshot)
 
 
-@pytest.mark.parametrize(("tensors", "adapter", "lacks"), [
+@pytest.mark.parametrize(("tensors", "adapter", "missing"), [
     (SD, "sd", ("tokenizer", "scheduler")),
     ({name.replace("transformer.text_model.embeddings.", "model."): shape for name, shape in SD.items()}, "sd", ("tokenizer", "scheduler")),
     (SDXL, "sdxl", ("tokenizer", "tokenizer_2", "scheduler")),
@@ -300,9 +300,9 @@ def test_a_snapshot_of_the_cache_of_the_hub_client(tmp_path: Path) -> None:
     ({f"model.diffusion_model.{name}": shape for name, shape in FLUX.items()}, "flux",
      ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"))])
 def test_single_files_are_recognised_by_their_tensors(tmp_path: Path, tensors: dict[str, list[int]], adapter: str,
-                                                      lacks: tuple[str, ...]) -> None:
+                                                      missing: tuple[str, ...]) -> None:
     plan = inspected(write(tmp_path, {"my model.safetensors": weights(tensors)}) / "my model.safetensors")
-    assert (plan.adapter, plan.lacks, plan.files, plan.dtype) == (adapter, lacks, ("my model.safetensors",), "fp16")
+    assert (plan.adapter, plan.missing, plan.files, plan.dtype) == (adapter, missing, ("my model.safetensors",), "fp16")
 
 
 @pytest.mark.parametrize("mark", ["double_blocks.0.img_attn.qkv.scale_weight", "scaled_fp8", "img_in.weight.quant_state.bitsandbytes__nf4"])
