@@ -443,10 +443,13 @@ def _read_captions(encoder: Any, sets: Sequence[DataSet], inits: Sequence[InitFr
     """Train a new text encoder on captions alone, where its sets ask something of it; captions that the first network of --from read
     are to mean the same as before."""
     from pipelines.training.head_start import head_start
-    readings = {data.name: data.head_start(encoder.width) for data in sets if data.head_start}
-    earlier = getattr(inits[0].net, "text", None) if inits else None
-    known = [(reading, earlier) for name, reading in readings.items() if earlier is not None and name in inits[0].data_sets]
-    for _ in head_start(encoder, list(readings.values()), known) if readings else ():
+    earlier, asked, known = getattr(inits[0].net, "text", None) if inits else None, [], []
+    for reading, name in ((data.head_start(encoder.width), data.name) for data in sets if data.head_start):
+        if earlier is not None and name in inits[0].data_sets:
+            known.append((reading, earlier))
+        else:
+            asked.append(reading)
+    for _ in head_start(encoder, asked, known) if asked else ():
         pass
 
 

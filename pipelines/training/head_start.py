@@ -28,7 +28,7 @@ class Reading:
     loss: Callable[[dict[str, Tensor], Any], Tensor]     # (what `TextEncoder` gives, claims) -> how wrong the heads are
 
 
-def head_start(encoder: TextEncoder, readings: Sequence[Reading], known: Sequence[tuple[Reading, TextEncoder]] = (), steps: int = 1500,
+def head_start(encoder: TextEncoder, readings: Sequence[Reading], known: Sequence[tuple[Reading, TextEncoder]] = (), steps: int = 2000,
                seed: int = 0) -> Iterator[tuple[int, float]]:
     """Train the encoder in place on the readings' losses, summed; yields (step, loss).
 
@@ -36,7 +36,7 @@ def head_start(encoder: TextEncoder, readings: Sequence[Reading], known: Sequenc
     """
     torch.manual_seed(seed)
     heads = [p for reading in readings for p in reading.heads.parameters()]
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *heads], lr=1e-3)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *heads], lr=3e-3)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         terms = []

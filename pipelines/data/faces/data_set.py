@@ -9,6 +9,7 @@ from pipelines.data.portraits.portraits import SPLITS, Portraits
 
 if TYPE_CHECKING:
     from pipelines.data.tokenizer import CaptionTokenizer
+    from pipelines.training.head_start import Reading
 
 _ROWS = {layer.shows: tuple(layer.rows) for layer in PARTS.layers}
 PORTRAITS = Portraits(
@@ -29,6 +30,11 @@ def tokenizer() -> CaptionTokenizer:
     return tokenizer()
 
 
+def head_start(width: int) -> Reading:
+    from pipelines.data.portraits.head_start import reading
+    return reading(PORTRAITS, tokenizer, width)
+
+
 DATA_SET = DataSet(
     name="faces", source="DiceBear's style Toon Head, a remix of “ToonHead” by Johan Melin, licensed under CC BY 4.0", size=32, channels=3,
     splits=dict.fromkeys(SPLITS),
@@ -36,4 +42,5 @@ DATA_SET = DataSet(
              "a person with long wavy blond hair and a red dress on a blue background", "a sleepy face with pale skin and no beard"),
     prompt="a face with red hair on blue", surprises=10**6, item=PORTRAITS.item, evaluation=PORTRAITS.evaluation,
     picture=PORTRAITS.picture, words=lambda: GRAMMAR.words, tokenizer=tokenizer,
-    labels=PORTRAITS.labels("a hair colour and a background", "{hair colour} hair on {background}"), latent_size=64)
+    labels=PORTRAITS.labels("a hair colour and a background", "{hair colour} hair on {background}"), latent_size=64,
+    head_start=head_start)

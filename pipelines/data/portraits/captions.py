@@ -85,29 +85,39 @@ class Grammar:
 
     def parse(self, caption: str) -> Claim | None:
         """What a caption claims, or None if it is not of the grammar, claims nothing, or claims what no picture shows."""
-        words, claim, before, on, at = normalise(caption).split(), Claim(), list[_Reading](), False, 0
+        claim = Claim()
+        said = self.said(caption)
+        for _, values in said or ():
+            for attribute, would_do in values.items():
+                claim[attribute] = claim.get(attribute, would_do) & would_do
+        return claim if said and claim and all(claim.values()) else None
+
+    def said(self, caption: str) -> list[tuple[range, Claim]] | None:
+        """What each phrase of a caption claims, with the words (normalised) that say it; None if it is not of the grammar."""
+        words, found, before, on, at = normalise(caption).split(), list[tuple[range, Claim]](), list[tuple[range, _Reading]](), False, 0
         while at < len(words):
-            count = next((n for n in range(4, 0, -1) if " ".join(words[at:at + n]) in self._readings), 0)
+            count = next((n for n in range(min(4, len(words) - at), 0, -1) if " ".join(words[at:at + n]) in self._readings), 0)
             if not count:
                 if words[at] not in (*JOINTS, "on"):
                     return None
                 on, at = on or words[at] == "on", at + 1
                 continue
-            reading, at = self._readings[" ".join(words[at:at + count])], at + count
+            reading, place, at = self._readings[" ".join(words[at:at + count])], range(at, at + count), at + count
             if reading.thing is not None:
-                said = [reading.values, *(_speaking_of(adjective, reading.thing.adjectives) for adjective in before)]
+                adjectives, of = before, reading.thing.adjectives
+                found.append((place, reading.values))
                 before = []
             elif on and GROUND in reading.values:
-                said, on = [_speaking_of(reading, (GROUND,))], False
+                adjectives, of, on = [(place, reading)], (GROUND,), False
             else:
-                before.append(reading)
+                before.append((place, reading))
                 continue
-            for values in said:
+            for place, adjective in adjectives:
+                values = _speaking_of(adjective, of)
                 if values is None:
                     return None
-                for attribute, would_do in values.items():
-                    claim[attribute] = claim.get(attribute, would_do) & would_do
-        return claim if claim and all(claim.values()) and not before and not on else None
+                found.append((place, values))
+        return None if before or on else found
 
     @cached_property
     def _readings(self) -> dict[str, _Reading]:
