@@ -221,7 +221,7 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     torch.manual_seed(options.seed)
     inits = _inits(args, paths, chosen)
     sets = _sets(args, folder, inits)
-    net: Any = _network(args, family, folder, chosen, inits, sets)
+    net: Any = _network(args, family, folder, chosen, inits, sets, progress)
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
     own = _own_data(net, args, family, folder, sets, progress, until)
@@ -392,7 +392,7 @@ def _sets(args: argparse.Namespace, folder: Path, inits: list[InitFrom]) -> tupl
 
 
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],
-             inits: list[InitFrom], sets: Sequence[DataSet]) -> nn.Module:
+             inits: list[InitFrom], sets: Sequence[DataSet], progress: Callable[[int, int, str], None]) -> nn.Module:
     """The network of --from, a new one as chosen, or the one that the run began with. Raises BadInput if that is another."""
     if not os.path.lexists(folder / "checkpoint.safetensors"):
         read = bool(inits) and all(data.name in inits[0].data_sets for data in sets)           # their captions are known
@@ -409,7 +409,7 @@ def _network(args: argparse.Namespace, family: registry.Family, folder: Path, ch
                 raise BadInput(f"This network has a part that is trained first; train it with --stage {next(iter(stages))} --name "
                                "NAME, then go on with --from NAME.")
         if not read and hasattr(net, "text"):
-            _read_captions(net.text, sets, inits)
+            _read_captions(net.text, sets, inits, progress)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "network.json", json.dumps({
             "family": args.family, "data_sets": [data.name for data in sets], "options": asdict(options), "config": net.config.to_dict(),
@@ -436,21 +436,22 @@ def _together(sets: Sequence[DataSet]) -> DataSet:
         if own.length != all_.length or not own.bpe.get_vocab().items() <= all_.bpe.get_vocab().items():
             raise BadInput(f"The captions of {' and '.join(z.name for z in sets)} are written in tokens of their own, so that no network "
                            "reads both; train on one of them.")
-    return replace(sets[0], tokenizer=most)
+    return replace(sets[0], tokenizer=most, together=tuple(sets) if len(sets) > 1 else ())
 
 
-def _read_captions(encoder: Any, sets: Sequence[DataSet], inits: Sequence[InitFrom]) -> None:
+def _read_captions(encoder: Any, sets: Sequence[DataSet], inits: Sequence[InitFrom], progress: Callable[[int, int, str], None]) -> None:
     """Train a new text encoder on captions alone, where its sets ask something of it; captions that the first network of --from read
     are to mean the same as before."""
-    from pipelines.training.head_start import head_start
+    from pipelines.training.head_start import STEPS, head_start
     earlier, asked, known = getattr(inits[0].net, "text", None) if inits else None, [], []
     for reading, name in ((data.head_start(encoder.width), data.name) for data in sets if data.head_start):
         if earlier is not None and name in inits[0].data_sets:
             known.append((reading, earlier))
         else:
             asked.append(reading)
-    for _ in head_start(encoder, asked, known) if asked else ():
-        pass
+    for step, loss in head_start(encoder, asked, known, STEPS) if asked else ():
+        if step % 20 == 0:
+            progress(step, STEPS, f"steps of reading captions alone · loss {loss:.3f}")
 
 
 def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:

@@ -30,13 +30,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes of a set."""
+    """The classes of a set; or, where much can be said of a picture at once, numbers whose digits are classes."""
     count: int
     about: str                               # what a class is, for people: "a colour and a shape"
     examples: tuple[str, ...]                # some of their names
     of: Callable[[str], int | None]          # the class that a prompt names, 0 .. count - 1; None: it names none
     name: Callable[[int], str]               # and back: "red star"
     alike: int = 1                           # classes whose numbers are equal modulo this differ in little
+    factors: tuple[int, ...] = ()            # how many values each digit has, the lowest first; 0 says nothing of what it stands for.
+    #                                          Their product is `count`; (): a class has no parts
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class DataSet:
     labels: Labels
     groups: Mapping[str, str] = dataclass_field(default_factory=dict)        # kinds of items that are judged apart: short name -> in words
     latent_size: int = 0                     # side for models that work on latents of pictures; 0: `size`
+    together: tuple[DataSet, ...] = ()       # what a network is built for that learns from several: those
     judge: Callable[[], Judge] | None = None
     features: Callable[[], FeatureSpace] | None = None       # imports torch
     head_start: Callable[[int], Reading] | None = None       # width of a text encoder -> what it learns of captions alone, and is then

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.nets.text import TextEncoder
 
+STEPS = 2000
 BATCH = 64                         # captions of each set in a step
 KEPT = 10.0                        # weight of what an earlier encoder answered, against the readings
 
@@ -28,7 +29,7 @@ class Reading:
     loss: Callable[[dict[str, Tensor], Any], Tensor]     # (what `TextEncoder` gives, claims) -> how wrong the heads are
 
 
-def head_start(encoder: TextEncoder, readings: Sequence[Reading], known: Sequence[tuple[Reading, TextEncoder]] = (), steps: int = 2000,
+def head_start(encoder: TextEncoder, readings: Sequence[Reading], known: Sequence[tuple[Reading, TextEncoder]] = (), steps: int = STEPS,
                seed: int = 0) -> Iterator[tuple[int, float]]:
     """Train the encoder in place on the readings' losses, summed; yields (step, loss).
 

@@ -28,7 +28,7 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     assert isinstance(net, VQVAE)
     with torch.no_grad():
         z = net.codes(batch.x0.contiguous(memory_format=torch.channels_last))
-    return objective.prior(net, z, batch.label, rng)
+    return objective.prior(net, z, net.config.number(batch.data, batch.label), rng)
 
 
 def reconstruction(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -41,7 +41,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     """The sampler of a request: its class, code after code, the decoder."""
     assert isinstance(net, VQVAE)
     rows = request.count
-    labels = label_of(request.prompt, request.data), net.config.labels
+    labels = net.config.number(request.data, label_of(request.prompt, request.data)), net.config.labels
     label, null = (net.start(torch.full((rows,), which, device=device)) for which in labels)
     shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, previews)
     nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
@@ -54,19 +54,20 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
 def prompt(request: Request, net: Any) -> tuple[Tensor, tuple[str, ...]]:
     """What a picture's codes follow, tokens (1, 1), and its name."""
     label = label_of(request.prompt, request.data)
-    return net.start(torch.tensor([label])), (request.data.labels.name(label),)
+    return net.start(torch.tensor([net.config.number(request.data, label)])), (request.data.labels.name(label),)
 
 
 def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
     """Exact log p(codes | class) of pictures (B, 3, H, H) in [-1, 1], nats, (B,)."""
-    labels = torch.full((len(x),), label_of(request.prompt, request.data), device=x.device)
+    labels = torch.full((len(x),), net.config.number(request.data, label_of(request.prompt, request.data)), device=x.device)
     return objective.log_likelihood(net, net.codes(x), labels)
 
 
 def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the prior needs a code; of 256 test pictures."""
     assert isinstance(net, VQVAE)
-    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(net, z, batch.label))
+    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(
+        net, z, net.config.number(data, batch.label)))
 
 
 FAMILY = Family(build=built(VQVAE, VQVAEConfig), fresh=begun(VQVAE, VQVAEConfig), loss=loss, start=start, toy2d=TOY2D,
