@@ -13,14 +13,15 @@ from app.models.views import SORTED
 from pipelines import registry
 
 ACTIONS = {
-    "list": "what is here", "verify": "headers and checksums, of one or all", "bundle": "make a run part of the project",
-    "search": "models of the Hub", "look": "a model of the Hub before it is downloaded, also called info",
-    "download": "get it; goes on where it was stopped",
-    "update": "get the newer commit, if the Hub has one, beside the one that is here (--look: only say whether it has)",
+    "list": "what is here", "verify": "headers and checksums, of one or all",
+    "search": "models of the Hub", "info": "a model of the Hub before it is downloaded",
+    "download": "get it; goes on where it was stopped", "check-update": "whether the Hub has a newer commit",
+    "update": "get the newer commit, if the Hub has one, beside the one that is here",
     "add": "use a folder, a .safetensors file or a LoRA (--base) of your own where it lies",
-    "remove": "delete a downloaded model, or forget one of your own", "push": "publish a run on the Hub (--repo)"}
+    "remove": "delete a downloaded model, or forget one of your own", "push": "publish a run on the Hub (--repo)",
+    "bundle": "make a run part of the project, for those who maintain it"}
 
-OTHER_NAMES = {"info": "look"}
+OTHER_NAMES = {"look": "info"}               # as older versions call it
 
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
@@ -34,8 +35,8 @@ def add_flags(sub: argparse.ArgumentParser) -> None:
     flags.add("--max-gb", ("search",), "gigabytes of all files and their history at most", 0)
     flags.add("--min-likes", ("search",), "liked so often at least", 0)
     flags.add("--min-downloads", ("search",), "downloaded so often at least, in the last month", 0)
-    flags.add("--revision", ("look", "download"), "a branch, tag or commit", "")
-    flags.add("--look", ("update",), "download nothing", False, action="store_true")
+    flags.add("--revision", ("info", "download"), "a branch, tag or commit", "")
+    flags.add("--look", ("update",), "download nothing, as check-update does", False, action="store_true")
     flags.add("--base", ("add",), "the model that a LoRA file changes", "")
     flags.add("--scale", ("add",), "how strongly it does (default 1)", 1.0)
     flags.add("--repo", ("push",), "owner/name on the Hub")
@@ -64,13 +65,13 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
         return {"verified": [args.name]}
     if args.action == "bundle":
         return {"bundled": str(service.bundle_model(args.name))}
-    if args.action == "look":
-        looked = library.look(args.name, args.revision)
-        return looked if args.json else _said(looked)
+    if args.action == "info":
+        found = library.info(args.name, args.revision)
+        return found if args.json else _said(found)
     if args.action == "download":
         return _downloaded(library, args.name, args.revision)
-    if args.action == "update":
-        return _updated(library, args.name, args.look)
+    if args.action in ("check-update", "update"):
+        return _updated(library, args.name, get=args.action == "update" and not args.look)
     if args.action == "add":
         return {"added": library.add(args.name, args.base, args.scale)}
     if args.action == "remove":
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace, service: Any) -> dict[str, Any]:
 
 
 def _said(found: dict[str, Any]) -> dict[str, Any]:
-    """What a look found, for people."""
+    """What is known of a repository, for people."""
     about = {"model": f"{found['id']} at {found['commit']}", "licence": found["licence"] or "none stated",
              "access": "gated" if found["gated"] else "open", "updated": found["updated"],
              "liked": f"{found['likes']:,} times; {found['downloads']:,} downloads in the last month"}
@@ -95,11 +96,11 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
             f"{amount(found['disk'])} are free on the disk", "here": "yes" if found["here"] else "no", **card}
 
 
-def _updated(library: Any, name: str, look: bool) -> dict[str, Any]:
-    """Whether the Hub has a newer commit of a model, which is then downloaded, unless one only looks. Raises UserError."""
+def _updated(library: Any, name: str, get: bool) -> dict[str, Any]:
+    """Whether the Hub has a newer commit of a model, which is downloaded if it is to be got. Raises UserError."""
     found = library.newer(name)
     said = {"newer": found["commit"] or "none, it is the latest commit", "revision": found["revision"] or "main"}
-    if look or not found["commit"]:
+    if not get or not found["commit"]:
         return said
     fetched = _downloaded(library, name.partition("@")[0], found["revision"])
     return said | fetched | {"name": next(row["name"] for row in library.listing() if row["commit"] == fetched["commit"])}

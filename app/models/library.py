@@ -138,9 +138,9 @@ class ModelLibrary:
         here = {one.repo for one in installed(self._folder)}
         return [_facts(model) | {"here": model.id in here} for model in found]
 
-    def look(self, repo: str, revision: str = "") -> dict[str, Any]:
+    def info(self, repo: str, revision: str = "") -> dict[str, Any]:
         """A repository before anything is downloaded: card, licence, files and size, memory, whether it will load or why not."""
-        found = remote.look(readable(repo), readable(revision) or None)
+        found = remote.info(readable(repo), readable(revision) or None)
         facts = _facts(found) | {"commit": found.commit, "card": found.card, "files": len(found.listing), "problem": None,
                                "whole": sum(blob.size for blob in found.listing.values()),
                                "here": any((one.repo, one.commit) == (found.id, found.commit) for one in installed(self._folder))}

@@ -28,9 +28,9 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
         return answer(lambda: {"found": library.search(text[:200], family, sort, licence, most_gb=most_gb, likes=likes,
                                                         downloads=downloads)})
 
-    @router.get("/look")
-    def look(repo: str, revision: str = "") -> Any:
-        return answer(lambda: library.look(repo[:300], revision[:100]))
+    @router.get("/info")
+    def info(repo: str, revision: str = "") -> Any:
+        return answer(lambda: library.info(repo[:300], revision[:100]))
 
     @router.get("/newer")
     def newer(name: str) -> Any:

@@ -55,8 +55,8 @@ PLACES: list[Callable[[Service, str], Any]] = [
     lambda s, text: s.gallery.page(sampler=text),
     lambda s, text: s.library.search(text),
     lambda s, text: s.library.search("", licence=text),
-    lambda s, text: s.library.look(text),
-    lambda s, text: s.library.look("me/net", text),
+    lambda s, text: s.library.info(text),
+    lambda s, text: s.library.info("me/net", text),
     lambda s, text: s.library.download(text),
     lambda s, text: s.library.download("me/net", text),
     lambda s, text: s.library.verify(text),
@@ -79,7 +79,7 @@ def test_what_is_no_text_is_refused_everywhere(service: Service, text: str) -> N
     ("sample", "gan", "--prompt", BYTES), ("sample", "diffusion", "--prompt", "a", "--negative-prompt", BYTES),
     ("sample", "gan", "--prompt", "a", "--model", BYTES), ("compare", "gan", "--prompt", "a", "--x", f"prompt={BYTES}"),
     ("compare", "gan", "--prompt", "a", "--x", "seed=1", "--name", BYTES), ("gallery", "--text", BYTES), ("gallery", "--family", BYTES),
-    ("models", "search", BYTES), ("models", "look", BYTES), ("models", "push", "run", "--repo", BYTES), ("again", BYTES),
+    ("models", "search", BYTES), ("models", "info", BYTES), ("models", "push", "run", "--repo", BYTES), ("again", BYTES),
     ("train", "gan", "--name", BYTES), ("examine", "flow", "own.png", "--prompt", BYTES), ("bench", BYTES)])
 def test_the_command_line_refuses_bytes_that_are_no_text(arguments: tuple[str, ...], tmp_path: Path,
                                                          capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ def search(page: Page, text: str) -> None:
 def look(page: Page, name: str) -> Locator:
     """The close look at a repository that a search has found."""
     found(page, name).locator("button").first.click()
-    return found(page, name).locator(".sx-model-look")
+    return found(page, name).locator(".sx-model-info")
 
 
 def download(page: Page, name: str) -> Locator:
@@ -187,7 +187,7 @@ def test_a_download_is_watched_paused_found_again_after_a_reload_and_cancelled(p
     page.locator("#models-found").get_by_role("button", name="Download").click()    # and once more, to its end
     hub.pace = 0.0
     expect(here(page, SD)).to_be_visible()
-    expect(page.locator("#models-found .sx-model-look").get_by_role("button", name=f"Draw with {SD}")).to_be_visible()
+    expect(page.locator("#models-found .sx-model-info").get_by_role("button", name=f"Draw with {SD}")).to_be_visible()
 
 
 def test_models_are_drawn_with_compared_checked_and_removed(page: Page, hub: HubServer) -> None:

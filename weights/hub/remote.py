@@ -117,7 +117,7 @@ def search(text: str, *, family: str | None = None, sort: str = "downloads", lic
     return sorted(found.values(), key=lambda model: getattr(model, sort), reverse=True)[:limit]
 
 
-def look(repo: str, revision: str | None = None, hub: Hub = HUB) -> Remote:
+def info(repo: str, revision: str | None = None, hub: Hub = HUB) -> Remote:
     """A repository at a branch, tag or commit (its main branch, if none is named). Raises HubError."""
     remote = listed(repo, revision, hub)
     return replace(remote, card=_card(remote))

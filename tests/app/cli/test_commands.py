@@ -280,15 +280,15 @@ def test_a_look_at_the_hub_is_told_in_words(run: Run, tmp_path: Path, capsys: py
         server.add("me/old", {name.replace(".safetensors", ".bin"): data for name, data in files.items()})
         monkeypatch.setattr(hub.HUB, "endpoint", server.endpoint)
         capsys.readouterr()
-        assert main(["models", "look", f"{server.endpoint}/me/net/tree/main", "--data", str(tmp_path / "data")]) == 0
+        assert main(["models", "info", f"{server.endpoint}/me/net/tree/main", "--data", str(tmp_path / "data")]) == 0
         said = capsys.readouterr().out
         for line in (f"model: me/net at {commit}", "licence: mit", "loads: Yes, as DDPM in pixels (Diffusion).", "here: no"):
             assert line in said.splitlines()
         assert "MB for the weights" in said and "files, 7" in said
-        assert main(["models", "look", "me/old", "--data", str(tmp_path / "data")]) == 0
+        assert main(["models", "info", "me/old", "--data", str(tmp_path / "data")]) == 0
         assert "loads: No. This model cannot be loaded because it has its weights only as pickles" in capsys.readouterr().out
-        assert run("models", "look", "me/net")[1]["commit"] == run("models", "info", "me/net")[1]["commit"] == commit
-    assert run("models", "look")[::2] == (2, "Say which one: models look NAME.\n")
+        assert run("models", "info", "me/net")[1]["commit"] == run("models", "look", "me/net")[1]["commit"] == commit
+    assert run("models", "look")[::2] == (2, "Say which one: models info NAME.\n")
 
 
 def test_where_decimals_have_a_comma_a_grid_says_how_it_read_them(small: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,7 +384,8 @@ def test_an_update_gets_the_newer_commit_unless_one_only_looks(run: Run, tmp_pat
         none = {"newer": "none, it is the latest commit", "revision": "main"}
         assert run("models", "update", "me/net") == (0, none, "")
         second = server.add("me/net", files | {"README.md": b"later"})
-        assert run("models", "update", "me/net", "--look")[1] == {"newer": second, "revision": "main"}
+        for only_said in (("check-update", "me/net"), ("update", "me/net", "--look")):
+            assert run("models", *only_said)[1] == {"newer": second, "revision": "main"}
         assert [m["name"] for m in run("models")[1]["models"] if m["source"] == "hub"] == ["me/net"]
         code, found, _ = run("models", "update", "me/net")
         assert code == 0 and found["newer"] == found["commit"] == second and found["name"] == f"me/net@{second[:8]}"

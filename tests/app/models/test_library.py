@@ -205,7 +205,7 @@ def test_from_the_hub_to_a_picture_and_away(service: Service, sd: Path, monkeypa
         assert not service.library.search("tiny", likes=4) and not service.library.search("tiny", downloads=1001)
         with pytest.raises(sentences(), match="Likes must be"):
             service.library.search("tiny", likes="many")
-        looked = service.library.look("someone/tiny-sd")
+        looked = service.library.info("someone/tiny-sd")
         assert looked["problem"] is None and looked["adapter"] == "sd" and looked["fits"]
         assert looked["bytes"] <= sum(map(len, files.values()))
         job = service.library.download("someone/tiny-sd")

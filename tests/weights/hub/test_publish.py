@@ -21,7 +21,7 @@ from weights.hub.client import Hub
 from weights.hub.download import Downloads, installed
 from weights.hub.fetch import Patience
 from weights.hub.publish import push
-from weights.hub.remote import HubError, look, search
+from weights.hub.remote import HubError, info, search
 from weights.load import save
 
 LIMIT, SHORT = 20.0, 0.4           # seconds that the Hub may be silent: where it is not, and where something is wrong on purpose
@@ -54,7 +54,7 @@ def test_there_and_back(hub: HubServer, run: Path, tmp_path: Path) -> None:
     assert files["README.md"].decode().count("\n---\n") == 1
 
     asked = Hub(hub.endpoint, LIMIT)
-    remote = look("me/first", hub=asked)
+    remote = info("me/first", hub=asked)
     assert remote.commit == commit and remote.card.startswith("# first\nFamily `gan`") and remote.plan().family == "gan"
     downloads = Downloads(tmp_path / "models", asked, patience=Patience(0.5, 0.01))
     id = downloads.start("me/first")

@@ -13,7 +13,7 @@ from weights.check.configs import MAX_JSON
 from weights.check.preflight import Plan
 from weights.check.verify import WeightsError
 from weights.hub.client import Hub
-from weights.hub.remote import HubError, conversion, listed, look, newer, search
+from weights.hub.remote import HubError, conversion, info, listed, newer, search
 
 OWN = json.dumps({"sextant": {"family": "gan", "title": "Small GAN", "config": {}}}).encode()
 CARD = b"---\nlicense: mit\ntags: [a]\n---\n\n# A GAN\n\nIt draws.\n"
@@ -39,7 +39,7 @@ def refused(hub: HubServer, repo: str = "me/gan", revision: str | None = None, l
 def test_a_look_says_what_there_is(hub: HubServer) -> None:
     hub.page = 2
     commit = hub.add("me/gan", FILES, likes=5, downloads=70, gated="auto", tags=["sextant"])
-    remote = look("me/gan", hub=asking(hub))
+    remote = info("me/gan", hub=asking(hub))
     assert (remote.id, remote.commit, remote.licence, remote.gated) == ("me/gan", commit, "apache-2.0", True)
     assert (remote.likes, remote.downloads, remote.adapter) == (5, 70, "own")
     assert remote.listing["model.safetensors"].size == 5000 and len(remote.listing["model.safetensors"].digest) == 64
@@ -156,14 +156,14 @@ def test_the_token_decides(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent")
     assert "or it is private" in refused(hub)
     assert "gated" in (sentence := refused(hub, "you/gated")) and "hf auth login" in sentence and f"{hub.endpoint}/you/gated" in sentence
-    assert look("you/gated", hub=asking(hub)).card == ""            # all else is known
+    assert info("you/gated", hub=asking(hub)).card == ""            # all else is known
 
 
 def test_a_limit_that_the_hub_states(hub: HubServer) -> None:
     hub.add("me/gan", FILES)
     hub.fault("info", "429", after="42")
     with pytest.raises(HubError, match="try again in 42 s") as caught:
-        look("me/gan", hub=asking(hub))
+        info("me/gan", hub=asking(hub))
     assert caught.value.temporary and caught.value.after == 42.0
 
 

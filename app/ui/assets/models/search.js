@@ -5,10 +5,10 @@ import {bytes, short} from "../core/format.js";
 import {get} from "../core/link.js";
 import {turns} from "../core/poll.js";
 import {field, select} from "../parts/buttons.js";
-import {repositoryLook} from "./look.js";
+import {repositoryInfo} from "./info.js";
 import {accent, columnNumber, modelRows, quietLine, rowsHead, toldPlace} from "./parts.js";
 
-/** @typedef {import("./look.js").OnModel} OnModel */
+/** @typedef {import("./info.js").OnModel} OnModel */
 /** @typedef {{id: string, title?: string, family?: string, revision?: string}} Repository */
 
 /**
@@ -76,7 +76,7 @@ export class HubSearch {
       this.shut();
       if (again) return;
       button.setAttribute("aria-expanded", "true");
-      this.opened = {button, found, panel: repositoryLook(found.id, found.revision || "", this.on)};
+      this.opened = {button, found, panel: repositoryInfo(found.id, found.revision || "", this.on)};
       item.append(this.opened.panel);
     };
     const button = el("button", {class: "sx-model-open", type: "button", "aria-expanded": "false", onclick: flip},
@@ -114,7 +114,7 @@ export class HubSearch {
   /** What is shown of a repository has changed, since it is here now. @param {string} repo */
   again(repo) {
     if (this.opened?.found.id !== repo) return;
-    const panel = repositoryLook(repo, this.opened.found.revision || "", this.on);
+    const panel = repositoryInfo(repo, this.opened.found.revision || "", this.on);
     this.opened.panel.replaceWith(panel);
     this.opened.panel = panel;
   }

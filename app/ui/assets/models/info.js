@@ -47,15 +47,15 @@ function verdict(found) {
  * @param {string} revision
  * @param {OnModel} on
  */
-export function repositoryLook(repo, revision, on) {
+export function repositoryInfo(repo, revision, on) {
   const told = toldPlace();
   told.textContent = "Asking the Hub …";
-  const panel = el("div", {class: "sx-model-more sx-model-look"}, told);
+  const panel = el("div", {class: "sx-model-more sx-model-info"}, told);
   const action = (found) => {
     const loads = !found.problem, wanted = loads && found.fits;
     if (found.here) return primary("Draw with it", () => on.draw(`${found.id}@${found.commit.slice(0, 8)}`),
       {"aria-label": `Draw with ${found.id}`});
-    if (found.conversion) return primary(`Look at ${found.conversion}`, () => look(found.conversion));
+    if (found.conversion) return primary(`Look at ${found.conversion}`, () => ask(found.conversion));
     return (wanted ? primary : small)(loads ? `Download ${bytes(found.bytes)}` : "Download",
       () => on.download(found.id, revision), {disabled: !loads});
   };
@@ -73,14 +73,14 @@ export function repositoryLook(repo, revision, on) {
     if (found.card) panel.append(el("div", {class: "sx-model-card", tabindex: "0", role: "region",
       "aria-label": "First lines of its card"}, found.card));
   };
-  const look = (at) => {
+  const ask = (at) => {
     revision = at;
-    get(`api/models/look?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
+    get(`api/models/info?${new URLSearchParams({repo, revision})}`).then(draw, (error) => {
       const trouble = toldPlace("alert");
       trouble.textContent = error.message;
       panel.replaceChildren(trouble);
     });
   };
-  look(revision);
+  ask(revision);
   return panel;
 }
