@@ -20,6 +20,7 @@ from app.grids.measures import terms
 from app.grids.points import frechet
 from app.paths import Paths
 from app.service import Service
+from app.ui.compare import Offers
 from pipelines import data, registry
 from pipelines.data.contract import DataSet
 from pipelines.metrics.accuracy import accuracy
@@ -152,6 +153,8 @@ def test_words_prompts_and_classes_are_those_of_the_chosen_model(run: Call, fold
     try:
         assert {model.prompts for model in service.models()} == {tuple(tiles.prompts)}
         assert {service.surprise(family, family) for family in registry.NAMES} <= {case.caption for case in tiles.evaluation("test", 16)}
+        offers = Offers({name: registry.face(name) for name in registry.NAMES}, {name: service.models(name) for name in registry.NAMES})
+        assert offers.example("flow", "flow", "prompt") == "red above blue | white above green"
         assert service.gallery.examples("flow") and not service.examples("flow", "flow")                   # which are of another set
         with pytest.raises(BadInput, match="no split holdout; it has train, test"):
             service.evaluate(Ask("flow", "", count=8), "holdout", lambda done, total: None)

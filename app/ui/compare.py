@@ -84,7 +84,7 @@ class Offers:
         if axis not in {name for _, name in axes}:               # as in a grid of other models
             axes.append((known[axis][0].label, axis))
         names = self.values(family, model, axis)
-        start = values if values is not None else [name for _, name in names] if names else DEFAULTS.get(axis, "")
+        start = values if values is not None else [name for _, name in names] if names else self.example(family, model, axis)
         if not names and axis not in (NOTHING, *WRITTEN) and not start:
             start = str(known[axis][0].default)
         return [gr.Dropdown(axes, value=axis),
@@ -99,6 +99,11 @@ class Offers:
         there = self.values(family, model, axis)
         kept = [name for name in names or [] if name in {name for _, name in there}] or [name for _, name in there]
         return [gr.update(choices=axes), gr.skip(), gr.update(choices=there, value=kept) if there else gr.skip(), gr.skip()]
+
+    def example(self, family: str, model: str | None, axis: str) -> str:
+        """What an axis says at first; captions are those of the data set that a model knows."""
+        view = next((m for m in self.known[family] if m.name == model), None)
+        return " | ".join(view.prompts[:2]) if axis == "prompt" and view else DEFAULTS.get(axis, "")
 
     def compared(self, family: str, model: str | None) -> list[str]:
         """The samplers that a comparison of a model begins with."""
@@ -226,8 +231,8 @@ def hint(family: str, axis: str) -> str:
 
 
 DEFAULTS = {"steps": "5, 10, 20", "nfe": "10, 20, 50", "seconds": "0.05, 0.1, 0.2", "seed": "1-4(+1)", "guidance_scale": "1, 2, 3, 5",
-            "prompt": "a red star | a small blue ring on a gray background", "replace": "red | green | yellow",
-            "negative_prompt": "| a small ring", "size": "0, 64, 96x64", "eta": "0-1(+0.5)", "temperature": "0.7, 1, 1.3"}
+            "replace": "red | green | yellow", "negative_prompt": "| a small ring", "size": "0, 64, 96x64", "eta": "0-1(+0.5)",
+            "temperature": "0.7, 1, 1.3"}
 
 
 def written(axis: str | None, text: str | None, names: list[str] | None) -> str:

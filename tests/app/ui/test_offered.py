@@ -37,7 +37,7 @@ def view_of(adapter: str) -> ModelView:
     """A model of the Hub as the lists see it."""
     info, face = ADAPTERS[adapter], face_of(ADAPTERS[adapter].family)
     return ModelView(adapter, info.family, info.title, 1, "", "local", 1, "", dict(info.defaults), None, adapter, info.samplers, info.reads,
-                     info.guided, 32, tuple(never(face, adapter)))
+                     info.guided, 32, tuple(never(face, adapter)), prompts=("a cat", "a dog"))
 
 
 class WithHub:
