@@ -41,7 +41,7 @@ class Artist:
         self.machine = Machine(weights.find, self._needed, self._remember)
         self.recordings = Recordings(self.jobs, storage)
         self._threads: list[threading.Thread] = []
-        self._closing = threading.Event()
+        self._closing, self._warmed = threading.Event(), threading.Lock()
         self._slots = {kind: threading.Semaphore(AT_ONCE) for kind in ("generate", "compare")}
         self._rates: dict[str, float] = {}                         # evaluations for a picture, per second of a model's last run
         self._paces: dict[str, float] = {}                         # seconds that a row takes in a full batch
@@ -227,9 +227,10 @@ class Artist:
         return {model for job in self.jobs.all() if job.status in RUNNING for model in job.models}
 
     def warm(self, after: float) -> None:
-        """Import torch and load the first model, after so many seconds and on a thread of its own, so that the first click does not wait
-        for it."""
-        self._begin("warm", self._warm, after)
+        """Import torch and load the first model, once, after so many seconds and on a thread of its own, so that the first click does not
+        wait for it."""
+        if self._warmed.acquire(blocking=False):
+            self._begin("warm", self._warm, after)
 
     def _warm(self, after: float) -> None:
         try:

@@ -1,12 +1,9 @@
 """How the page looks: tokens here, details in the style sheets of assets."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-
-ASSETS = Path(__file__).parent / "assets"
 
 
 def theme() -> gr.themes.Base:

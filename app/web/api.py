@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from app.drawing.artist import GONE
 from app.drawing.ask import Ask
@@ -26,12 +27,23 @@ Answer = Callable[[Callable[[], Any]], Any]
 IMAGE_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
-def routes(service: Service) -> APIRouter:
-    """The routes below /api, /image and /source. Ids and filters are checked by the service."""
-    router = APIRouter()
-    for part in (_jobs, _lab, _codes, _gallery, api_grids.routes, api_models.routes):
-        router.include_router(part(service, answer))
-    return router
+def routes(service: Service, warm: bool) -> list[BaseRoute]:
+    """The routes below /api, /image and /source, ready to be answered by: a router that is included makes all of its own anew at the first
+    request. Ids and filters are checked by the service.
+
+    warm: get ready to draw when a page is there; before, whatever takes the processors' time would hold it up.
+    """
+    router = APIRouter(default_response_class=Said)
+
+    @router.get("/api/chips")
+    def chips() -> Any:
+        if warm:
+            service.warm(after=1.0)
+        return service.chips() | {"program": service.identity, "jobs": [_brief(view) for view in service.jobs()[:30]]}
+
+    for part in (_jobs, _lab, _codes, _gallery, api_grids.add, api_models.add):
+        part(router, service, answer)
+    return router.routes
 
 
 def answer(work: Callable[[], Any]) -> Any:
@@ -56,13 +68,7 @@ def nothing(request: Request, error: Exception) -> Said:
     return refusal(f"{str(error.detail)[:200]}: there is nothing at that address; use the page itself.", error.status_code)
 
 
-def _jobs(service: Service, answer: Answer) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/api/chips")
-    def chips() -> Any:
-        return service.chips() | {"program": service.identity, "jobs": [_brief(view) for view in service.jobs()[:30]]}
-
+def _jobs(router: APIRouter, service: Service, answer: Answer) -> None:
     @router.get("/api/job/{job_id}")
     def job(job_id: str, seen: int = -1) -> Any:
         """A snapshot, or only the version if nothing changed since `seen`."""
@@ -88,12 +94,8 @@ def _jobs(service: Service, answer: Answer) -> APIRouter:
         service.stop(job_id)
         return {}
 
-    return router
 
-
-def _lab(service: Service, answer: Answer) -> APIRouter:
-    router = APIRouter()
-
+def _lab(router: APIRouter, service: Service, answer: Answer) -> None:
     @router.post("/api/lab/{family}")
     def lab_train(family: str, density: str = Body(), points: list[list[float]] | None = Body(None),              # noqa: B008
                   options: dict[str, Any] = Body({}), live: bool = Body(True)) -> Any:         # noqa: B006, B008
@@ -116,12 +118,8 @@ def _lab(service: Service, answer: Answer) -> APIRouter:
     def lab_contours(name: str, options: dict[str, Any] = Body(embed=True)) -> Any:            # noqa: B008
         return answer(lambda: service.lab.contours(name, options))
 
-    return router
 
-
-def _codes(service: Service, answer: Answer) -> APIRouter:
-    router = APIRouter()
-
+def _codes(router: APIRouter, service: Service, answer: Answer) -> None:
     @router.get("/api/codes/{job_id}/{k}")
     def codes_of(job_id: str, k: int) -> Any:
         return answer(lambda: asdict(service.codes.of_job(job_id, k)))
@@ -134,12 +132,8 @@ def _codes(service: Service, answer: Answer) -> APIRouter:
     def codes_book(family: str, model: str = Body(embed=True)) -> Any:
         return answer(lambda: asdict(service.codes.codebook(Ask(family, "", model=model))))
 
-    return router
 
-
-def _gallery(service: Service, answer: Answer) -> APIRouter:
-    router = APIRouter()
-
+def _gallery(router: APIRouter, service: Service, answer: Answer) -> None:
     @router.get("/api/examples/{family}")
     def examples(family: str, model: str = "") -> Any:
         """Of the data set of a model, or of the family's first one."""
@@ -195,8 +189,6 @@ def _gallery(service: Service, answer: Answer) -> APIRouter:
         if path not in explained():
             return refusal("Only the files that the page speaks of are shown here.", 404)
         return FileResponse(ROOT / path, media_type="text/plain; charset=utf-8")
-
-    return router
 
 
 def explained() -> frozenset[str]:

@@ -20,9 +20,9 @@ def ranges(text: str, most: int = 5000) -> list[int]:
     return found[:most]
 
 
-def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIRouter:
+def add(router: APIRouter, service: Service, answer: Callable[[Callable[[], Any]], Any]) -> None:
     """answer: turns what a person can mend into a sentence."""
-    router, grids, reading = APIRouter(), service.grids, service.reading
+    grids, reading = service.grids, service.reading
 
     @router.get("/api/grids")
     def listed(text: str = "", bin: bool = False, after: str = "") -> Any:
@@ -90,5 +90,3 @@ def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIR
             path = reading.export(grid_id, ending, excel)
             return FileResponse(path, filename=path.name)
         return answer(work)
-
-    return router

@@ -10,58 +10,56 @@ from fastapi import APIRouter, Body
 from app.service import Service
 
 
-def routes(service: Service, answer: Callable[[Callable[[], Any]], Any]) -> APIRouter:
+def add(router: APIRouter, service: Service, answer: Callable[[Callable[[], Any]], Any]) -> None:
     """answer: turns what a person can mend into a sentence."""
-    router, library = APIRouter(prefix="/api/models"), service.library
+    library = service.library
 
     def done(work: Callable[..., None], *arguments: str) -> dict[str, Any]:
         work(*arguments)
         return {}
 
-    @router.get("")
+    @router.get("/api/models")
     def listing() -> Any:
         return answer(lambda: {"models": library.listing()})
 
-    @router.get("/search")
+    @router.get("/api/models/search")
     def search(text: str = "", family: str = "", sort: str = "downloads", licence: str = "", most_gb: str = "0", likes: str = "0",
                downloads: str = "0") -> Any:
         return answer(lambda: {"found": library.search(text[:200], family, sort, licence, most_gb=most_gb, likes=likes,
                                                         downloads=downloads)})
 
-    @router.get("/info")
+    @router.get("/api/models/info")
     def info(repo: str, revision: str = "") -> Any:
         return answer(lambda: library.info(repo[:300], revision[:100]))
 
-    @router.get("/newer")
+    @router.get("/api/models/newer")
     def newer(name: str) -> Any:
         return answer(lambda: library.newer(name))
 
-    @router.get("/downloads")
+    @router.get("/api/models/downloads")
     def downloads() -> Any:
         return answer(lambda: {"downloads": library.in_progress()})
 
-    @router.post("/download")
+    @router.post("/api/models/download")
     def download(repo: str = Body(), revision: str = Body("")) -> Any:
         return answer(lambda: {"id": library.download(repo[:300], revision[:100])})
 
-    @router.post("/downloads/{download_id}/{what}")
+    @router.post("/api/models/downloads/{download_id}/{what}")
     def steer(download_id: str, what: str) -> Any:
         return answer(partial(done, library.steer, download_id, what))
 
-    @router.post("/add")
+    @router.post("/api/models/add")
     def add(path: str = Body(), base: str = Body(""), scale: Any = Body(1.0)) -> Any:         # noqa: B008
         return answer(lambda: {"name": library.add(path[:4096], base[:300], scale)})
 
-    @router.post("/remove")
+    @router.post("/api/models/remove")
     def remove(name: str = Body(embed=True)) -> Any:
         return answer(lambda: {"bytes": library.remove(name)})
 
-    @router.post("/unload")
+    @router.post("/api/models/unload")
     def unload(name: str = Body(embed=True)) -> Any:
         return answer(lambda: {"bytes": library.unload(name)})
 
-    @router.post("/verify")
+    @router.post("/api/models/verify")
     def verify(name: str = Body(embed=True)) -> Any:
         return answer(partial(done, library.verify, name))
-
-    return router

@@ -16,7 +16,6 @@ from typing import Any
 from app.errors import BadInput, UserError, tell
 from app.paths import Paths
 from app.web.bodies import FILE, Bodies
-from app.web.gate import Gate
 from app.web.guard import Access, Guard
 from app.web.policy import Policy
 from app.web.refusals import Said
@@ -47,14 +46,13 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     from app.ui import gradio as gr
     from app.ui.importing import remembering, without_servers
     from app.ui.page import build_page, look
-    from app.ui.theme import ASSETS
     from app.web import api
-    from app.web.assets import Assets, Head, Packed
+    from app.web.assets import Head, Packed, library, ours
+    from app.web.gate import Gate
 
-    service, assets = Service(paths), Assets(ASSETS)
+    service, assets = Service(paths), ours()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Said, lifespan=partial(leaving, uploads))
-    app.include_router(api.routes(service))
-    app.include_router(assets.routes())
+    app.router.routes += [*api.routes(service, warm), *(files.route() for files in (assets, *library()))]
     app.add_exception_handler(RequestValidationError, api.misfit)
     app.add_exception_handler(HTTPException, api.nothing)
     app.add_middleware(Bodies, uploads=uploads)
@@ -76,8 +74,6 @@ def build_app(paths: Paths, access: Access = ANYBODY, warm: bool = True):  # typ
     page.has_launched = True                       # else the library judges no path, which a mounted page never sets
     mounted = app.routes[-1]
     mounted.app = Gate(Head(mounted.app, assets), uploads.folder, page.fns)
-    if warm:
-        service.warm(after=1.5)                    # the page first
     return app, service
 
 
@@ -135,21 +131,18 @@ def to_stay() -> Iterator[None]:
 
 
 def _run(paths: Paths, access: Access, listener: socket.socket, card: Card, open_browser: bool) -> None:
-    with to_stay():
-        import uvicorn
+    from app.web.ending import Server
+    from app.web.starting import Starting, answering, config
 
-        from app.web.ending import Server
-        from app.web.patience import Patient
-
+    starting = Starting(access)
+    with to_stay(), answering(listener, starting, config(identified(starting.app, card), access, lifespan="off")):
+        _open(card.url, open_browser)
         app, service = build_app(paths, access)
-    tell(service.gallery.notices())
-    # What a proxy on this machine says of addresses counts if there is one, else anybody could say it.
-    server = Server(uvicorn.Config(identified(app, card), log_level="warning", timeout_graceful_shutdown=2, http=Patient, ws="none",
-                                   proxy_headers=bool(access.root_path), server_header=False))
+        tell(service.gallery.notices())
+    server = Server(config(identified(app, card), access))
     try:
         with suppress(KeyboardInterrupt), server.capture_signals():       # it ends in order, and then says why
             print(f"Sextant is at {card.url} (Ctrl-C stops it); data in {paths.data}", file=sys.stderr, flush=True)
-            _open(card.url, open_browser)
             server.run(sockets=[listener])
     finally:
         service.close()

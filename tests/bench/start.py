@@ -96,10 +96,10 @@ def started(data: Path, port: int, context: BrowserContext) -> dict[str, float]:
     begin = time.time()
     server = subprocess.Popen(serving(data, port), stderr=subprocess.DEVNULL, env=environment())
     try:
-        _answer(port)
+        _answer(port, server)
         first = time.time() - begin
         page.goto(f"http://{HOST}:{port}/", wait_until="commit")
-        page.wait_for_selector(GENERATE, timeout=120_000)
+        page.wait_for_selector(GENERATE, timeout=60_000)
         usable = time.time() - begin
         times = psutil.Process(server.pid).cpu_times()
         loaded = page.evaluate(LOADED)
@@ -132,9 +132,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _answer(port: int) -> bytes:
-    """The first answer of a server that is starting, for which it is waited."""
-    while True:
+def _answer(port: int, server: subprocess.Popen[bytes]) -> bytes:
+    """The first answer of a server that is starting, for which it is waited. Raises UserError if it ends instead."""
+    while server.poll() is None:
         connection = http.client.HTTPConnection(HOST, port)
         try:
             connection.request("GET", "/")
@@ -143,6 +143,7 @@ def _answer(port: int) -> bytes:
             time.sleep(0.01)
         finally:
             connection.close()
+    raise UserError(f"The server ended with {server.returncode} before it answered; start it by launch.py serve to see why.")
 
 
 def _parts(data: Path) -> dict[str, Any]:

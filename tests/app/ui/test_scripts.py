@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ui.theme import ASSETS
+from app.web.assets import ASSETS
 from tests.app.ui import records
 
 FOLDERS = ("core", "parts", "grid", "models", "panels", "")      # each may know those before it and itself; "" is main.js

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.ui.theme import ASSETS
-from app.web.assets import Assets
+from app.web.assets import ASSETS, Assets
 from app.web.guard import Access
 from tests.app.served import served
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 
-from app.ui.theme import ASSETS
+from app.web.assets import ASSETS
 from app.web.guard import Access
 from app.web.policy import Policy
 from tests.app.served import png, served
