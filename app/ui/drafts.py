@@ -21,15 +21,13 @@ def wire_drafts(page: gr.Blocks, head: gr.HTML, families: list[FamilyTab], compa
         return [*(update for tab in families for update in tab.put_back(found)), *compare.put_back(found), *put(plain, found)]
 
     carrier = gr.Textbox(visible=False)          # changes only if there is something to put back
-    # Gradio goes through the tree of the page for each value, so that they are read once for all changes that come together.
-    gr.on([control.change for control in kept], None, None, None, js=CHANGED, **QUICK)
+    # Gradio goes through the tree of the page for each value that it reads, and for each event of each control when the page is made:
+    # so it is told of no event here, is asked for no value that is known, and for all others at once (assets/core/drafts.js says when).
     head.apply(None, kept, None, js="(...values) => { sx.drafts.all(values); }", **QUICK)
-    ids = json.dumps([control.elem_id for control in kept])
-    page.load(None, kept, carrier, js=f"(...values) => sx.drafts.read({ids}, values)", **QUICK)
+    begun = json.dumps({control.elem_id: control.value for control in kept})
+    page.load(None, None, carrier, js=f"() => sx.drafts.read({begun})", **QUICK)
     carrier.change(put_back, carrier, outputs, **QUICK).then(None, kept, None, js="(...values) => { sx.drafts.begin(values); }", **QUICK)
 
-
-CHANGED = "() => { sx.drafts.soon(); }"
 
 
 def read(text: str, controls: list[Any]) -> dict[str, Any]:

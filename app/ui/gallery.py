@@ -10,7 +10,6 @@ import gradio as gr
 from app.service import Service
 from app.ui.compare import CompareTab
 from app.ui.components import QUICK, drawn, told
-from app.ui.drafts import CHANGED
 from app.ui.family import FamilyTab
 
 
@@ -48,5 +47,4 @@ def wire_sending(service: Service, tabs: gr.Tabs, families: list[FamilyTab], com
 
     listeners: list[Callable[..., Any]] = [head.select, gallery.select, cards.select, *(tab.canvas.select for tab in families)]
     for listen in listeners:
-        # The page keeps them, and has to be told that they changed where nobody sees it.
-        listen(send, None, outputs, **QUICK).then(None, None, None, js=CHANGED, **QUICK)
+        listen(send, None, outputs, **QUICK)

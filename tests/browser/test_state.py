@@ -11,6 +11,7 @@ from pipelines import registry
 from tests.app.test_data_folder import fill as filled
 from tests.browser.conftest import PATIENCE, started
 from tests.browser.test_page import choose, fill, tab
+from tests.waiting import until
 
 
 def box(page: Page, control: str):
@@ -106,6 +107,17 @@ def test_what_is_written_and_shown_outlives_reload_and_back(page: Page) -> None:
     page.click("#flow-generate")
     expect(page.locator("#flow-message")).to_contain_text("must be between")
     expect(page.locator("#flow-canvas .sx-made")).to_contain_text(made)
+
+
+def test_what_is_chosen_and_what_the_program_answers_is_kept_without_a_key(page: Page) -> None:
+    show(page, "sde")
+    choose(page, "sde-sampler", "Euler–Maruyama")
+    page.click("#sde-dice")
+
+    def kept(control: str) -> object:
+        return page.evaluate("id => JSON.parse(sessionStorage.getItem('sx-drafts'))[id]", control)
+    until(lambda: kept("sde-sampler") == "euler_maruyama" and kept("sde-seed") != 7)
+    expect(box(page, "sde-seed")).to_have_value(str(kept("sde-seed")))
 
 
 def test_the_tab_is_in_the_address(page: Page) -> None:

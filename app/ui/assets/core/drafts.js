@@ -17,13 +17,15 @@ export const drafts = {
 
   /**
    * What is to be put back, as Gradio hands it to the server; nobody writes into what is about to change.
-   * @param {string[]} ids
-   * @param {any[]} values of a page that was just loaded
+   * @param {Object<string, any>} begun the values of a page that was just loaded, by the ids of their controls
    */
-  read(ids, values) {
-    order = ids;
+  read(begun) {
+    order = Object.keys(begun);
     kept = recalled("drafts", {});
-    if (!ids.some((id, k) => id in kept && JSON.stringify(kept[id]) !== JSON.stringify(values[k]))) { drafts.begin(values); return ""; }
+    if (!order.some((id) => id in kept && JSON.stringify(kept[id]) !== JSON.stringify(begun[id]))) {
+      drafts.begin(Object.values(begun));
+      return "";
+    }
     document.getElementById("tabs").inert = true;
     return recall("drafts");
   },
@@ -38,6 +40,7 @@ export const drafts = {
   gather() {},
   /** Values have changed: all are read when they have come to rest. */
   soon() {
+    if (!ready) return;
     clearTimeout(due || undefined);
     due = setTimeout(() => { due = 0; drafts.gather(); }, 150);
   },
@@ -46,15 +49,25 @@ export const drafts = {
 
   listen() {
     addEventListener("pagehide", () => { if (due) drafts.gather(); });
+    // Values change where somebody is at work in their fields, or when Gradio is answered.
+    for (const work of ["input", "change", "click", "keyup"]) {
+      document.addEventListener(work, (event) => { if (owner(event.target)) drafts.soon(); }, true);
+    }
+    new PerformanceObserver((list) => {
+      if (list.getEntries().some((entry) => entry.name.includes("/gradio_api/"))) drafts.soon();
+    }).observe({type: "resource"});
     // Gradio hears of no change any more once it has noticed that the connection is lost; what is written then is read from the fields.
     document.addEventListener("input", (event) => {
       const target = /** @type {any} */ (event.target);
       if (target.hasAttribute("role")) return;               // the search within a list of choices
-      const id = order.find((one) => document.getElementById(one)?.contains(target));
+      const id = owner(target);
       if (id) take({[id]: written(target)});
     }, true);
   },
 };
+
+/** The id of the control that a node is in. @param {any} node */
+const owner = (node) => order.find((id) => document.getElementById(id)?.contains(node));
 
 /** What stands in a field, as Gradio has it. @param {any} field */
 function written(field) {
