@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipelines.data.contract import DataSet
 
-NAMES = ("shapes", "faces")
+NAMES = ("shapes", "faces", "pixels")
 DEFAULT = "shapes"                 # where none is named, and of weights that do not say what they learnt from
 
 

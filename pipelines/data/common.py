@@ -16,7 +16,9 @@ WORDS = (
     "bright", "eyed", "wide", "squinting", "sleepy", "winking",
     "short", "bobbed", "curly", "straight", "wavy", "long", "combed", "cropped", "spiky", "tied", "full",
     "brown", "blond", "blonde", "pale", "tan", "dark", "turtleneck", "jacket", "dress", "sweater", "shirt",
-    "top", "trouser", "trousers", "pullover", "coat", "sandal", "sneaker", "bag", "ankle", "boot")
+    "top", "trouser", "trousers", "pullover", "coat", "sandal", "sneaker", "bag", "ankle", "boot",
+    "smiling", "grinning", "surprised", "serious", "frowning", "braided", "frizzy", "balding", "mohawk", "hat", "cap", "beanie", "glasses",
+    "sunglasses", "earrings", "striped", "checked", "plain")
 
 
 @cache

@@ -1,9 +1,10 @@
 """The data set as the rest of the program sees it."""
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from pipelines.data.contract import DataSet
+from pipelines.data.contract import DataSet, FeatureSpace, Judge
 from pipelines.data.faces.words import GRAMMAR, PARTS
 from pipelines.data.portraits.portraits import SPLITS, Portraits
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pipelines.data.tokenizer import CaptionTokenizer
     from pipelines.training.head_start import Reading
 
+FALSE_ACCEPTS = 2 / 460            # share of near misses that the judge takes for what they are not: what its `rates` find
 _ROWS = {layer.shows: tuple(layer.rows) for layer in PARTS.layers}
 PORTRAITS = Portraits(
     PARTS, GRAMMAR,
@@ -35,6 +37,18 @@ def head_start(width: int) -> Reading:
     return reading(PORTRAITS, tokenizer, width)
 
 
+@cache
+def judge() -> Judge:
+    from pipelines.data.portraits import judging
+    return judging.judge("faces", FALSE_ACCEPTS)
+
+
+@cache
+def features() -> FeatureSpace:
+    from pipelines.data.portraits.reader import feature_space
+    return feature_space("faces")
+
+
 DATA_SET = DataSet(
     name="faces", source="DiceBear's style Toon Head, a remix of “ToonHead” by Johan Melin, licensed under CC BY 4.0", size=32, channels=3,
     splits=dict.fromkeys(SPLITS),
@@ -43,4 +57,4 @@ DATA_SET = DataSet(
     prompt="a face with red hair on blue", surprises=10**6, item=PORTRAITS.item, evaluation=PORTRAITS.evaluation,
     picture=PORTRAITS.picture, words=lambda: GRAMMAR.words, tokenizer=tokenizer,
     labels=PORTRAITS.labels("a hair colour and a background", "{hair colour} hair on {background}"), latent_size=64,
-    head_start=head_start)
+    judge=judge, features=features, head_start=head_start)

@@ -19,6 +19,7 @@ from pipelines.data.text import normalise
 
 Claim = dict[str, frozenset[str]]            # attribute -> values that would do, one of them at least
 Words = Mapping[str, tuple[str, ...]]        # words -> the values that they may mean
+NOTHING = 0.4                                # how often a caption says that something is not there, as against what is there
 PRECISE = 0.7                                # how often a caption adds what settles words that may mean several values
 JOINTS = ("a", "an", "and", "with")
 
@@ -71,17 +72,28 @@ class Grammar:
         """One that names a random choice of attributes, and those of `always`; the choice and the words are drawn from rng."""
         while True:
             share = rng.uniform(0.3, 1)
-            named = {attribute for attribute in self.named if rng.random() < share} | {*always}
+            named = {attribute for attribute in self.named
+                     if rng.random() < share * (NOTHING if attributes[attribute] == "none" else 1)} | {*always}
             things = [phrase for k in rng.permutation(len(self.things)) if (phrase := self._phrase(self.things[k], attributes, named, rng))]
             caption = self._phrase(self.head, attributes, named, rng)
             if things:
                 last = things.pop()
                 caption += " with " + (", ".join(things) + " and " if things else "") + last
             if GROUND in named:
-                ground = self._say(self.adjectives[GROUND], attributes[GROUND], rng)
+                ground = self._word(self.adjectives[GROUND], attributes[GROUND], rng)
                 caption += f" on {_article(ground)} {ground} background" if rng.random() < 0.5 else f" on {ground}"
-            if named and len(normalise(caption).split()) <= self.longest:
+            if caption not in self.head.nouns and len(normalise(caption).split()) <= self.longest:
                 return caption
+
+    def claim(self, attributes: Mapping[str, str]) -> Claim:
+        """All that a caption can say of a portrait, as closely as it can."""
+        claim = Claim()
+        for attribute in self.named:
+            tables = (self.adjectives.get(attribute, {}), self.nouns.get(attribute, {}))
+            fitting = [values for words in tables for values in words.values() if attributes[attribute] in values]
+            if fitting:
+                claim[attribute] = frozenset(sorted(fitting, key=len)[0])
+        return claim
 
     def parse(self, caption: str) -> Claim | None:
         """What a caption claims, or None if it is not of the grammar, claims nothing, or claims what no picture shows."""
@@ -139,32 +151,32 @@ class Grammar:
 
     def _phrase(self, thing: Thing, attributes: Mapping[str, str], named: set[str], rng: np.random.Generator) -> str:
         """A thing in words, with what of the named attributes it says; "" if that is nothing and it is not the head."""
-        words = [word for attribute in thing.adjectives
-                 if attribute in named and attribute != thing.shows and self._first[attribute] is thing
-                 for word in self._say(self.adjectives[attribute], attributes[attribute], rng).split()]
-        if thing.shows in named:
-            noun = self._word(self.nouns[thing.shows], attributes[thing.shows], rng)
-            if len(self.nouns[thing.shows][noun]) > 1 and rng.random() < PRECISE:
-                words.insert(0, self._word(self.adjectives[thing.shows], attributes[thing.shows], rng))
-        elif words or thing is self.head:
+        noun = self._word(self.nouns.get(thing.shows, {}), attributes[thing.shows], rng) if thing.shows in named else ""
+        words: list[str] = []
+        for attribute in thing.adjectives if not noun.startswith("no ") else ():
+            if attribute in named and self._first[attribute] is thing:
+                adjectives, value = self.adjectives[attribute], attributes[attribute]
+                first = self._word(adjectives, value, rng) if not noun or attribute != thing.shows else ""
+                known = adjectives[first] if first else self.nouns.get(attribute, {}).get(noun, ())
+                words += [*first.split(), *self._closer(adjectives, known, value, rng).split()]
+        if not noun:
+            if not thing.nouns or not (words or thing is self.head):
+                return ""
             noun = thing.nouns[int(rng.integers(len(thing.nouns)))]
-        else:
-            return ""
         words.append(_bare(noun))
         if noun != words[-1]:
             words.insert(0, _article(words[0]))
         return " ".join(words)
 
-    def _say(self, words: Words, value: str, rng: np.random.Generator) -> str:
-        first = self._word(words, value, rng)
-        if len(words[first]) > 1 and rng.random() < PRECISE:
-            exact = [word for word, values in words.items() if values == (value,)]
-            return f"{first} {exact[int(rng.integers(len(exact)))]}"
-        return first
+    def _closer(self, words: Words, known: tuple[str, ...], value: str, rng: np.random.Generator) -> str:
+        """One that leaves fewer values than are known already; "" at times, and where there is none."""
+        closer = {word: values for word, values in words.items() if len(values) < len(known)}
+        return self._word(closer, value, rng) if rng.random() < PRECISE else ""
 
     def _word(self, words: Words, value: str, rng: np.random.Generator) -> str:
+        """One that may mean a value; "" if there is none."""
         fitting = [word for word, values in words.items() if value in values]
-        return fitting[int(rng.integers(len(fitting)))]
+        return fitting[int(rng.integers(len(fitting)))] if fitting else ""
 
 
 def _article(word: str) -> str:

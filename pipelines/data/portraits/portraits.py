@@ -2,14 +2,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from types import MappingProxyType
 
 import numpy as np
 
 from pipelines.data.contract import Item, Labels
 from pipelines.data.portraits.captions import Grammar
-from pipelines.data.portraits.parts import Parts
+from pipelines.data.portraits.parts import GROUND, Parts
 
 SPLITS = ("train", "test", "holdout")
 JUDGED = 11                        # seed of the captions that models are judged by
@@ -27,7 +30,40 @@ class Portraits:
     grammar: Grammar
     values: Mapping[str, tuple[str, ...]]                    # attribute -> what it may be; one that stands there twice is twice as frequent
     held_out: tuple[Mapping[str, str], ...]                  # the pairs
-    classes: tuple[str, str]                                 # the attributes whose values make a class
+    classes: tuple[str, str]                                 # the attributes whose values make a class; always to be seen
+    never: tuple[Mapping[str, Collection[str]], ...] = ()    # what hides something: attributes with such values together are not drawn
+
+    @cached_property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """What is to be seen of each attribute: its values, each once, and "none" for the colour of what may not be there."""
+        seen = {attribute: dict.fromkeys(values) for attribute, values in self.values.items()}
+        for attribute in self.parts.colours:
+            layers = [layer for layer in self.parts.layers if layer.colour == attribute]
+            if attribute != GROUND and all({*self.values.get(layer.shows, ("",))} - {*layer.rows} for layer in layers):
+                seen[attribute]["none"] = None
+        return {attribute: tuple(values) for attribute, values in seen.items()}
+
+    @cached_property
+    def always(self) -> tuple[str, ...]:
+        """The attributes of parts of which every portrait shows one."""
+        return tuple(layer.shows for layer in self.parts.layers if layer.shows and {*layer.rows} >= {*self.values[layer.shows]})
+
+    def drawn(self, rng: np.random.Generator, given: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """What is to be seen of a portrait: attributes by chance, but those given."""
+        while True:
+            chances = zip(self.values.items(), rng.random(len(self.values)), strict=True)
+            seen = self.seen({attribute: values[int(chance * len(values))] for (attribute, values), chance in chances} | {**given})
+            if seen is not None:
+                return seen
+
+    def seen(self, attributes: dict[str, str]) -> dict[str, str] | None:
+        """What of the attributes is to be seen, where the colour of what is not there is "none"; None if one hides another."""
+        if any(all(attributes[attribute] in values for attribute, values in pair.items()) for pair in self.never):
+            return None
+        coloured = {layer.colour for layer in self.parts.layers if (attributes[layer.shows] if layer.shows else "") in layer.rows}
+        gone = {colour: "none" for colour in self.parts.colours if colour not in coloured and colour != GROUND}
+        back = {colour: self.values[colour][0] for colour in coloured if colour and attributes[colour] == "none"}
+        return attributes | gone | back
 
     def split_of(self, attributes: Mapping[str, str]) -> str:
         """The one split that a portrait belongs to."""
@@ -40,8 +76,7 @@ class Portraits:
         rng = np.random.default_rng([SPLITS.index(split), seed, index])
         pair = self.held_out[int(rng.integers(len(self.held_out)))] if split == "holdout" else {}
         while True:
-            attributes = {attribute: values[int(chance * len(values))] for (attribute, values), chance
-                          in zip(self.values.items(), rng.random(len(self.values)), strict=True)} | {**pair}
+            attributes = self.drawn(rng, pair)
             if self.split_of(attributes) == split:
                 return Item(self.grammar.caption(attributes, rng, tuple(pair)), self.label(attributes), attributes)
 
@@ -54,12 +89,12 @@ class Portraits:
         return self.parts.compose(item.attributes, side)
 
     def label(self, attributes: Mapping[str, str]) -> int:
-        first, second = (self._choices(attribute).index(attributes[attribute]) for attribute in self.classes)
-        return first * len(self._choices(self.classes[1])) + second
+        first, second = (self.choices[attribute].index(attributes[attribute]) for attribute in self.classes)
+        return first * len(self.choices[self.classes[1]]) + second
 
     def labels(self, about: str, name: str) -> Labels:
         """The classes; `name` has the attributes that make one in braces, and is a caption."""
-        first, second = (self._choices(attribute) for attribute in self.classes)
+        first, second = (self.choices[attribute] for attribute in self.classes)
         count = len(first) * len(second)
 
         def name_of(label: int) -> str:
@@ -73,5 +108,7 @@ class Portraits:
 
         return Labels(count, about, (name_of(1), name_of(count - 2)), of, name_of, alike=len(second))
 
-    def _choices(self, attribute: str) -> list[str]:
-        return list(dict.fromkeys(self.values[attribute]))
+
+def portraits(name: str) -> Portraits:
+    """Those of a set of this kind."""
+    return import_module(f"pipelines.data.{name}.data_set").PORTRAITS

@@ -23,13 +23,12 @@ from tests.pipelines.data.portraits.styles import STYLES, Style
 
 HERE = Path(__file__).parent
 SETS = HERE.parents[3] / "pipelines" / "data"
-KEPT, COMPARED = 40, 1000
-SEED = 6                           # with which every value is among those that are kept
+COMPARED, SEED, KEPT = 1000, 6, 40
 
 
-def draw(style: Style, drawings: Sequence[Mapping[str, Any]], side: int) -> np.ndarray:
-    """(N, side, side, 4) uint8 of drawings, each given by its options; colours are premultiplied."""
-    jobs = [{"style": style.name, "options": {**style.always, **options}, "side": side} for options in drawings]
+def draw(style: Style, drawings: Sequence[Mapping[str, Any]], side: int, bare: bool = False) -> np.ndarray:
+    """(N, side, side, 4) uint8 of drawings, each given by its options; colours are premultiplied. bare: see `Layer`."""
+    jobs = [{"style": style.name, "options": {**style.always, **options}, "side": side, "bare": bare} for options in drawings]
     done = subprocess.run(["node", "draw.mjs"], cwd=HERE, input=json.dumps(jobs).encode(), stdout=subprocess.PIPE, check=True)
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, side, side, 4)
 
@@ -39,7 +38,8 @@ def sheet(style: Style, side: int) -> np.ndarray:
     rows = []
     for layer in style.layers:
         for part in layer.parts.values():
-            black, white = draw(style, [{**part, **style.coloured(layer.colour, colour)} for colour in ("000000", "ffffff")], side)
+            black, white = draw(
+                style, [{**part, **style.coloured(layer.colour, colour)} for colour in ("000000", "ffffff")], side, layer.bare)
             right = np.stack([white[..., 0] - black[..., 0], black[..., 3], 0 * black[..., 3]], -1)
             rows.append(np.concatenate([black[..., :3], right], 1))
     return np.concatenate(rows)
@@ -63,10 +63,21 @@ def originals(style: Style, items: Sequence[Mapping[str, str]], side: int) -> np
         options: dict[str, Any] = {"backgroundColor": [style.colours[GROUND][attributes[GROUND]]]}
         for layer in style.layers:
             options |= layer.parts.get(attributes[layer.shows] if layer.shows else "", {})
-            if layer.colour:
+            if layer.colour and attributes[layer.colour] in style.colours[layer.colour]:
                 options |= style.coloured(layer.colour, style.colours[layer.colour][attributes[layer.colour]])
         drawings.append(options)
     return draw(style, drawings, side)[..., :3]
+
+
+def telling(items: Sequence[dict[str, str]]) -> list[int]:
+    """Places of the first items, and of later ones that show something which none before them shows."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for place, item in enumerate(items):
+        if place < KEPT or not item.items() <= seen:
+            found.append(place)
+            seen |= item.items()
+    return found
 
 
 def lines(values: Mapping[str, Any]) -> str:
@@ -82,14 +93,15 @@ def main() -> None:
         Image.fromarray(sheet(style, side)).save(folder / f"parts-{side}.png", optimize=True)
     parts, data = Parts(folder), dataset(style.name)
     items = [dict(data.item("train", SEED, k, None).attributes) for k in range(COMPARED)]
+    kept = telling(items)
     tests = HERE.parent / style.name
-    (tests / "originals.json").write_text("[\n" + ",\n".join(json.dumps(item) for item in items[:KEPT]) + "\n]\n", encoding="utf-8")
+    (tests / "originals.json").write_text("[\n" + ",\n".join(json.dumps(items[k]) for k in kept) + "\n]\n", encoding="utf-8")
     for side in style.sides:
         drawn = originals(style, items, side)
         off = np.abs(parts.compose_all(items, side).astype(int) - drawn)
         print(f"side {side}: {COMPARED} pictures are off by {off.mean():.3f} grey levels on average, the worst by "
               f"{off.mean((1, 2, 3)).max():.3f}; at most {off.max()} anywhere")
-        Image.fromarray(drawn[:KEPT].reshape(-1, side, 3)).save(tests / f"originals-{side}.png", optimize=True)
+        Image.fromarray(drawn[kept].reshape(-1, side, 3)).save(tests / f"originals-{side}.png", optimize=True)
 
 
 if __name__ == "__main__":
