@@ -26,10 +26,11 @@ class BadInput(UserError):
 @cache
 def sentences() -> tuple[type[Exception], ...]:
     """All exceptions whose message is a sentence for people; imported at the first that is raised."""
+    from pipelines.data.contract import DataSetError
     from pipelines.options import OptionError
     from storage.errors import StorageError
     from weights.check.verify import WeightsError
-    return UserError, OptionError, StorageError, WeightsError
+    return UserError, OptionError, StorageError, WeightsError, DataSetError
 
 
 def sentence(error: BaseException | str) -> str:

@@ -55,6 +55,8 @@ def open_paths(folder: str | None, writable: bool = True) -> Paths:
     except OSError as error:
         raise UserError(f"The data folder {folder or 'of this program'} cannot be written ({error.strerror}); choose another one with "
                         "--data DIR.") from error
+    from pipelines.data import FOLDERS
+    FOLDERS[:] = [data / "data-sets"]
     return Paths(data)
 
 

@@ -184,7 +184,7 @@ def test_a_run_goes_on_with_what_it_learns_from_and_other_sets_are_refused(run: 
     code, trained, error = run("train", "sde", "--name", "sde", "--steps", "4", "--batch", "4", "--workers", "0")
     assert code == 0 and (trained["steps"], trained["dataset"]) == (4, "tiles/train"), error
     code, _, error = run("train", "flow", "--data-set", "nowhere", "--steps", "1")
-    assert code == 2 and "no data set 'nowhere'; name one of shapes, faces, pixels, tiles with --data-set" in error
+    assert code == 2 and "no data set 'nowhere'; name one of shapes, faces, pixels, fashion, digits, tiles with --data-set" in error
     code, _, error = run("train", "flow", "--data-set", "shapes", "--name", "flow", "--steps", "9")
     assert code == 2 and "The run flow learns from tiles and cannot go on with shapes" in error
     code, _, error = run("evaluate", "flow", "--model", "flow", "--table", "--count", "8")

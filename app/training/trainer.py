@@ -383,12 +383,16 @@ def _staged(net: nn.Module, family: registry.Family, wanted: str | None, sets: S
 
 
 def _sets(args: argparse.Namespace, folder: Path, inits: list[InitFrom]) -> tuple[DataSet, ...]:
-    """What is learnt from: as asked, as the run began, as the first model of --from knows, or the first there is. Raises BadInput."""
+    """What is learnt from: as asked, as the run began, as the first model of --from knows, or the first there is. Raises BadInput, and
+    DataSetError where its pictures are not here."""
     asked, begun = _named(args), _begun(folder, args)["data_sets"] if os.path.lexists(folder / "checkpoint.safetensors") else None
     if begun is not None and asked not in (None, tuple(begun)):
         raise BadInput(f"The run {folder.name} learns from {','.join(begun)} and cannot go on with {args.data_set}; start another run with "
                        "another --name.")
-    return tuple(dataset(name) for name in asked or begun or (inits[0].data_sets if inits else (DEFAULT,)))
+    sets = tuple(dataset(name) for name in asked or begun or (inits[0].data_sets if inits else (DEFAULT,)))
+    for data in sets:                                              # here and not in the processes that make pictures
+        data.picture(data.item("train", 0, 0, None), data.size)
+    return sets
 
 
 def _network(args: argparse.Namespace, family: registry.Family, folder: Path, chosen: dict[str, Any],

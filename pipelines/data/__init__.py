@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.data.contract import DataSet
 
-NAMES = ("shapes", "faces", "pixels")
+NAMES = ("shapes", "faces", "pixels", "fashion", "digits")
+FOLDERS: list[Path] = []           # of the user, in which pictures of sets lie that do not ship, each in a folder of the set's name
 DEFAULT = "shapes"                 # where none is named, and of weights that do not say what they learnt from
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pipelines.training.head_start import Reading
 
 
+class DataSetError(Exception):
+    """The pictures of a set cannot be had; the message is one sentence for the user."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One picture with what is known of it, before it is drawn or read."""
