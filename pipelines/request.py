@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.data.contract import DataSet
     from pipelines.family import FamilySpec, SamplerSpec
 
-VERSION = 2                       # of what `to_dict` writes; the first had no number
+VERSION = 3                       # of what `to_dict` writes; the first had no number, the second other names of options
 # Of settings and samplers' options, as older pictures, comparisons and command lines call them.
 OLD_NAMES = {"model_name": "model", "guidance": "guidance_scale", "walk": "interpolation"}
 

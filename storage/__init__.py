@@ -5,8 +5,8 @@ from storage.files import read_settings
 from storage.gallery import Cursor, Facets, Filters, Page
 from storage.grids import GridPage, GridSummary
 from storage.reconcile import ManyMissing
-from storage.records import CellRecord, GridRecord, ImageRecord, NewImage
+from storage.records import CellRecord, GridRecord, ImageRecord
 from storage.store import Storage
 
 __all__ = ["CellRecord", "Cursor", "DiskFull", "Facets", "Filters", "GridPage", "GridRecord", "GridSummary", "ImageRecord", "ManyMissing",
-           "NewImage", "Page", "FileStore", "Storage", "StorageError", "read_settings"]
+           "Page", "FileStore", "Storage", "StorageError", "read_settings"]

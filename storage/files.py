@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from storage.errors import StorageError
-from storage.records import FileFacts
+from storage.records import ASKED, FACTS, OPTIONAL, FileFacts, columns_of
 from storage.soundness import wrong
 from storage.tables import Image as Row
 
@@ -27,9 +27,8 @@ MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 40_000_000
 MAX_CHUNKS = 64
 MAX_TEXT = 256 * 1024
-FIELDS = frozenset({"family", "model_sha256", "model_name", "prompt", "negative_prompt", "sampler", "steps", "guidance",
-                    "seed", "nfe", "seconds", "options", "job_id", "cell_id", "environment"})
-REQUIRED = FIELDS - {"job_id", "cell_id", "environment"}
+FIELDS = frozenset({*ASKED.values(), *FACTS, "request"})
+REQUIRED = FIELDS.difference(OPTIONAL)
 
 
 def encode(pixels: np.ndarray, settings: dict[str, Any]) -> bytes:
@@ -89,9 +88,9 @@ def inspect(path: Path) -> tuple[dict[str, Any], FileFacts]:
                 raise ValueError("it carries no settings")
             settings = json.loads(image.info[KEY])
             found = facts(data, image.width, image.height)
-        if not isinstance(settings, dict) or not REQUIRED <= set(settings) <= FIELDS:
+        if not isinstance(settings, dict) or not REQUIRED <= set(columns := columns_of(settings)) <= FIELDS:
             raise ValueError("its settings are not those of a picture")
-        if reason := wrong(Row.__table__, settings):                                               # type: ignore[arg-type]
+        if reason := wrong(Row.__table__, columns):                                                # type: ignore[arg-type]
             raise ValueError(reason)
         return settings, found
     except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, struct.error,

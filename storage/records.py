@@ -1,18 +1,24 @@
 """Plain records that go in and out of the storage; none of them is tied to a database session, none holds what is no value."""
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from typing import Any
 
-import numpy as np
 from sqlalchemy import inspect
 
 from storage.errors import StorageError
 from storage.soundness import wrong
 from storage.tables import Base, Cell, Grid, Image
 from storage.words import fold
+
+# The columns of what was asked of a picture, by its names in the text of the picture's file. Older texts have no version, and the
+# columns' names.
+ASKED = {"family": "family", "model": "model_name", "prompt": "prompt", "negative_prompt": "negative_prompt", "sampler": "sampler",
+         "guidance_scale": "guidance", "seed": "seed", "options": "options"}
+FACTS = ("model_sha256", "steps", "nfe", "seconds", "environment", "job_id", "cell_id")      # what else the text says, as its columns do
+OPTIONAL = ("environment", "job_id", "cell_id")
 
 
 def fault(row: Base) -> str | None:
@@ -26,9 +32,21 @@ def sound(row: Base) -> None:
         raise StorageError(f"A record of the {row.__tablename__} is damaged ({reason}); the command `gallery check` lists all that are.")
 
 
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of a picture's file."""
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything needed to draw a picture again, and what it cost; written into its file and its row."""
+class ImageRecord:
+    """A stored picture: what was asked, as its file tells it, and by columns; what came of it, and what it cost."""
+    id: str
+    created: datetime
+    request: dict[str, Any]        # of any version
     family: str
     model_sha256: str
     model_name: str
@@ -41,35 +59,9 @@ class Recipe:
     nfe: int
     seconds: float
     options: dict[str, Any]
-    environment: dict[str, Any] = field(default_factory=dict)
-    job_id: str | None = None
-    cell_id: str | None = None
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """What is known of a picture's file."""
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewImage(Recipe):
-    """A finished picture, (H, W, 3) uint8."""
-    pixels: np.ndarray
-
-    def settings(self) -> dict[str, Any]:
-        """What is written into the file beside the pixels."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "pixels"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageRecord(Recipe):
-    """A stored picture."""
-    id: str
-    created: datetime
+    environment: dict[str, Any]
+    job_id: str | None
+    cell_id: str | None
     width: int
     height: int
     deleted: bool
@@ -81,7 +73,8 @@ class ImageRecord(Recipe):
         """Raises StorageError for a row that holds what it cannot."""
         sound(row)
         plain = {f.name: getattr(row, f.name) for f in fields(cls)}
-        return cls(**plain | {"created": datetime.fromtimestamp(row.created / 1e6, timezone.utc),
+        asked = {name: plain[name] for name in (*ASKED.values(), "width", "height")} if row.request is None else row.request
+        return cls(**plain | {"created": datetime.fromtimestamp(row.created / 1e6, timezone.utc), "request": asked,
                               "deleted": row.deleted is not None})
 
 
@@ -142,11 +135,19 @@ class GridRecord:
                    row.deleted is not None, tuple(found), left_out)
 
 
-def image_row(image_id: str, created: int, settings: dict[str, Any], file: FileFacts) -> Image:
-    """The row of a picture from its settings. Raises StorageError if they are none that can be kept."""
-    values = {"environment": {}, "job_id": None, "cell_id": None} | settings | asdict(file) | {
+def columns_of(text: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of what the text in a picture's file says, of any version; a name that it should not have is among them."""
+    if "version" not in text:
+        return {**text, "request": None}
+    return ({column: text[name] for name, column in ASKED.items() if name in text} | {name: text[name] for name in FACTS if name in text}
+            | {"request": {name: value for name, value in text.items() if name not in FACTS}})
+
+
+def image_row(image_id: str, created: int, text: Mapping[str, Any], file: FileFacts) -> Image:
+    """The row of a picture from the text in its file. Raises StorageError if it says what cannot be kept."""
+    values = {"environment": {}, "job_id": None, "cell_id": None} | columns_of(text) | asdict(file) | {
         "id": image_id, "created": created, "deleted": None, "missing": False, "altered": False}
     if reason := wrong(Image.__table__, values):                                                   # type: ignore[arg-type]
         raise StorageError(f"The picture cannot be kept, since its {reason}; change that and draw it again.")
-    words = fold(" ".join((settings["prompt"], settings["negative_prompt"], settings["model_name"])))
+    words = fold(" ".join((values["prompt"], values["negative_prompt"], values["model_name"])))
     return Image(**values, search=words)

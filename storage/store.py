@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,7 +33,7 @@ from storage.reconcile import (
     recover_grids,
     refuse_many,
 )
-from storage.records import FileFacts, GridRecord, ImageRecord, NewImage, fault, image_row
+from storage.records import FileFacts, GridRecord, ImageRecord, fault, image_row
 from storage.running import Running
 from storage.tables import Cell, Grid, Image, Job, Model
 
@@ -356,13 +357,15 @@ class Storage:
 
     # Pictures
 
-    def save_image(self, new: NewImage) -> ImageRecord:
-        """File first, then row; returns when both would survive a power cut. Whatever ends it early leaves neither."""
+    def save_image(self, pixels: np.ndarray, settings: dict[str, Any]) -> ImageRecord:
+        """Keep a finished picture, (H, W, 3) uint8, with what stands in its file: what was asked, with its version, and `FACTS`.
+
+        File first, then row; returns when both would survive a power cut. Whatever ends it early leaves neither.
+        """
         self._may_write()
-        image_id, settings = uuid.uuid4().hex, new.settings()
-        height, width = new.pixels.shape[:2]
+        image_id, (height, width) = uuid.uuid4().hex, pixels.shape[:2]
         image_row(image_id, 0, settings, FileFacts(width, height, 0, ""))        # refused before anything is written
-        path, data = self._path(image_id), files.encode(new.pixels, settings)
+        path, data = self._path(image_id), files.encode(pixels, settings)
         facts = files.facts(data, width, height)
         try:
             files.write(path, data)

@@ -132,5 +132,7 @@ class Image(Base):
     altered: Mapped[bool] = mapped_column(default=False)                    # its file is not the one that was saved
     bytes: Mapped[int | None] = mapped_column(BigInteger)                   # of its file; None: saved before they were noted
     sha256: Mapped[str | None]                                              # of its file
+    # All that was asked, with its version; None: saved before that was noted, so that the columns say all that is known.
+    request: Mapped[Settings | None] = mapped_column(Object(none_as_null=True))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
     cell_id: Mapped[str | None] = mapped_column(ForeignKey("cells.id"), index=True)

@@ -22,7 +22,7 @@ from app.drawing.weights import Weights
 from app.errors import UserError, sentence, sentences
 from pipelines.effects import notes_with
 from pipelines.request import Request
-from storage import NewImage, Storage, StorageError
+from storage import Storage, StorageError
 
 if TYPE_CHECKING:
     from pipelines.engine import Job
@@ -158,11 +158,9 @@ class Artist:
         """Store one finished picture; it can be drawn again alone from what is stored with it."""
         alone, loaded = request.alone(k), self.load(request.model)
         note, seconds = drawn.notes[k] or (drawn.captions[k] if drawn.captions else None), (stats.network + stats.sampler) / request.count
-        record = self.storage.save_image(NewImage(
-            pixels=drawn.pixels[k], family=alone.family, model_sha256=loaded.sha256, model_name=alone.model, prompt=alone.prompt,
-            negative_prompt=alone.negative_prompt, sampler=alone.sampler, steps=alone.steps, guidance=alone.guidance_scale,
-            seed=alone.seed, nfe=drawn.nfe[k], seconds=seconds, options=alone.settings["options"], job_id=job.id, cell_id=cell,
-            environment=self.environment() | ({"note": note} if note else {})))
+        record = self.storage.save_image(drawn.pixels[k], alone.to_dict() | {
+            "model_sha256": loaded.sha256, "steps": alone.steps, "nfe": drawn.nfe[k], "seconds": seconds, "job_id": job.id, "cell_id": cell,
+            "environment": self.environment() | ({"note": note} if note else {})})
         return GeneratedImage(record.id, f"image/{record.id}.png", str(self.storage.path(record.id)), record.seed,
                               alone.settings | {"model_sha256": loaded.sha256}, drawn.nfe[k], seconds, note)
 

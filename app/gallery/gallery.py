@@ -103,13 +103,12 @@ class Gallery:
         found = []
         for path in sorted(EXAMPLES.glob(f"{family}-*.png")):
             settings = read_settings(path)
+            asked = SINGLE | plain(settings)
             with Image.open(path) as image:
                 import numpy as np
                 url = data_url(np.asarray(image.convert("RGB")))
-            found.append(Picture(path.stem, url, settings.get("created", ""), family, settings["model_name"],
-                                 settings["sampler"], settings["steps"], settings["seed"], settings["prompt"],
-                                 SINGLE | plain(settings), {}, False, False,
-                                 amount=amount(family, settings["steps"])))
+            found.append(Picture(path.stem, url, "", family, asked["model"], asked["sampler"], settings["steps"], asked["seed"],
+                                 asked["prompt"], asked, {}, False, False, amount=amount(family, settings["steps"])))
         return found
 
 
@@ -122,7 +121,7 @@ def picture(record: ImageRecord) -> Picture:
         family, sampler = record.family, record.sampler          # made by a family or sampler that is gone
     facts = {"Prompt": record.prompt, "Negative prompt": record.negative_prompt or "none", "Family": family,
              "Model": record.model_name, "Sampler": sampler}
-    settings = SINGLE | plain(vars(record))
+    settings = SINGLE | plain(record.request)
     facts |= {_words(name): _value(value) for name, value in settings["options"].items() if value != ""}
     facts |= {"Guidance": f"{record.guidance:g}", "Seed": str(record.seed), "NFE": f"{record.nfe} per image",
               "Time": f"{record.seconds:.2f} s per image", "Size": f"{record.width} × {record.height} px",

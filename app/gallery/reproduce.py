@@ -92,7 +92,7 @@ class Reproduction:
 
     def _request(self, record: ImageRecord) -> Request:
         """What drew a picture. Raises UserError if its weights are no longer there."""
-        request = self._artist.weights.request(Ask.of(vars(record)))
+        request = self._artist.weights.request(Ask.of(record.request))
         if self._artist.digest(record.model_name) != record.model_sha256:
             raise UserError(f"The weights {record.model_name} are not those that drew this picture ({record.model_sha256[:12]}); "
                             "put the old file back to draw it again.")

@@ -25,7 +25,7 @@ from app.paths import Paths
 from app.service import Service
 from app.web.api import ROOT, routes
 from storage import DiskFull as NoSpace
-from storage import Filters, NewImage, Storage
+from storage import Filters, Storage
 from storage.database import NAME
 from tests.storage.damage import CASES, put
 
@@ -45,20 +45,18 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def picture(k: int = 0, **values: Any) -> NewImage:
-    plain: dict[str, Any] = {
-        "pixels": np.full((32, 32, 3), k % 256, np.uint8), "family": "diffusion", "model_sha256": "ab" * 32,
-        "model_name": "shapes-diffusion", "prompt": "a red star", "negative_prompt": "",
-        "sampler": "ddim", "steps": 20, "guidance": 3.0, "seed": k, "nfe": 40,
-        "seconds": 0.5, "options": {"steps": 20, "eta": 0.0}, "environment": {"device": "cpu"}}
-    return NewImage(**plain | values)
+def picture(k: int = 0, **values: Any) -> tuple[np.ndarray, dict[str, Any]]:
+    return np.full((32, 32, 3), k % 256, np.uint8), {
+        "version": 3, "family": "diffusion", "model": "shapes-diffusion", "prompt": "a red star", "negative_prompt": "", "sampler": "ddim",
+        "options": {"steps": 20, "eta": 0.0}, "guidance_scale": 3.0, "seed": k, "model_sha256": "ab" * 32, "steps": 20, "nfe": 40,
+        "seconds": 0.5, "environment": {"device": "cpu"}, **values}
 
 
 def fill(folder: Path, pictures: int = 3) -> tuple[list[str], str]:
     """Pictures, and a grid with one more."""
     storage = Storage(folder)
     storage.remember_model("ab" * 32, family="diffusion", name="shapes-diffusion", source="bundled")
-    ids = [storage.save_image(picture(k)).id for k in range(pictures)]
+    ids = [storage.save_image(*picture(k)).id for k in range(pictures)]
     ask = Ask("diffusion", "a red star", model="shapes-diffusion", sampler="ddim", guidance_scale=1.0, count=1)
     axis = {"name": "steps", "title": "Steps", "labels": ["5", "10"]}
     none = {"name": "", "title": "", "labels": [""]}
@@ -68,7 +66,7 @@ def fill(folder: Path, pictures: int = 3) -> tuple[list[str], str]:
     cells = storage.lay_out(grid, {}, [(0, 0, k, {"status": "done", "nfe": 5, "seconds": 0.1, "settings": {
         **{name: value for name, value in asdict(ask).items() if name != "adapter"}, "options": {"steps": 5 + 5 * k, "eta": 0.0}}})
         for k in range(2)])
-    ids += [storage.save_image(picture(k, cell_id=cell, job_id=job)).id for k, cell in enumerate(cells)]
+    ids += [storage.save_image(*picture(k, cell_id=cell, job_id=job)).id for k, cell in enumerate(cells)]
     storage.change_grid(grid, status="done")
     storage.close()
     return ids, grid
@@ -284,10 +282,10 @@ def test_the_bin_is_emptied_by_hand(full: tuple[Path, list[str], str], run: Run)
 def test_a_run_that_cannot_save_all_shows_what_it_saved(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     saved, save = [], Storage.save_image
 
-    def full(self: Storage, new: NewImage) -> Any:
+    def full(self: Storage, *new: Any) -> Any:
         if len(saved) % 3 == 2:
             raise NoSpace("The picture could not be saved because the disk is full; free space.")
-        saved.append(save(self, new))
+        saved.append(save(self, *new))
         return saved[-1]
     monkeypatch.setattr(Storage, "save_image", full)
     service = Service(Paths(tmp_path))
@@ -339,7 +337,7 @@ import numpy as np
 from tests.app.test_data_folder import picture
 noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 opened = Storage(folder)
-opened.delete([opened.save_image(picture(pixels=noise)).id for _ in range(number)])
+opened.delete([opened.save_image(noise, picture()[1]).id for _ in range(number)])
 if os.environ["AGAIN"]:
     opened.close()
 with open(folder.parent / "fill", "wb", buffering=0) as fill:

@@ -5,7 +5,9 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,14 @@ def named(recorded: dict[str, Any], name: str) -> dict[str, Any]:
 def by_place(cells: list[dict[str, Any]], *statuses: str) -> dict[tuple[str, ...], dict[str, Any]]:
     """Cells of a comparison by their labels; statuses: only those of which one holds."""
     return {tuple(cell[name] for name in ("layer", "row", "column")): cell for cell in cells if not statuses or cell["status"] in statuses}
+
+
+def rows(data: Path) -> list[tuple[Any, ...]]:
+    """What the database says of pictures, but for what a file cannot know."""
+    names = ("id", "family", "model_sha256", "model_name", "prompt", "negative_prompt", "sampler", "steps", "guidance", "seed", "nfe",
+             "seconds", "options", "environment", "width", "height", "search", "request")
+    with closing(sqlite3.connect(data / "playground.sqlite3")) as database:
+        return list(database.execute(f"select {', '.join(names)} from images order by id"))
 
 
 def test_it_opens_without_a_word(run: Run, recorded: dict[str, Any]) -> None:
@@ -205,15 +215,18 @@ def test_a_training_goes_on_from_its_checkpoint(run: Run, family: str, name: str
 
 
 def test_a_lost_database_is_made_anew_from_the_files(run: Run, data: Path, recorded: dict[str, Any]) -> None:
+    run("gallery")                                                                 # which brings the tables up to date
+    was = rows(data)
     shutil.rmtree(data / "backups")
     (data / "playground.sqlite3").unlink()
     code, listed, said = run("gallery", "--limit", "200")
     assert code == 0 and f"{len(recorded['pictures'])} pictures" in said and f"{len(recorded['grids'])} comparisons" in said
     assert not changed({line["id"]: line for line in listed["images"]},
                        {name: picture["settings"] for name, picture in recorded["pictures"].items()})
+    assert rows(data) == was
     for name in ("samplers", "cut off"):
-        was = named(recorded, name)
-        code, now, _ = run("compare", "--resume", was["id"])
+        grid = named(recorded, name)
+        code, now, _ = run("compare", "--resume", grid["id"])
         assert code == 0 and now["complete"] and not changed(
             {place: cell["images"] for place, cell in by_place(now["cells"]).items()},
-            {place: cell["images"] for place, cell in by_place(was["cells"], "done").items()})
+            {place: cell["images"] for place, cell in by_place(grid["cells"], "done").items()})

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage import NewImage, Storage
+from storage import Storage
+
+Make = Callable[..., tuple[np.ndarray, dict[str, Any]]]
 
 
 @pytest.fixture
@@ -18,12 +20,12 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 
 
 @pytest.fixture
-def picture() -> Callable[..., NewImage]:
-    def make(**values: Any) -> NewImage:
-        plain: dict[str, Any] = {
-            "pixels": np.full((32, 32, 3), values.get("seed", 0) % 256, np.uint8), "family": "diffusion",
-            "model_sha256": "ab" * 32, "model_name": "shapes", "prompt": "a red star", "negative_prompt": "",
-            "sampler": "ddim", "steps": 20, "guidance": 3.0, "seed": 1, "nfe": 40, "seconds": 0.5,
-            "options": {"steps": 20, "eta": 0.0}, "environment": {"device": "cpu"}}
-        return NewImage(**plain | values)
+def picture() -> Make:
+    """Makes pixels and what stands in their file; of the seed, and with other values."""
+    def make(**values: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        seed = values.get("seed", 0)
+        return np.full((32, 32, 3), seed % 256 if isinstance(seed, int) else 0, np.uint8), {
+            "version": 3, "family": "diffusion", "model": "shapes", "prompt": "a red star", "negative_prompt": "", "sampler": "ddim",
+            "options": {"steps": 20, "eta": 0.0}, "guidance_scale": 3.0, "seed": 1, "model_sha256": "ab" * 32, "steps": 20, "nfe": 40,
+            "seconds": 0.5, "environment": {"device": "cpu"}, **values}
     return make

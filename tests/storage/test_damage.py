@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from storage import Filters, NewImage, Storage, StorageError
+from storage import Filters, Storage, StorageError
 from storage.database import NAME
+from tests.storage.conftest import Make
 from tests.storage.damage import flip
-
-Make = Callable[..., NewImage]
 
 
 @pytest.fixture
@@ -27,8 +26,8 @@ def made(tmp_path: Path, picture: Make) -> tuple[Path, list[str], str]:
     job = opened.start_job("compare", "diffusion", {})
     grid = opened.start_grid(job, rows=["a"], columns=["1", "2"], layers=[""], settings={"x": "steps=1,2", "count": 2}, name="the day's")
     cells = opened.lay_out(grid, {}, [(0, 0, k, {"status": "waiting", "settings": {"steps": k}}) for k in range(2)], note="why")
-    ids = [opened.save_image(picture(seed=k, cell_id=cells[k // 2], job_id=job)).id for k in range(3)]
-    ids += [opened.save_image(picture(seed=k, prompt="a picture with a longer prompt " * 5)).id for k in range(20)]
+    ids = [opened.save_image(*picture(seed=k, cell_id=cells[k // 2], job_id=job)).id for k in range(3)]
+    ids += [opened.save_image(*picture(seed=k, prompt="a picture with a longer prompt " * 5)).id for k in range(20)]
     opened.close()
     return folder, ids, grid
 
@@ -65,7 +64,7 @@ def test_pictures_that_come_back_of_one_second_have_the_order_of_their_seeds(tmp
     job = opened.start_job("compare", "diffusion", {})
     grid = opened.start_grid(job, rows=["a"], columns=["1"], layers=[""], settings={"count": 9})
     (cell,) = opened.lay_out(grid, {}, [(0, 0, 0, {"status": "running", "settings": {"steps": 1}})])
-    ids = [opened.save_image(picture(seed=seed, cell_id=cell, job_id=job)).id for seed in range(3, 12)]
+    ids = [opened.save_image(*picture(seed=seed, cell_id=cell, job_id=job)).id for seed in range(3, 12)]
     opened.close()
     for path in opened.images.rglob("*.png"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -141,7 +140,7 @@ def use(folder: Path, picture: Make, grid: str) -> set[str]:
         steps: list[Callable[[], Any]] = [
             lambda: opened.grids(), lambda: opened.grids(bin=True), lambda: opened.grid(grid), opened.facets, opened.check,
             lambda: opened.page(Filters(text="longer prompt")), lambda: opened.page(Filters(grid_id=grid)),
-            lambda: opened.save_image(picture()), lambda: opened.start_grid(job(), rows=[], columns=[], layers=[], settings={})]
+            lambda: opened.save_image(*picture()), lambda: opened.start_grid(job(), rows=[], columns=[], layers=[], settings={})]
         steps += [lambda name=name: opened.image(name) for name in sorted(listed)]
         for step in steps:
             try:

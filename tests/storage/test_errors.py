@@ -3,17 +3,15 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
-from storage import DiskFull, NewImage, Storage, StorageError
+from storage import DiskFull, Storage, StorageError
 from storage.errors import Damaged, NotWritable, failure
-
-Make = Callable[..., NewImage]
+from tests.storage.conftest import Make
 
 
 @pytest.mark.parametrize(("error", "kind", "advice"), [
@@ -49,7 +47,7 @@ def test_a_database_that_is_full_says_so_and_takes_the_file_back(storage: Storag
     storage._engine.dispose()
     with pytest.raises(DiskFull, match="free space"):
         for _ in range(200):
-            storage.save_image(picture(prompt="x" * 1000))
+            storage.save_image(*picture(prompt="x" * 1000))
     files = [path for path in storage.images.rglob("*") if path.is_file()]
     with storage._engine.connect() as connection:
         assert len(files) == connection.exec_driver_sql("select count(*) from images").scalar()
@@ -61,6 +59,6 @@ def test_a_locked_database_says_who_holds_it(storage: Storage, picture: Make) ->
     with closing(sqlite3.connect(storage.folder / "playground.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="another program holds"):
-            storage.save_image(picture())
+            storage.save_image(*picture())
         other.rollback()
-    assert storage.save_image(picture()).id
+    assert storage.save_image(*picture()).id

@@ -16,12 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
-from storage import Cursor, Filters, NewImage, Storage, StorageError
+from storage import Cursor, Filters, Storage, StorageError
 from storage.database import HEAD, NAME, REVISIONS
 from storage.migrate import upgrade
+from storage.records import columns_of
 from storage.tables import Base
+from tests.storage.conftest import Make
 
-Make = Callable[..., NewImage]
 ROOT = Path(__file__).parents[2]
 
 
@@ -47,7 +48,7 @@ def test_cells_come_back_in_reading_order_with_all_that_was_measured(storage: St
     late = storage.save_cell(grid, 1, 0, 0, status="empty", settings={}, reason="DDIM has no temperature.")
     first = storage.save_cell(grid, 0, 0, 1, status="waiting", settings={})
     assert storage.grid(grid).cells[0].metrics == {}
-    shown, gone, lost = (storage.save_image(picture(cell_id=first)).id for _ in range(3))
+    shown, gone, lost = (storage.save_image(*picture(cell_id=first)).id for _ in range(3))
     storage.delete([gone])
     sql(storage, "update images set missing = 1 where id = ?", lost)
     measured = {"status": "done", "settings": {"steps": 2}, "ms_per_call": 4.5, "metrics": {"ssim": 0.9}}
@@ -88,7 +89,7 @@ def test_what_is_not_there_is_a_sentence(storage: Storage) -> None:
 def test_cells_change_places_and_those_not_named_leave(storage: Storage, start: Callable[..., str], picture: Make) -> None:
     grid = start()
     a, b, c, d = (storage.save_cell(grid, 0, 0, k, status="done", settings={}) for k in range(4))
-    kept, thrown = storage.save_image(picture(cell_id=a)).id, storage.save_image(picture(cell_id=d)).id
+    kept, thrown = storage.save_image(*picture(cell_id=a)).id, storage.save_image(*picture(cell_id=d)).id
     storage.snapshots.put(d, b"snapshot")
     moved = {a: (0, 0, 1), b: (0, 0, 0), c: (1, 0, 2)}                         # a and b swap
     storage.lay_out(grid, moved)
@@ -142,7 +143,7 @@ def test_grids_are_found_by_words_of_name_and_note(storage: Storage, start: Call
 def test_a_summary_counts_cells_and_shows_the_first_pictures(storage: Storage, start: Callable[..., str], picture: Make) -> None:
     grid = start(rows=["a"], columns=["1"] * 5)
     cells = [storage.save_cell(grid, 0, 0, 4 - k, status="done", settings={}) for k in range(5)]
-    images = [storage.save_image(picture(cell_id=cell)).id for cell in cells for _ in range(2)]
+    images = [storage.save_image(*picture(cell_id=cell)).id for cell in cells for _ in range(2)]
     storage.save_cell(grid, 1, 0, 0, status="failed", settings={}, error="no")
     (item,) = storage.grids().items
     assert (item.rows, item.columns, item.layers, item.counts) == (1, 5, 2, {"done": 5, "failed": 1})
@@ -171,8 +172,8 @@ def test_a_grid_goes_with_its_pictures_and_comes_back_with_exactly_these(storage
                                                                          picture: Make) -> None:
     grid, other = start(), start()
     cell = storage.save_cell(grid, 0, 0, 0, status="done", settings={})
-    before, theirs, restored, again = (storage.save_image(picture(cell_id=cell)).id for _ in range(4))
-    foreign = storage.save_image(picture(cell_id=storage.save_cell(other, 0, 0, 0, status="done", settings={}))).id
+    before, theirs, restored, again = (storage.save_image(*picture(cell_id=cell)).id for _ in range(4))
+    foreign = storage.save_image(*picture(cell_id=storage.save_cell(other, 0, 0, 0, status="done", settings={}))).id
     storage.delete([before])
     storage.delete_grid(grid)
     storage.delete_grid(grid)
@@ -189,7 +190,7 @@ def test_a_grid_goes_with_its_pictures_and_comes_back_with_exactly_these(storage
 def test_pictures_deleted_at_the_same_moment_stay_deleted(storage: Storage, start: Callable[..., str], picture: Make,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     cell = storage.save_cell(grid := start(), 0, 0, 0, status="done", settings={})
-    before = storage.save_image(picture(cell_id=cell)).id
+    before = storage.save_image(*picture(cell_id=cell)).id
     monkeypatch.setattr("storage.store.now", lambda: 1_000_000)                # a coarse clock
     storage.delete([before])
     storage.delete_grid(grid)
@@ -200,7 +201,7 @@ def test_pictures_deleted_at_the_same_moment_stay_deleted(storage: Storage, star
 def test_old_grids_leave_the_bin_for_good(storage: Storage, start: Callable[..., str], picture: Make) -> None:
     grid, kept = start(), start()
     cell = storage.save_cell(grid, 0, 0, 0, status="done", settings={})
-    gone, saved = (storage.save_image(picture(cell_id=cell)).id for _ in range(2))
+    gone, saved = (storage.save_image(*picture(cell_id=cell)).id for _ in range(2))
     path = storage.path(gone)
     storage.snapshots.put(cell, b"snapshot")
     storage.delete_grid(grid)
@@ -350,7 +351,8 @@ def old(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_an_old_database_is_brought_up_to_date_with_its_pictures(tmp_path: Path, old: sqlite3.Connection, picture: Make) -> None:
-    image, settings = "ab" * 16, picture(job_id="j", cell_id="whole1").settings()
+    image, settings = "ab" * 16, columns_of(picture(job_id="j", cell_id="whole1")[1])
+    del settings["request"]                                                    # which it knew nothing of
     row = settings | {"id": image, "created": 1, "width": 32, "height": 32, "search": "", "missing": False,
                       "options": json.dumps(settings["options"]), "environment": json.dumps(settings["environment"])}
     old.execute(f"insert into images ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values()))
@@ -367,7 +369,7 @@ def test_an_old_database_is_brought_up_to_date_with_its_pictures(tmp_path: Path,
     assert storage.save_cell("whole", 0, 0, 1, status="done", settings={}) == "whole1"
     storage.save_cell("whole", 1, 0, 1, status="done", settings={})            # the old uniqueness is gone
     with pytest.raises(StorageError, match="FOREIGN KEY"):                     # and foreign keys are watched again
-        storage.save_image(picture(cell_id="nothing"))
+        storage.save_image(*picture(cell_id="nothing"))
     storage.close()
 
 

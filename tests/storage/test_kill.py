@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage import Filters, NewImage, Storage
+from storage import Filters, Storage
 
 AT_ONCE = 5
 
@@ -21,10 +21,9 @@ def save_forever(folder: Path, saved: Connection) -> None:
     storage, k = Storage(folder), 0
     saved.send("ready")
     while True:
-        record = storage.save_image(NewImage(
-            pixels=np.full((32, 32, 3), k % 256, np.uint8), family="diffusion", model_sha256="ab", model_name="m",
-            prompt=f"picture {k}", negative_prompt="", sampler="ddim", steps=5, guidance=3.0, seed=k, nfe=10, seconds=0.1,
-            options={"steps": 5}))
+        record = storage.save_image(np.full((32, 32, 3), k % 256, np.uint8), {
+            "version": 3, "family": "diffusion", "model": "m", "prompt": f"picture {k}", "negative_prompt": "", "sampler": "ddim",
+            "options": {"steps": 5}, "guidance_scale": 3.0, "seed": k, "model_sha256": "ab", "steps": 5, "nfe": 10, "seconds": 0.1})
         saved.send(record.id)
         k += 1
 

@@ -6,8 +6,7 @@ import json
 import math
 import os
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,19 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from storage import Filters, NewImage, Storage, StorageError
+from storage import Filters, Storage, StorageError
 from storage.files import KEY
+from storage.records import ASKED, columns_of
+from tests.storage.conftest import Make
 
-Make = Callable[..., NewImage]
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 
 ODD: dict[str, list[Any]] = {
-    "prompt": [None, 5, ["a"], "\udcff\udcfe red star", "half an emoji \ud83d"], "negative_prompt": [None, {}], "model_name": [None, 1.5],
+    "prompt": [None, 5, ["a"], "\udcff\udcfe red star", "half an emoji \ud83d"], "negative_prompt": [None, {}], "model": [None, 1.5],
     "model_sha256": [None, True], "family": [None, 0], "sampler": [None, []], "steps": [2**70, 1.5, "20", None, True],
-    "guidance": [math.nan, math.inf, "3", None], "seed": [2**70, -2**70, "7", 1.0, None], "nfe": [None, 2**63], "seconds": [-math.inf],
-    "options": [[], None, "text", {"a": math.nan}, {"a": "\ud800"}, {"\ud800": 1}], "environment": [[1], 5], "job_id": [[], 5],
-    "cell_id": [{}, 1]}
+    "guidance_scale": [math.nan, math.inf, "3", None], "seed": [2**70, -2**70, "7", 1.0, None], "nfe": [None, 2**63],
+    "seconds": [-math.inf], "options": [[], None, "text", {"a": math.nan}, {"a": "\ud800"}, {"\ud800": 1}], "environment": [[1], 5],
+    "job_id": [[], 5], "cell_id": [{}, 1]}
 CASES = [(name, value) for name, values in ODD.items() for value in values]
 
 
@@ -51,24 +51,27 @@ def files(storage: Storage) -> list[Path]:
 
 def test_a_picture_that_cannot_be_kept_is_refused_and_leaves_nothing(storage: Storage, picture: Make) -> None:
     for name, value in [*CASES, ("options", deep(900))]:
-        with pytest.raises(StorageError, match=name):
-            storage.save_image(replace(picture(), **{name: value}))
+        with pytest.raises(StorageError, match=ASKED.get(name, name)):
+            storage.save_image(*picture(**{name: value}))
     assert not files(storage) and storage.page(Filters()).total == 0
-    assert storage.save_image(picture()).id
+    assert storage.save_image(*picture()).id
 
 
 def test_pictures_with_odd_settings_are_put_aside_with_their_reasons(tmp_path: Path, picture: Make) -> None:
-    plain = picture().settings()
-    odd = [plain | {name: value} for name, value in CASES] + [
-        plain | {"options": deep(300)}, plain | {"created": 5}, {}, [], None, "text", {name: plain[name] for name in ("prompt", "seed")}]
+    plain = picture()[1]
+    old = {name: value for name, value in columns_of(plain).items() if name != "request"}        # as files were before they had a version
+    odd = [form | {name if form is plain else ASKED.get(name, name): value} for name, value in CASES for form in (plain, old)] + [
+        plain | {"options": deep(300)}, plain | {"other": deep(300)}, old | {"created": 5}, {}, [], None, "text",
+        {name: plain[name] for name in ("prompt", "seed")}, {name: plain[name] for name in ("prompt", "seed", "version")}]
     for k, settings in enumerate(odd):
         save_png(tmp_path / "images" / "ab" / f"ab{k:030x}.png", settings)
-    save_png(tmp_path / "images" / "ab" / f"ab{'f' * 30}.png", plain)
+    for k, form in enumerate((plain, old)):
+        save_png(tmp_path / "images" / "ab" / f"ab{'f' * 29}{k}.png", form)
     opened = Storage(tmp_path)
-    assert opened.report.adopted == [f"ab{'f' * 30}"] and len(opened.report.quarantined) == len(odd)
+    assert sorted(opened.report.adopted) == [f"ab{'f' * 29}{k}" for k in range(2)] and len(opened.report.quarantined) == len(odd)
     reasons = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "quarantine").glob("*.txt")}
     assert len(reasons) == len(odd) and "prompt is None where text was expected" in reasons[f"ab{0:030x}.png.txt"]
-    assert opened.page(Filters()).total == 1
+    assert opened.page(Filters()).total == 2
     assert f"{len(odd)} things that are no sound pictures were put into the folder quarantine, each with its reason." in opened.notices()
     opened.close()
     again = Storage(tmp_path)
@@ -98,16 +101,16 @@ def test_whatever_ends_a_save_leaves_neither_half(storage: Storage, picture: Mak
         whole = getattr(owner, name)
         patch.setattr(owner, name, fail)
         with pytest.raises((type(error), StorageError)):
-            storage.save_image(new)
+            storage.save_image(*new)
     assert len(calls) >= at and not files(storage) and storage.page(Filters()).total == 0
-    assert storage.save_image(new).id
+    assert storage.save_image(*new).id
 
 
 @pytest.fixture
 def odd(tmp_path: Path, picture: Make) -> Iterator[Path]:
     """A data folder with one picture and everything that may stand beside it."""
     first = Storage(tmp_path)
-    shard = first.path(first.save_image(picture()).id).parent
+    shard = first.path(first.save_image(*picture()).id).parent
     first.close()
     name = shard.name
     os.mkfifo(shard / f"{name}{'1' * 30}.png")
@@ -138,7 +141,7 @@ def odd(tmp_path: Path, picture: Make) -> Iterator[Path]:
 def test_things_that_are_no_files_hold_nothing_up(odd: Path, picture: Make) -> None:
     opened = Storage(odd)
     assert len(opened.report.quarantined) == 13 and not opened.report.flagged and not opened.report.adopted
-    assert opened.page(Filters()).total == 1 and opened.save_image(picture()).id
+    assert opened.page(Filters()).total == 1 and opened.save_image(*picture()).id
     for sentence in opened.notices():
         sentence.encode()
     assert (odd / "quarantine").read_text().startswith("a file") and len(list((odd / "quarantine-2").glob("*.txt"))) == 14
@@ -168,7 +171,7 @@ def test_two_of_one_name_are_both_kept(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_looked_into_is_not_an_empty_one(tmp_path: Path, picture: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Storage(tmp_path)
-    saved = first.save_image(picture()).id
+    saved = first.save_image(*picture()).id
     first.close()
     scandir = os.scandir
 
@@ -187,7 +190,7 @@ def test_a_file_in_the_place_of_a_folder_is_at_most_a_sentence(tmp_path: Path, p
     (tmp_path / "images").mkdir()
     (tmp_path / name).write_text("no folder")
     opened = Storage(tmp_path)
-    assert opened.save_image(picture()).id
+    assert opened.save_image(*picture()).id
     grid = opened.start_grid(opened.start_job("compare", "diffusion", {}), rows=["a"], columns=["b"], layers=[""], settings={})
     opened.delete_grid(grid)
     for store in (opened.processes, opened.snapshots, opened.sources):
@@ -204,7 +207,7 @@ def test_a_file_in_the_place_of_a_folder_is_at_most_a_sentence(tmp_path: Path, p
 
 def test_a_truncated_picture_is_noticed_at_the_next_start_and_an_exchanged_one_by_a_check(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
-    whole, cut, other = (first.save_image(picture(seed=k)).id for k in range(3))
+    whole, cut, other = (first.save_image(*picture(seed=k)).id for k in range(3))
     path, exchanged = first.path(cut), first.path(other)
     first.close()
     path.write_bytes(path.read_bytes()[:100])
@@ -224,7 +227,7 @@ def test_a_truncated_picture_is_noticed_at_the_next_start_and_an_exchanged_one_b
 
 
 def test_a_folder_in_the_place_of_a_picture_is_a_sentence(storage: Storage, picture: Make) -> None:
-    path = storage.path(saved := storage.save_image(picture()).id)
+    path = storage.path(saved := storage.save_image(*picture()).id)
     path.unlink()
     path.mkdir()
     with pytest.raises(StorageError, match="is gone"):
@@ -235,7 +238,7 @@ def test_a_folder_in_the_place_of_a_picture_is_a_sentence(storage: Storage, pict
 def test_a_folder_that_cannot_be_opened_again_is_looked_at_until_it_can(tmp_path: Path, picture: Make,
                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     first = Storage(tmp_path)
-    lost = [first.path(first.save_image(picture(seed=k)).id) for k in range(25)]
+    lost = [first.path(first.save_image(*picture(seed=k)).id) for k in range(25)]
     first.close()
     for path in lost:
         path.unlink()
@@ -247,17 +250,17 @@ def test_a_folder_that_cannot_be_opened_again_is_looked_at_until_it_can(tmp_path
         patch.setattr("storage.store.open_database", locked)
         with pytest.raises(StorageError, match="holds"):
             opened.look_again()
-        for call in (lambda: opened.page(Filters()), lambda: opened.save_image(picture())):
+        for call in (lambda: opened.page(Filters()), lambda: opened.save_image(*picture())):
             with pytest.raises(StorageError, match="holds"):
                 call()
     opened.look_again(accept=True)
-    assert opened.page(Filters()).total == 25 and opened.save_image(picture()).id
+    assert opened.page(Filters()).total == 25 and opened.save_image(*picture()).id
     opened.close()
 
 
 def test_files_that_were_saved_before_checksums_get_them(tmp_path: Path, picture: Make) -> None:
     first = Storage(tmp_path)
-    saved = first.save_image(picture()).id
+    saved = first.save_image(*picture()).id
     with first._engine.begin() as connection:
         connection.exec_driver_sql("update images set bytes = null, sha256 = null")
     path = first.path(saved)

@@ -20,7 +20,7 @@ from app.training import trainer
 from app.web.refusals import Said
 from pipelines import registry
 from pipelines.options import options_of
-from storage import NewImage, Storage, read_settings
+from storage import Storage, read_settings
 from tests.app.training.training import no_json
 from weights import catalog
 
@@ -329,9 +329,9 @@ def test_a_long_gallery_is_read_page_by_page(run: Run, tmp_path: Path, monkeypat
     monkeypatch.setattr("app.gallery.gallery.MOST", 2)
     storage = Storage(tmp_path / "data")
     for seed in range(6):
-        storage.save_image(NewImage(pixels=np.zeros((32, 32, 3), np.uint8), family="gone", model_sha256="ab" * 32, model_name="m",
-                                    prompt="a star", negative_prompt="", sampler="odd", steps=1, guidance=1.0, seed=seed, nfe=1,
-                                    seconds=0.1, options={}, environment={}))
+        storage.save_image(np.zeros((32, 32, 3), np.uint8), {
+            "version": 3, "family": "gone", "model": "m", "prompt": "a star", "negative_prompt": "", "sampler": "odd", "options": {},
+            "guidance_scale": 1.0, "seed": seed, "model_sha256": "ab" * 32, "steps": 1, "nfe": 1, "seconds": 0.1})
     storage.close()
     _, found, _ = run("gallery", "--limit", "5")
     assert [image["seed"] for image in found["images"]] == [5, 4, 3, 2, 1] and found["total"] == 6
