@@ -65,11 +65,17 @@ def _judged(judge: Judge, groups: Mapping[str, str], cases: list[Item], pictures
     parts = {"all": faults} | {name: [found for found, case in zip(faults, cases, strict=True) if case.group == name] for name in groups}
     found = {name: accuracy(part) for name, part in parts.items() if part}
     false_accepts, true_accepts = judge.rates()
+    shown = [judge.attributes(picture, judge.claim(case.caption)) for picture, case in zip(pictures, cases, strict=True)] \
+        if judge.attributes else []
+    right = {name: [one[name] for one in shown if name in one] for name in dict.fromkeys(name for one in shown for name in one)}
+    attributes = {"attribute_accuracy": float(np.mean([each for one in shown for each in one.values()])),
+                  "attributes": {name: float(np.mean(found)) for name, found in right.items()}} if shown else {}
     return {"caption_accuracy": found["all"].share,
             **{f"caption_accuracy_{words.replace(' ', '_')}": found[name].share for name, words in groups.items() if name in found},
-            "intervals_95": {name: one.interval for name, one in found.items()},
+            **attributes, "intervals_95": {name: one.interval for name, one in found.items()},
             "failures": {name: one.reasons for name, one in found.items()},
-            "judge_rules": judge.rules, "judge_false_accepts": false_accepts, "judge_true_accepts": true_accepts}
+            "judge_rules": judge.rules, "judge_false_accepts": false_accepts,
+            "judge_false_accept": false_accepts, "judge_true_accepts": true_accepts}
 
 
 def _distances(space: FeatureSpace, split: str, pictures: np.ndarray) -> dict[str, Any]:

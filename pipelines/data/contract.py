@@ -56,6 +56,8 @@ class Judge:
     false_accepts: float                     # share of near misses that it takes for what they are not
     near_misses: str                         # which those are, for people: "other shapes, halves, other colours"
     rates: Callable[[], tuple[float, float]]                 # measured anew: (false accepts, share of true pictures that are read right)
+    attributes: Callable[[np.ndarray, Any], Mapping[str, bool]] | None = None    # (picture, claim) -> for each attribute that is claimed
+    #                                          whether it is so; of a set whose claims are of attributes
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ def label_of(prompt: str, data: DataSet) -> int:
 
 def named(prompt: str, data: DataSet) -> str | None:
     """What the model reads of a prompt, if that is not all of it. Raises OptionError."""
-    thing = data.labels.name(label_of(prompt, data))
+    label = label_of(prompt, data)
+    if data.labels.factors:                                        # it reads all that a caption can say
+        return None
+    thing = data.labels.name(label)
     rest = set(normalise(prompt).split()) - {"a", "an", *thing.split()}
     return f"The model knows classes only; it reads “{thing}” and leaves the rest to chance." if rest else None

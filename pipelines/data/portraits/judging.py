@@ -31,8 +31,14 @@ def judge(name: str, false_accepts: float) -> Judge:
     """Of a set. false_accepts: what `rates` finds; a page that says it does not measure it anew."""
     of = portraits(name)
     return Judge(RULES, of.parts.sides[0], of.grammar.parse, lambda image, claim: fault(of, name, image, claim),
-                 lambda image, claim: fault(of, name, image, {a: claim[a] for a in of.classes if a in claim}), false_accepts,
-                 NEAR_MISSES, lambda: rates(name))
+                 lambda image, claim: fault(of, name, image, claim), false_accepts, NEAR_MISSES, lambda: rates(name),
+                 lambda image, claim: attributes(of, name, image, claim))
+
+
+def attributes(of: Portraits, name: str, image: np.ndarray, claim: Claim) -> dict[str, bool]:
+    """For each attribute that is claimed whether the picture (H, H, 3) uint8 shows it so; none is where it shows no portrait."""
+    shown = read(of, name, image[None])[0]
+    return {attribute: shown is not None and shown[attribute] in values for attribute, values in claim.items()}
 
 
 def fault(of: Portraits, name: str, image: np.ndarray, claim: Claim) -> str | None:

@@ -1,6 +1,7 @@
 """Portraits of a set: which there are, in which split each is, their captions and classes."""
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from pipelines.data.contract import Item, Labels
 from pipelines.data.portraits.captions import Grammar
+from pipelines.data.portraits.claims import Claims
 from pipelines.data.portraits.parts import GROUND, Parts
 
 SPLITS = ("train", "test", "holdout")
@@ -30,7 +32,6 @@ class Portraits:
     grammar: Grammar
     values: Mapping[str, tuple[str, ...]]                    # attribute -> what it may be; one that stands there twice is twice as frequent
     held_out: tuple[Mapping[str, str], ...]                  # the pairs
-    classes: tuple[str, str]                                 # the attributes whose values make a class; always to be seen
     never: tuple[Mapping[str, Collection[str]], ...] = ()    # what hides something: attributes with such values together are not drawn
 
     @cached_property
@@ -78,7 +79,10 @@ class Portraits:
         while True:
             attributes = self.drawn(rng, pair)
             if self.split_of(attributes) == split:
-                return Item(self.grammar.caption(attributes, rng, tuple(pair)), self.label(attributes), attributes)
+                caption = self.grammar.caption(attributes, rng, tuple(pair))
+                claim = self.grammar.parse(caption)
+                assert claim is not None
+                return Item(caption, self.claims.label(claim), attributes)
 
     def evaluation(self, split: str, count: int) -> list[Item]:
         """See `DataSet.evaluation`."""
@@ -88,25 +92,19 @@ class Portraits:
         """See `DataSet.picture`; sides as of `Parts.compose`."""
         return self.parts.compose(item.attributes, side)
 
-    def label(self, attributes: Mapping[str, str]) -> int:
-        first, second = (self.choices[attribute].index(attributes[attribute]) for attribute in self.classes)
-        return first * len(self.choices[self.classes[1]]) + second
+    @cached_property
+    def claims(self) -> Claims:
+        """What captions can claim."""
+        return Claims(self.grammar, self.choices)
 
-    def labels(self, about: str, name: str) -> Labels:
-        """The classes; `name` has the attributes that make one in braces, and is a caption."""
-        first, second = (self.choices[attribute] for attribute in self.classes)
-        count = len(first) * len(second)
-
-        def name_of(label: int) -> str:
-            return name.format_map({self.classes[0]: first[label // len(second)], self.classes[1]: second[label % len(second)]})
-
+    def labels(self, *examples: str) -> Labels:
+        """The classes: all that a caption claims, a digit for each attribute."""
         def of(prompt: str) -> int | None:
-            claim = self.grammar.parse(prompt) or {}
-            said = [claim.get(attribute, frozenset()) for attribute in self.classes]
-            return None if any(len(values) != 1 for values in said) else self.label(
-                {attribute: value for attribute, values in zip(self.classes, said, strict=True) for value in values})
+            claim = self.grammar.parse(prompt)
+            return None if claim is None else self.claims.label(claim)
 
-        return Labels(count, about, (name_of(1), name_of(count - 2)), of, name_of, alike=len(second))
+        widths = self.claims.widths
+        return Labels(math.prod(widths), "what a caption says of each attribute", examples, of, self.claims.name, widths[0], widths)
 
 
 def portraits(name: str) -> Portraits:

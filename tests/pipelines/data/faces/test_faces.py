@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.data import dataset
 from pipelines.data.faces.words import GRAMMAR
 
 
@@ -26,10 +25,3 @@ def test_long_hair_may_be_straight_or_wavy() -> None:
                                      "a face on", "a green"])
 def test_what_is_no_caption_is_refused(caption: str) -> None:
     assert GRAMMAR.parse(caption) is None
-
-
-def test_classes_are_a_hair_colour_and_a_background() -> None:
-    labels = dataset("faces").labels
-    assert labels.count == 56
-    assert labels.of("a winking face with green hair and a red dress on pink") == labels.of("green hair on pink")
-    assert labels.of("a face with green hair") is None

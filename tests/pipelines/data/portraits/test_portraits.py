@@ -73,7 +73,7 @@ def test_captions_are_read_back_and_hold(data: DataSet, of: Portraits, split: st
         assert claim and holds(claim, case.attributes), case.caption
         assert all(claim[attribute] >= values for attribute, values in of.grammar.claim(case.attributes).items() if attribute in claim)
         assert {*words(case.caption)} <= data.words() and not data.tokenizer().encode(case.caption).cut
-        assert list(case.attributes) == list(of.values) and case.label == of.label(case.attributes)
+        assert list(case.attributes) == list(of.values) and case.label == of.claims.label(claim)
         named |= {*claim}
     assert named == {*of.grammar.named} < {*of.values}
 
@@ -116,5 +116,3 @@ def test_items_are_a_pure_function(data: DataSet) -> None:
 def test_prompts_are_captions_and_classes_have_names(data: DataSet, of: Portraits) -> None:
     assert all(of.grammar.parse(prompt) for prompt in (*data.prompts, *data.labels.examples))
     assert data.labels.of(data.prompt) is not None and data.labels.of("a red star") is None
-    for label in range(data.labels.count):
-        assert data.labels.of(data.labels.name(label)) == label
