@@ -261,8 +261,18 @@ def asks_for_help(rest: list) -> bool:
     return "--help" in flags or "-h" in flags
 
 
+def unknown(command: str) -> str:
+    """What is said of a command that there is not; nothing of one that there is, which the help names."""
+    commands = re.findall("^  ([a-z]+) ", HELP, re.MULTILINE)
+    if command in commands:
+        return ""
+    import difflib
+    near = difflib.get_close_matches(command, commands, 1)
+    return "There is no command %r%s; launch.py --help says which there are." % (command, " (did you mean %s?)" % near[0] if near else "")
+
+
 def main(arguments: list) -> int:
-    """Exit codes: the command's own; 1 if setting up failed."""
+    """Exit codes: the command's own; 1 if setting up failed, 2 if there is no such command."""
     use_venv = "--no-venv" not in arguments
     arguments = [a for a in arguments if a != "--no-venv"]
     if arguments[:1] in (["--help"], ["-h"], ["help"]):
@@ -271,9 +281,12 @@ def main(arguments: list) -> int:
         except OSError:                                          # whoever read has enough (| head)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    if arguments[:1] == ["--data"]:
+    if arguments and arguments[0].partition("=")[0] == "--data":
         arguments = ["serve", *arguments]
     command, rest = (arguments[0], arguments[1:]) if arguments else ("serve", [])
+    if unknown(command):
+        say(unknown(command))
+        return 2
     # Benchmarks measure beside other libraries, which are those that the tests check against.
     kinds = ["requirements.txt"] + ["requirements-dev.txt"] * (command in ("test", "check", "bench"))
     try:

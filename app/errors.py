@@ -40,9 +40,11 @@ def sentence(error: BaseException | str) -> str:
 
 def exit_code(error: BaseException) -> int:
     """Of the command line: 2 for what was asked wrongly, else 1."""
+    if isinstance(error, UserError):                               # nothing else has to be known for it
+        return 2 if isinstance(error, BadInput) else 1
     from pipelines.options import OptionError
     from storage.errors import NoSuchPlace
-    return 2 if isinstance(error, (BadInput, OptionError, NoSuchPlace)) else 1
+    return 2 if isinstance(error, (OptionError, NoSuchPlace)) else 1
 
 
 def tell(notices: list[dict[str, Any]]) -> None:

@@ -155,10 +155,12 @@ def test_the_page_is_built_without_what_only_drawing_and_charts_need_whatever_pr
 
 
 def test_flags_are_read_without_what_a_command_runs_with() -> None:
-    """Help, a flag that is wrong and a second start of the server, which opens the page of the first, need none of these."""
+    """Help, a flag that is wrong, also by what a command says of it, and a second start of the server, which opens the page of the first,
+    need none of these."""
     import subprocess
     late = {"torch", "gradio", "sqlalchemy", "alembic", "huggingface_hub", "scipy", "PIL"}
-    code = ("import sys, app.web.server; from app.cli.commands import parser\nparser().parse_args(['serve'])\n"
+    code = ("import sys, app.web.server; from app.cli.commands import main, parser\nparser().parse_args(['serve'])\n"
+            "assert main(['evaluate', 'diffusion', '--seed', '5']) == 2\n"
             f"print(sorted({late!r} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
 

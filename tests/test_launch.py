@@ -275,6 +275,13 @@ def test_every_command_of_the_help_exists() -> None:
     assert set(re.findall("^  ([a-z]+) ", launch.HELP, re.MULTILINE)) == set(commands)
 
 
+def test_a_command_that_there_is_not_is_said_before_anything_is_installed(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for wrong, meant in (("smaple", "did you mean sample?"), ("--port", "--help"), ("", "--help")):
+        assert launch.main([wrong, "--help"]) == launch.main(["--no-venv", wrong]) == 2
+        assert capfd.readouterr().err.count(meant) == 2
+    assert sorted(path.name for path in project.iterdir()) == ["app", "requirements.txt"]
+
+
 def test_long_tests_run_alone_and_only_when_they_are_asked_for() -> None:
     assert launch.test_arguments(["tests/storage", "-k", "kill"]) == ["pytest", "tests/storage", "-k", "kill"]
     assert launch.test_arguments(["--long", "tests/storage"])[:3] == ["pytest", "-m", "long"]

@@ -16,7 +16,7 @@ from app.cli import gallery as cli_gallery
 from app.cli import models as cli_models
 from app.cli.terminal import bar, folder, follow, show, streams
 from app.drawing.ask import Ask
-from app.errors import BadInput, exit_code, sentence, sentences, tell
+from app.errors import BadInput, UserError, exit_code, sentence, sentences, tell
 from app.paths import CHECKOUT, PROGRAM, NeedsCheckout, open_paths
 from app.stopping import stoppable
 from app.text import readable
@@ -369,10 +369,16 @@ def _main(argv: list[str], for_good: bool) -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 0 if args.command == "serve" else 1                 # a server is there to be stopped
+    except UserError as error:                                     # before a database and weights are known, which have sentences too
+        return _refused(error)
     except sentences() as error:
-        print(sentence(error), file=sys.stderr)
-        return exit_code(error)
+        return _refused(error)
     if result is not None:
         with suppress(BrokenPipeError):
             print(as_json(result)) if args.json else show({name: value for name, value in result.items() if name != "complete"})
     return int(result is not None and result.get("complete") is False)
+
+
+def _refused(error: Exception) -> int:
+    print(sentence(error), file=sys.stderr)
+    return exit_code(error)

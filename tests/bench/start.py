@@ -31,7 +31,7 @@ ROUNDS, AIM = 4, 4.0                         # starts of each kind; seconds unti
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 GENERATE = "#diffusion-generate:not([disabled])"
 HOST = "127.0.0.1"
-# What the browser spent on a page since it was begun, by its own names.
+# Seconds of a clock that the page's main thread spent since it was begun, by the browser's own names.
 METRICS = {"TaskDuration": "all", "ScriptDuration": "scripts", "LayoutDuration": "layout", "RecalcStyleDuration": "styles"}
 # Everything up to the first request in one process, without a server.
 BUILT = """
@@ -87,13 +87,13 @@ def _stranger(browser: Browser) -> Iterator[BrowserContext]:
 
 
 def started(data: Path, port: int, context: BrowserContext) -> dict[str, float]:
-    """One start. Seconds from it until anything is answered, until the page itself was, and until it can be used; seconds of the
-    server's processors until then, and of the browser's for that page; what it asked for."""
+    """One start. Seconds from it until anything is answered, until the page itself was, and until it can be used; seconds of processors
+    that the server and the browser took until then; what the page's main thread did, and what it asked for."""
     page = context.new_page()
     page.goto("about:blank")
     inspector = context.new_cdp_session(page)
     inspector.send("Performance.enable")
-    begin = time.time()
+    before, begin = processors(_browser()), time.time()
     server = subprocess.Popen(serving(data, port), stderr=subprocess.DEVNULL, env=environment())
     try:
         _answer(port, server)
@@ -101,16 +101,26 @@ def started(data: Path, port: int, context: BrowserContext) -> dict[str, float]:
         page.goto(f"http://{HOST}:{port}/", wait_until="commit")
         page.wait_for_selector(GENERATE, timeout=60_000)
         usable = time.time() - begin
-        times = psutil.Process(server.pid).cpu_times()
+        took = {"server": processors([psutil.Process(server.pid)]), "browser": processors(_browser()) - before}
         loaded = page.evaluate(LOADED)
         spent = {entry["name"]: entry["value"] for entry in inspector.send("Performance.getMetrics")["metrics"]}
-        return {"first": first, "served": loaded["served"] - begin, "usable": usable, "server": times.user + times.system,
-                **{f"browser: {name}": spent[key] for key, name in METRICS.items()},
+        return {"first": first, "served": loaded["served"] - begin, "usable": usable, **took,
+                **{f"page: {name}": spent[key] for key, name in METRICS.items()},
                 **{name: loaded[name] for name in ("requests", "bytes", "read")}}
     finally:
         page.close()
         server.send_signal(signal.SIGTERM)
         server.wait()
+
+
+def processors(running: list[psutil.Process]) -> float:
+    """Seconds of processors that processes have taken."""
+    return sum(times.user + times.system for times in (process.cpu_times() for process in running))
+
+
+def _browser() -> list[psutil.Process]:
+    """The browser's processes, which are ours."""
+    return [process for process in psutil.Process().children(recursive=True) if "chrom" in process.name()]
 
 
 def free_port() -> int:
