@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pipelines.data.contract import DataSet
-    from pipelines.numerics.transport import Transport
+    from pipelines.numerics.ode_inversion import OdeInversion
     from pipelines.protocol import MemoryShape, Sampler
     from pipelines.request import Request
     from pipelines.toy2d.toy2d import Toy2D
@@ -130,7 +130,7 @@ class FamilySpec:
     estimate: str = "x̂0"                     # the estimate of the finished picture
     state: str = "x_t"                       # what a sampler has on its way
     predicts_velocity: bool = False          # the answer is the direction of the way
-    invertible: bool = False                 # an ODE leads from pictures to noise and back: Family.transport
+    invertible: bool = False                 # an ODE leads from pictures to noise and back: Family.ode_inversion
     draws_tokens: bool = False               # a picture is drawn token after token,
     single_call: bool = False                # or at once; by all other families in steps
     stages: tuple[str, ...] = ()             # names of Family.stages
@@ -189,7 +189,7 @@ class GenerativeModel:
     previews_cost: bool = False              # `start` takes previews=False where nobody looks at them, which then cost nothing
     methods: tuple[str, ...] = ("encode", "predict")                      # of the network, as the engine calls them
     memory: Callable[[Any], Mapping[str, MemoryShape]] = lambda net: {}   # those of them that remember, and how much a row
-    transport: Callable[[Any], Transport] | None = None      # sampler options -> the ODE that leads both ways, if there is one
+    ode_inversion: Callable[[Any], OdeInversion] | None = None      # sampler options -> the ODE that leads both ways, if there is one
     figures: Callable[[nn.Module, DataSet], dict[str, float]] = lambda net, data: {}       # of the network itself, for `evaluate`
     log_likelihood: Callable[[Request, Any, Any], Any] | None = None      # likewise: (request, net, pictures (B, 3, H, W) in [-1, 1]) ->
     #                                          exact log p of their codes in nats, (B,)

@@ -17,7 +17,7 @@ from weights.catalog import FILE, MAX_SIZE, Entry, said_in, size_of
 from weights.check.configs import MAX_JSON
 from weights.check.preflight import Plan, inspected, numbers_in
 from weights.check.reading import short, small_file, why_not
-from weights.check.single_file import example, fits, told_guidance
+from weights.check.single_file import example, fits, guidance_distilled
 from weights.check.verify import WeightsError, check_numbers, read_header, sha256
 from weights.hub.installed import LIST, ORIGIN, Installed, damaged, installed
 from weights.local import usable
@@ -54,7 +54,7 @@ class Pretrained(Entry):
         try:
             saved = self._config("scheduler/scheduler_config.json")
             defaults = {"sampler": info.samplers[0], **info.defaults, **DISTILLED.get(saved.get("_class_name", ""), {})}
-            if plan.adapter == "flux" and self._told_guidance():
+            if plan.adapter == "flux" and self._guidance_distilled():
                 defaults["steps"] = DEV_STEPS
             defaults |= _saved_options(saved)
             return {"family": plan.family, "title": f"{self.name} · {plan.title}", "config": {"size": self._size()},
@@ -63,8 +63,8 @@ class Pretrained(Entry):
             raise WeightsError(f"What the configurations of {self.name} say cannot be ({why_not(error)}); download the model again, or use "
                                "another copy of it.") from error
 
-    def _told_guidance(self) -> bool:
-        return told_guidance(read_header(self.path)[0]) if self.path.is_file() else bool(self.network.get("guidance_embeds"))
+    def _guidance_distilled(self) -> bool:
+        return guidance_distilled(read_header(self.path)[0]) if self.path.is_file() else bool(self.network.get("guidance_embeds"))
 
     @cached_property
     def network(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Recording:
         return Frame(f.step, f.total, f.t, f.sigma, f.calls, data_urls(f.x_t), data_urls(f.x0), data_urls(f.field) if f.field is not None
                      else (), numbers, template(self.formula, tuple(f.numbers)))
 
-    def ways(self) -> Trajectories:
+    def trajectories(self) -> Trajectories:
         """How a few pixels of each picture moved through the recorded steps."""
         pixels = [f.pixels for f in self.steps if f.pixels is not None]
         slopes = [f.slopes for f in self.steps if f.slopes is not None]

@@ -131,7 +131,7 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
     from pipelines.data.batches import to_tensor
     from pipelines.numerics import likelihood as numerics
     from pipelines.numerics.ode import Control
-    from pipelines.numerics.transport import likelihood
+    from pipelines.numerics.ode_inversion import likelihood
 
     jobs, data = [], probe.request.data
     cases = data.evaluation("test", count)
@@ -140,7 +140,8 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
     for k, case in enumerate(turns):
         x0 = to_tensor(data.picture(case, probe.loaded.size))[None].to(probe.device)
         request = replace(probe.request, prompt=case.caption, seed=k, count=1)
-        jobs.append(probe.submit(likelihood(probe.transport, request, probe.loaded.sha256, x0, 1, Control(TOLERANCE, TOLERANCE, STEPS))))
+        control = Control(TOLERANCE, TOLERANCE, STEPS)
+        jobs.append(probe.submit(likelihood(probe.ode_inversion, request, probe.loaded.sha256, x0, 1, control)))
     bits = []
     for job in jobs:
         event = list(job.events())[-1]

@@ -129,7 +129,7 @@ class SideBySide:
         subject = {name: settings[name] for name in ("family", "sampler", "options", "guidance_scale")} | {
             "cell": cell, "count": count, "model_sha256": own.loaded.sha256}
         if cell == "likelihood":
-            subject["begins_at"] = own.transport.data                    # lines of before it was told are measured again
+            subject["begins_at"] = own.ode_inversion.data                    # lines of before it was told are measured again
         else:
             subject["judge_rules"] = quality.judge_rules()                 # as are those of another judge
         found = log.find(subject)

@@ -125,7 +125,7 @@ def parse_axis(text: str, families: Sequence[str], models: Sequence[ModelView] =
         raise BadInput(f"There is no axis {quoted(repr(name))} for {titles}; there are {there}.")
     if known[name][0].stays and not picture:
         raise BadInput(f"{known[name][0].label} says how much stays of a picture, so that it varies only where there is one to start from: "
-                       "give --picture FILE, or write source=CHECKSUM of one among the settings that stay.")
+                       "give --picture FILE, or write source=CHECKSUM of one among the fixed settings.")
     values, labels = _values(name, written, known[name], families, models, drawn)
     if not values:
         raise BadInput(f"The axis {name} says no values that there are; write it like {name}={EXAMPLES.get(name, 'all')}.")

@@ -1,4 +1,4 @@
-"""Settings that stay while others vary: which of them nothing reads, and what a cell says of those that are not for it."""
+"""Fixed settings: which of them nothing reads, and what a cell says of those that are not for it."""
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -24,13 +24,13 @@ DRAWS, LIKELIHOOD_TOLERANCE = 4, 1e-4        # of a picture's likelihood; what t
 def examine(probe: ModelProbe, picture: Picture | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
     from pipelines.data.batches import to_pixels, to_tensor
-    from pipelines.numerics.transport import decode, encode
+    from pipelines.numerics.ode_inversion import generate, invert
     begin, pixels = time.monotonic(), prepare(picture, probe.loaded.size)
     x0, control = to_tensor(pixels)[None].to(probe.device), tolerances()
     sha = probe.loaded.sha256
     (likely,) = likelihoods(probe, x0)
-    noise = probe.result_of(encode(probe.transport, probe.request, sha, x0, control))
-    returned = probe.result_of(decode(probe.transport, probe.request, sha, noise.x, control))
+    noise = probe.result_of(invert(probe.ode_inversion, probe.request, sha, x0, control))
+    returned = probe.result_of(generate(probe.ode_inversion, probe.request, sha, noise.x, control))
     back = to_pixels(returned.x)[0]
     difference = int(np.abs(back.astype(int) - pixels.astype(int)).max())
     shown = to_pixels(noise.x / 3)[0]                                      # three standard deviations fill the range
@@ -61,11 +61,11 @@ def likelihoods(probe: ModelProbe, x0: Any) -> list[Likelihood]:
     """Of pictures (B, C, H, W) in [-1, 1] under the probe's caption; picture k has the draws with the seeds DRAWS k and on."""
     from pipelines.numerics.likelihood import bits_per_dim
     from pipelines.numerics.ode import Control
-    from pipelines.numerics.transport import likelihood
+    from pipelines.numerics.ode_inversion import likelihood
     rows = x0.repeat_interleave(DRAWS, 0)
     request = replace(probe.request, seed=0, count=len(rows))
     control = Control(LIKELIHOOD_TOLERANCE, LIKELIHOOD_TOLERANCE, STEPS)
-    found = probe.result_of(likelihood(probe.transport, request, probe.loaded.sha256, rows, 1, control))
+    found = probe.result_of(likelihood(probe.ode_inversion, request, probe.loaded.sha256, rows, 1, control))
     bits = bits_per_dim(found.x[:, 0], x0[0].numel()).tolist()
     log_p = found.x[:, 0].tolist()
     return [Likelihood(*_known(bits[k:k + DRAWS]), *_known(log_p[k:k + DRAWS]), sum(found.nfe[k:k + DRAWS]),
@@ -86,12 +86,12 @@ def interpolation(probe: ModelProbe, first: Picture | None, second: Picture | No
     import torch
 
     from pipelines.data.batches import to_pixels, to_tensor
-    from pipelines.numerics.transport import between, decode, encode
+    from pipelines.numerics.ode_inversion import between, generate, invert
     x0 = torch.stack([to_tensor(prepare(picture, probe.loaded.size)) for picture in (first, second)]).to(probe.device)
     two, row = replace(probe.request, count=2), replace(probe.request, count=count)
-    noise = probe.result_of(encode(probe.transport, two, probe.loaded.sha256, x0, tolerances()))
+    noise = probe.result_of(invert(probe.ode_inversion, two, probe.loaded.sha256, x0, tolerances()))
     between_them = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))
-    pictures = probe.result_of(decode(probe.transport, row, probe.loaded.sha256, between_them, tolerances()))
+    pictures = probe.result_of(generate(probe.ode_inversion, row, probe.loaded.sha256, between_them, tolerances()))
     note = next((n for n in (*noise.notes, *pictures.notes) if n), None)
     if note:
         raise UserError(note)

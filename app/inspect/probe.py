@@ -12,7 +12,7 @@ from app.errors import BadInput, UserError
 
 if TYPE_CHECKING:
     from app.device.model_cache import Loaded
-    from pipelines.numerics.transport import Transport
+    from pipelines.numerics.ode_inversion import OdeInversion
     from pipelines.request import Request
 
 
@@ -25,9 +25,9 @@ class ModelProbe:
     submit: Callable[[Any], Any]   # a sampler -> the engine's job
 
     @property
-    def transport(self) -> Transport:
+    def ode_inversion(self) -> OdeInversion:
         """The ODE of the request's family. Raises UserError if it has none."""
-        made = self.loaded.drawing.transport
+        made = self.loaded.drawing.ode_inversion
         if made is None:
             raise UserError(f"{self.loaded.entry.metadata['title']} has no ODE that leads from pictures to noise; use a model of the "
                             "SDE or the flow tab that this project trained.")

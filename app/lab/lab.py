@@ -142,7 +142,7 @@ class Lab:
                 "losses": {part: sum(losses) / len(losses) for part, losses in recent.items()}, "data": _flat(_data(model))}
 
     def run(self, name: str, sampler: str, options: Mapping[str, Any], count: Any, seed: Any, fan: bool) -> dict[str, Any]:
-        """Particles from noise to data by a sampler: their ways, what the network says at a few times, the cost.
+        """Particles from noise to data by a sampler: their trajectories, what the network says at a few times, the cost.
 
         fan: all particles start at the same point, so that an SDE's noise spreads them and an ODE does not.
         """
@@ -161,15 +161,15 @@ class Lab:
         x = noise.normal()
         if fan:
             x = x[:1].expand(rows, 2).clone()
-        ways, final, calls = _follow(toy2d.start(sampler, chosen, x, noise), toy2d.nets(net))
-        kept = sorted({round(k * (len(ways) - 1) / (FRAMES - 1)) for k in range(FRAMES)}) if ways else []
-        times = [ways[k][0] for k in kept] + [toy2d.data_at]
+        trajectories, final, calls = _follow(toy2d.start(sampler, chosen, x, noise), toy2d.nets(net))
+        kept = sorted({round(k * (len(trajectories) - 1) / (FRAMES - 1)) for k in range(FRAMES)}) if trajectories else []
+        times = [trajectories[k][0] for k in kept] + [toy2d.data_at]
         arrows = [_flat(toy2d.field(net, _grid(ARROWS), t, chosen)) if toy2d.field else [] for t in times]
         data = _data(model)
         with torch.inference_mode():
             views = [toy2d.view(net, _grid(SIDE), data, t) for t in times]
             figures = folded(toy2d.figures(net, data))
-        return {"t": times, "frames": [_flat(ways[k][1]) for k in kept] + [_flat(final)], "calls": calls, "figures": figures,
+        return {"t": times, "frames": [_flat(trajectories[k][1]) for k in kept] + [_flat(final)], "calls": calls, "figures": figures,
                 "arrows": arrows, "grid": _flat(_grid(ARROWS)), "side": SIDE,
                 "views": [{part: _flat(z) for part, z in vars(view).items() if z is not None} for view in views]}
 
@@ -229,19 +229,19 @@ def _follow(sampler: Any, nets: Any) -> tuple[list[tuple[float, Any]], Any, int]
     import torch
 
     from pipelines.protocol import Outcome, Preview, run_alone
-    ways: list[tuple[float, Any]] = []
+    trajectories: list[tuple[float, Any]] = []
     calls = 0
 
     def watch(yielded: Any) -> None:
         nonlocal calls
         if isinstance(yielded, Preview):
-            ways.append((yielded.t, yielded.x_t))
+            trajectories.append((yielded.t, yielded.x_t))
         else:
             calls += sum(call.net.method != "decode" for call in yielded)             # as samplers count: tokens, not looks at them
 
     with torch.inference_mode():
         result = run_alone(sampler, nets, watch)
-    return ways, result.x if isinstance(result, Outcome) else result, calls
+    return trajectories, result.x if isinstance(result, Outcome) else result, calls
 
 
 def _build(cls: type, options: Mapping[str, Any], names: Collection[str]) -> Any:

@@ -314,8 +314,8 @@ def controls(service: Service) -> tuple[CompareTab, Beneath]:
                     gr.State(what)]
     with gr.Row(elem_classes="sx-line"):
         sampler = gr.Dropdown(offers.samplers(first.name, chosen), value=next(iter(first.every)), min_width=180, scale=0,
-                              label="Sampler otherwise", elem_id="compare-sampler")
-        fixed = gr.Textbox("", label="Settings that stay", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
+                              label="Default sampler", elem_id="compare-sampler")
+        fixed = gr.Textbox("", label="Fixed settings", placeholder="steps=20, eta=0.5", scale=1, min_width=200,
                            elem_id="compare-fixed")
         distance = gr.Checkbox(True, label="Distance to a reference solution", min_width=200, scale=0, elem_id="compare-distance")
         snapshots = gr.Checkbox(False, label="Snapshots of the longest run", min_width=200, scale=0, elem_id="compare-snapshots")

@@ -28,7 +28,7 @@ def build_page(service: Service) -> gr.Blocks:
     judge_controls()
     with gr.Blocks(title="Sextant", fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         specs = registry.faces()
-        inside = {spec.name: {"state": spec.state, "ways": spec.stepwise, "field": spec.field, "estimate": spec.estimate,
+        inside = {spec.name: {"state": spec.state, "trajectories": spec.stepwise, "field": spec.field, "estimate": spec.estimate,
                               "tangent": spec.predicts_velocity} for spec in specs}
         head = drawn("head", elem_id="head", program=service.identity, titles={spec.name: spec.title for spec in specs}, inside=inside)
         drawn("notices", elem_id="notices")

@@ -81,9 +81,9 @@ def _jobs(router: APIRouter, service: Service, answer: Answer) -> None:
     def frame(name: str, k: int) -> Any:
         return answer(lambda: asdict(service.recordings.find(name).frame(k)))
 
-    @router.get("/api/ways/{name}")
-    def ways(name: str) -> Any:
-        return answer(lambda: asdict(service.recordings.find(name).ways()))
+    @router.get("/api/trajectories/{name}")
+    def trajectories(name: str) -> Any:
+        return answer(lambda: asdict(service.recordings.find(name).trajectories()))
 
     @router.post("/api/keep/{job_id}")
     def keep(job_id: str) -> Any:

@@ -15,9 +15,9 @@ from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.config import begun, built
 from pipelines.nets.denoiser import Denoiser, DenoiserConfig
 from pipelines.numerics.gaussian import clipped_v, velocity
+from pipelines.numerics.ode_inversion import OdeInversion
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.transport import Transport
 from pipelines.protocol import Sampler
 from pipelines.request import Request
 
@@ -45,9 +45,9 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     return (yield from request.spec(velocity(v_theta, path), x, path, request.options))
 
 
-def transport(options: FlowOptions) -> Transport:
+def ode_inversion(options: FlowOptions) -> OdeInversion:
     """The flow along the chosen path."""
-    return Transport(TWO_WAY[options.path], 1.0, 0.0, 1.0)
+    return OdeInversion(TWO_WAY[options.path], 1.0, 0.0, 1.0)
 
 
 def own_data(options: NetworkOptions) -> OwnData | None:
@@ -56,5 +56,5 @@ def own_data(options: NetworkOptions) -> OwnData | None:
 
 
 FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start,
-                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, transport=transport,
+                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, ode_inversion=ode_inversion,
                 own_data=own_data)

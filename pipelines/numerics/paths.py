@@ -58,7 +58,7 @@ class Level:
 
     @property
     def angle(self) -> Tensor:
-        """phi = atan(sigma / alpha): 0 for a clean picture, pi/2 for noise."""
+        """phi = atan(sigma / alpha): 0 for a clean picture, pi/2 for noise; the angle of TrigFlow (Lu & Song 2024)."""
         return torch.atan2(self.sigma, self.alpha)
 
     def normalised(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,9 @@ from pipelines.nets.conditioning import predictor, training_pair
 from pipelines.nets.config import begun, built
 from pipelines.nets.denoiser import Denoiser, DenoiserConfig
 from pipelines.numerics.gaussian import clipped_v
+from pipelines.numerics.ode_inversion import OdeInversion
 from pipelines.numerics.paths import at
 from pipelines.numerics.rng import RowNoise, import_paths
-from pipelines.numerics.transport import Transport
 from pipelines.protocol import Predict, Sampler
 from pipelines.request import Request
 from pipelines.sde import objective
@@ -57,12 +57,12 @@ def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[in
     return (yield from request.spec(s_theta, x, noise, process, request.options))
 
 
-def transport(options: SDEOptions) -> Transport:
+def ode_inversion(options: SDEOptions) -> OdeInversion:
     """The probability-flow ODE of the chosen process. It begins where training did, whatever `t_end` says, which is made for drawing: its
     noise is wider than a grey level, and would cost every flat picture more than a bit a dimension."""
     process = PROCESSES[options.process]
-    return Transport(process, T_MIN, 1.0, process.prior_std)
+    return OdeInversion(process, T_MIN, 1.0, process.prior_std)
 
 
 FAMILY = Family(build=built(Denoiser, DenoiserConfig), fresh=begun(Denoiser, DenoiserConfig), loss=loss, start=start, ready=ready,
-                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, transport=transport)
+                methods=("encode", "predict", "predict_vjp"), toy2d=TOY2D, ode_inversion=ode_inversion)

@@ -209,7 +209,7 @@ def test_a_process_is_kept_with_its_pictures(small: Path, tmp_path: Path) -> Non
     then, now = live.frame(20), kept.frame(20)
     assert (now.step, now.x_t[0], now.x0[0], now.numbers[0]) == (then.step, then.x_t[1], then.x0[1], then.numbers[1])
     assert now.formula == then.formula
-    assert kept.ways().values[0] == live.ways().values[1]
+    assert kept.trajectories().values[0] == live.trajectories().values[1]
     assert len(live.pack(0)) < 512 * 1024
     path = next((tmp_path / "processes").rglob(f"{view.shots[0].id}.npz"))
     path.write_bytes(path.read_bytes()[:500])

@@ -49,18 +49,18 @@ def recognised(name: str, header: dict[str, Any]) -> tuple[str, tuple[str, ...]]
 def fits(adapter: str, header: dict[str, Any], config: dict[str, Any]) -> bool:
     """Whether a network's configuration is that of the file: what tells Stable Diffusion 1 from 2, and FLUX.1 dev from schnell."""
     if adapter == "flux":
-        return bool(config.get("guidance_embeds")) == told_guidance(header)
+        return bool(config.get("guidance_embeds")) == guidance_distilled(header)
     return _width(header) in (None, config.get("cross_attention_dim"))
 
 
 def example(adapter: str, header: dict[str, Any]) -> str:
     """A repository of the Hub with the same network, and so with what the file lacks."""
-    if adapter == "flux" and told_guidance(header):
+    if adapter == "flux" and guidance_distilled(header):
         return "black-forest-labs/FLUX.1-dev"
     return SD2 if adapter == "sd" and _width(header) == 1024 else ADAPTERS[adapter].example
 
 
-def told_guidance(header: dict[str, Any]) -> bool:
+def guidance_distilled(header: dict[str, Any]) -> bool:
     """Whether a FLUX.1 transformer is told the guidance scale: that of dev is, that of schnell is not."""
     return any(tensor.endswith("guidance_in.in_layer.weight") for tensor in header)
 

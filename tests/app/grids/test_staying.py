@@ -1,4 +1,4 @@
-"""Settings that stay while others vary: each is read by some cell or refused, and cells that do not read one say so."""
+"""Fixed settings: each is read by some cell or refused, and cells that do not read one say so."""
 from __future__ import annotations
 
 import json

@@ -130,7 +130,8 @@ class Lab {
       plane.dots(before.frames[Math.round(k * (before.frames.length - 1) / Math.max(1, last))], 3, colours.text, 0.35);
     }
     if (arrows && found.arrows[k].length) plane.arrows(found.grid, found.arrows[k], quiet);
-    plane.ways(found.frames, Math.min(fan ? 16 : 24, frame.length / 2), k, colours.accent, fan ? 0.5 : 0.35);     // more hide the picture
+    // more hide the picture
+    plane.trajectories(found.frames, Math.min(fan ? 16 : 24, frame.length / 2), k, colours.accent, fan ? 0.5 : 0.35);
     plane.dots(frame, 3, colours.accent, 0.9);
     const t = found.t[k];
     this.now.textContent = {token: `token ${k} of ${last}`, call: k ? "G(z)" : "z / 2"}[/** @type {"token"} */ (this.bench.unit)]

@@ -56,7 +56,7 @@ function keptProcess(picture) {
       document.dispatchEvent(new CustomEvent(`sx-frame-${channel}`, {detail: {frame, k: 0, position: position - 1, job: picture.id}}));
     } catch (error) { scrub.text.textContent = error.message; }
   }, "Step of the kept process");
-  get(`api/ways/${picture.id}`).then((ways) => { scrub.set(ways.t.length); scrub.seek(ways.t.length); })
+  get(`api/trajectories/${picture.id}`).then(({t}) => { scrub.set(t.length); scrub.seek(t.length); })
     .catch((error) => { scrub.text.textContent = error.message; });
   return el("div", {class: "sx-kept"}, el("h4", {}, "Process"), el("div", {class: "sx-row"}, ...scrub.nodes), inside);
 }

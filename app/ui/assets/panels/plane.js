@@ -134,14 +134,14 @@ export class Plane {
   }
 
   /**
-   * The ways of the first particles up to a step.
+   * The trajectories of the first particles up to a step.
    * @param {number[][]} frames
    * @param {number} count
    * @param {number} step
    * @param {string} style
    * @param {number} alpha
    */
-  ways(frames, count, step, style, alpha) {
+  trajectories(frames, count, step, style, alpha) {
     this.stroke(style, 0.8, alpha, (ink) => {
       for (let p = 0; p < count; p++) for (let i = 0; i <= step; i++) {
         const [x, y] = pixel([frames[i][2 * p], frames[i][2 * p + 1]]);

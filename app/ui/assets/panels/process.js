@@ -6,7 +6,7 @@ import {known} from "../core/mount.js";
 import {select} from "../parts/buttons.js";
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
-const MIDDLE = 6;                                            // of the pixels whose ways are kept
+const MIDDLE = 6;                                            // of the pixels whose trajectories are kept
 const GLYPHS = {"\\bar\\alpha": "ᾱ", "\\alpha": "α", "\\sigma": "σ", "\\beta": "β", "\\theta": "θ", "\\lambda": "λ",
   "\\tau": "τ", "\\|": "‖"};
 
@@ -24,7 +24,7 @@ export function process(root, props) {
     const image = el("img", {alt: label, class: "sx-inside-image", src: EMPTY});
     return {image, node: el("figure", {title}, el("figcaption", {}, label), image)};
   };
-  const {state, field, estimate, tangent, ways: drawsWays} = known.inside[props.family];
+  const {state, field, estimate, tangent, trajectories: draws} = known.inside[props.family];
   const x_t = picture(state, "The state at this step, scaled to be seen");
   const x0 = picture(estimate, "The network's estimate of the finished picture");
   const size = picture(field, "How large the network's answer is at each pixel; white is the largest");
@@ -32,7 +32,7 @@ export function process(root, props) {
   const formula = el("div", {class: "sx-step-formula", title: "The formula of this step with its numbers"});
   const hint = el("p", {class: "sx-quiet"},
     "State, estimate and the network's answer appear here while a run goes on, and under the scrubber afterwards.");
-  const plot = waysPlot(tangent);
+  const plot = trajectoryPlot(tangent);
   root.replaceChildren(el("div", {class: "sx-three"}, x_t.node, x0.node, size.node), hint, formula, numbers, plot.node);
 
   let paths = /** @type {import("../core/records").Trajectories | null} */ (null), of = null;
@@ -51,9 +51,9 @@ export function process(root, props) {
     if (position == null) { plot.node.hidden = true; return; }
     if (of !== job) {
       of = job; paths = null;
-      try { paths = await get(`api/ways/${job}`); } catch { return; }
+      try { paths = await get(`api/trajectories/${job}`); } catch { return; }
     }
-    plot.draw(drawsWays ? paths : null, index, position);
+    plot.draw(draws ? paths : null, index, position);
   });
 }
 
@@ -73,14 +73,14 @@ function write(node, template, values) {
   }
 }
 
-/** The ways of a few pixels through the steps. @param {boolean} tangent whether the network's field is their direction */
-function waysPlot(tangent) {
+/** The trajectories of a few pixels through the steps. @param {boolean} tangent whether the network's field is their direction */
+function trajectoryPlot(tangent) {
   const svg = svgNode("svg", {viewBox: "0 0 300 110", class: "sx-plot", role: "img",
-    "aria-label": "Way of a few pixels through the steps"});
+    "aria-label": "Trajectories of a few pixels through the steps"});
   // Noise that fans out from one start shows when a pixel of all pictures is drawn instead of the pixels of one.
   const which = select({"aria-label": "What the lines are", onchange: () => latest && draw(...latest)},
-    [["pixels", "Way of 13 pixels, from noise to picture"], ["pictures", "Way of one pixel in all pictures"]]);
-  const node = el("figure", {class: "sx-ways", hidden: true}, el("figcaption", {}, which), svg);
+    [["pixels", "Trajectories of 13 pixels, from noise to picture"], ["pictures", "Trajectory of one pixel in all pictures"]]);
+  const node = el("figure", {class: "sx-trajectories", hidden: true}, el("figcaption", {}, which), svg);
   /** @type {[import("../core/records").Trajectories | null, number, number] | null} */
   let latest = null;
   const draw = (paths, index, step) => {

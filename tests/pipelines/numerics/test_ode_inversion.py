@@ -15,9 +15,9 @@ from pipelines.data.shapes.scenes import render
 from pipelines.engine import Engine
 from pipelines.numerics.likelihood import LEVELS, bits_per_dim, dequantised, exact, log_likelihood, signs
 from pipelines.numerics.ode import Control
+from pipelines.numerics.ode_inversion import OdeInversion, between, generate, invert, likelihood
 from pipelines.numerics.paths import OptimalTransport
 from pipelines.numerics.rng import RowNoise
-from pipelines.numerics.transport import Transport, between, decode, encode, likelihood
 from pipelines.options import options_of
 from pipelines.protocol import Outcome, run_alone
 from pipelines.request import Request
@@ -27,7 +27,7 @@ from tests.tiny import nets_of, tiny
 from weights.catalog import entries
 from weights.load import load
 
-FAMILIES = [name for name in registry.NAMES if registry.family(name).transport is not None]
+FAMILIES = [name for name in registry.NAMES if registry.family(name).ode_inversion is not None]
 X0 = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1      # U-Nets take any size
 CONTROL = Control(1e-5, 1e-5, 200)
 WAYS = [(family, option.name, choice) for family in FAMILIES for spec in [next(iter(registry.face(family).samplers.values()))]
@@ -38,17 +38,17 @@ def setting(family: str, prompt: str = "a red star"):
     net = tiny(family)
     nets = nets_of(family, net)
     name, spec = next(iter(registry.face(family).samplers.items()))
-    transport = registry.family(family).transport
-    assert transport is not None
-    return transport(spec.options()), Request(family, "tiny", name, spec.options(), prompt, count=len(X0)), nets
+    inversion = registry.family(family).ode_inversion
+    assert inversion is not None
+    return inversion(spec.options()), Request(family, "tiny", name, spec.options(), prompt, count=len(X0)), nets
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "prompt"), [*((family, "a red star") for family in FAMILIES), ("flow", "")])
 def test_encode_and_decode_are_inverse(family: str, prompt: str) -> None:
-    transport, request, nets = setting(family, prompt)
-    noise: Outcome = run_alone(encode(transport, request, "t", X0, CONTROL), nets)
-    back: Outcome = run_alone(decode(transport, request, "t", noise.x, CONTROL), nets)
+    inversion, request, nets = setting(family, prompt)
+    noise: Outcome = run_alone(invert(inversion, request, "t", X0, CONTROL), nets)
+    back: Outcome = run_alone(generate(inversion, request, "t", noise.x, CONTROL), nets)
     assert noise.notes == back.notes == (None,) * len(X0)
     assert (back.x - X0).abs().max() < 4 / 255                                 # two grey levels; the tolerance is 1e-5 a step
     assert (noise.x - X0).abs().max() > 0.5
@@ -58,11 +58,11 @@ def test_encode_and_decode_are_inverse(family: str, prompt: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_likelihood_in_the_engine_is_that_alone(family: str) -> None:
     """The engine is in inference mode, and the product needs gradients."""
-    transport, request, nets = setting(family)
-    alone: Outcome = run_alone(likelihood(transport, request, "t", X0, 1, Control(1e-3, 1e-3, 50)), nets)
+    inversion, request, nets = setting(family)
+    alone: Outcome = run_alone(likelihood(inversion, request, "t", X0, 1, Control(1e-3, 1e-3, 50)), nets)
     engine = Engine(nets)
-    together = engine.submit(likelihood(transport, request, "t", X0, 1, Control(1e-3, 1e-3, 50))).result()
-    one = engine.submit(likelihood(transport, replace(request, count=1), "t", X0[:1], 1, Control(1e-3, 1e-3, 50))).result()
+    together = engine.submit(likelihood(inversion, request, "t", X0, 1, Control(1e-3, 1e-3, 50))).result()
+    one = engine.submit(likelihood(inversion, replace(request, count=1), "t", X0[:1], 1, Control(1e-3, 1e-3, 50))).result()
     engine.close()
     assert torch.isfinite(alone.x).all()
     # Twice the tolerance: batches round otherwise, and a step may then be accepted that was not.
@@ -70,8 +70,8 @@ def test_likelihood_in_the_engine_is_that_alone(family: str) -> None:
     assert torch.allclose(one.x, alone.x[:1], rtol=2e-3)                       # type: ignore[union-attr]
 
 
-def way(family: str, **options: Any) -> Transport:
-    made = registry.family(family).transport
+def way(family: str, **options: Any) -> OdeInversion:
+    made = registry.family(family).ode_inversion
     assert made is not None
     return made(next(iter(registry.face(family).samplers.values())).options(**options))
 
@@ -80,10 +80,10 @@ def way(family: str, **options: Any) -> Transport:
 def test_likelihoods_begin_where_the_noise_is_less_than_a_grey_level(family: str, name: str, choice: str) -> None:
     """Of data no wider than the noise that dequantises a flat picture, whose exact density is known: nothing is so costly to blur.
     A fiftieth of a bit is less than what two digits show."""
-    data, transport = Gaussian(0.3, 1 / LEVELS / math.sqrt(12)), way(family, **{name: choice})
+    data, inversion = Gaussian(0.3, 1 / LEVELS / math.sqrt(12)), way(family, **{name: choice})
     eps = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
     x0 = data.mu + data.s * eps / eps.square().mean().sqrt()
-    found = run_alone(log_likelihood(transport.path, exact(KEY_VJP, {}), x0, transport.data, transport.noise, transport.prior_std, CONTROL),
+    found = run_alone(log_likelihood(inversion.path, exact(KEY_VJP, {}), x0, inversion.data, inversion.noise, inversion.prior_std, CONTROL),
                       data.nets)
     assert found.notes == (None,) * len(x0)
     assert abs(bits_per_dim(found.x[:, 0], 2).mean() - bits_per_dim(data.log_density(x0), 2).mean()) < 0.02
@@ -109,7 +109,7 @@ def test_likelihoods_have_converged_in_where_they_begin(family: str, count: int)
     jobs = []
     for k, (scene, caption, _) in enumerate(item("test", 11, k, 1) for k in range(count)):
         request, x0 = Request(family, sha, spec.name, spec.options(), caption, seed=k, count=1), to_tensor(render(scene, 32))[None]
-        jobs.append([engine.submit(likelihood(transport, request, sha, x0, 1, control)) for transport in (begins, nearer)])
+        jobs.append([engine.submit(likelihood(inversion, request, sha, x0, 1, control)) for inversion in (begins, nearer)])
     apart = [[bits_per_dim(job.result().x[0], 3 * 32 ** 2) for job in pair] for pair in jobs]          # type: ignore[union-attr]
     engine.close()
     assert abs(sum(float(far - near) for far, near in apart)) / count < 0.02
@@ -126,10 +126,10 @@ def test_directions_do_not_depend_on_the_draw() -> None:
 
 @pytest.mark.slow
 def test_rows_of_one_picture_are_other_draws_and_each_is_that_alone() -> None:
-    transport, request, nets = setting("flow")
+    inversion, request, nets = setting("flow")
     same, control = X0[:1].expand(3, -1, -1, -1), Control(1e-3, 1e-3, 50)
-    three: Outcome = run_alone(likelihood(transport, request, "t", same, 1, control), nets)
-    second: Outcome = run_alone(likelihood(transport, replace(request, seed=request.seed + 1, count=1), "t", X0[:1], 1, control), nets)
+    three: Outcome = run_alone(likelihood(inversion, request, "t", same, 1, control), nets)
+    second: Outcome = run_alone(likelihood(inversion, replace(request, seed=request.seed + 1, count=1), "t", X0[:1], 1, control), nets)
     assert len(three.x.unique()) == 3
     assert torch.allclose(second.x, three.x[1:2], rtol=2e-3)                   # twice the tolerance, as above
 

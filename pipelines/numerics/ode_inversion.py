@@ -23,7 +23,7 @@ from pipelines.request import Request
 
 
 @dataclass(frozen=True)
-class Transport:
+class OdeInversion:
     """An ODE between data and prior: the marginals' path, the two times, and the prior's standard deviation."""
     path: Path
     data: float
@@ -31,27 +31,27 @@ class Transport:
     prior_std: float
 
 
-def _field(transport: Transport, request: Request, weights: str, device: torch.device) -> Steps:
+def _field(inversion: OdeInversion, request: Request, weights: str, device: torch.device) -> Steps:
     """The velocity along the path under the request's caption."""
     cond, null = yield from read_captions(request, weights, device, precise=True)
     v_theta: Predict = guided(NetKey(weights, "predict", precise=True), cond, null, 1.0 if request.prompt else 0.0)
-    return velocity(v_theta, transport.path)
+    return velocity(v_theta, inversion.path)
 
 
-def encode(transport: Transport, request: Request, weights: str, x0: Tensor, control: Control) -> Sampler:
+def invert(inversion: OdeInversion, request: Request, weights: str, x0: Tensor, control: Control) -> Sampler:
     """Pictures (B, C, H, W) in [-1, 1] to the noise that the ODE makes of them, of standard deviation 1; B = request.count."""
-    field = yield from _field(transport, request, weights, x0.device)
-    outcome: Outcome = yield from adaptive(field, x0, transport.data, transport.noise, control)
-    return Outcome(outcome.x / transport.prior_std, outcome.nfe, outcome.notes)
+    field = yield from _field(inversion, request, weights, x0.device)
+    outcome: Outcome = yield from adaptive(field, x0, inversion.data, inversion.noise, control)
+    return Outcome(outcome.x / inversion.prior_std, outcome.nfe, outcome.notes)
 
 
-def decode(transport: Transport, request: Request, weights: str, noise: Tensor, control: Control) -> Sampler:
-    """The inverse of `encode`."""
-    field = yield from _field(transport, request, weights, noise.device)
-    return (yield from adaptive(field, transport.prior_std * noise, transport.noise, transport.data, control))
+def generate(inversion: OdeInversion, request: Request, weights: str, noise: Tensor, control: Control) -> Sampler:
+    """The way back from `invert`."""
+    field = yield from _field(inversion, request, weights, noise.device)
+    return (yield from adaptive(field, inversion.prior_std * noise, inversion.noise, inversion.data, control))
 
 
-def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor, probes: int, control: Control) -> Sampler:
+def likelihood(inversion: OdeInversion, request: Request, weights: str, x0: Tensor, probes: int, control: Control) -> Sampler:
     """log p of pictures (B, C, H, W) of 256 levels, an `Outcome` of (B, 1), by Hutchinson's estimator with `probes` directions each.
 
     A row's stream spreads its picture over the width of a grey level first and draws the directions then: from two streams of one seed
@@ -61,7 +61,7 @@ def likelihood(transport: Transport, request: Request, weights: str, x0: Tensor,
     noise = RowNoise(request.seeds, tuple(x0.shape[1:]), x0.device)
     x0, vectors = dequantised(x0, noise), signs(noise, probes)
     divergence = hutchinson(NetKey(weights, "predict_vjp", precise=True), cond if request.prompt else null, vectors)
-    return (yield from log_likelihood(transport.path, divergence, x0, transport.data, transport.noise, transport.prior_std, control))
+    return (yield from log_likelihood(inversion.path, divergence, x0, inversion.data, inversion.noise, inversion.prior_std, control))
 
 
 def between(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
