@@ -41,7 +41,8 @@ from app.cli import main
 from app.paths import Paths
 from app.web import server
 begun = time.process_time()
-_, service = server.build_app(Paths(Path(sys.argv[1])), warm=False)
+with server.to_stay():
+    _, service = server.build_app(Paths(Path(sys.argv[1])), warm=False)
 print(json.dumps({"all": time.process_time()}))
 service.close()
 """

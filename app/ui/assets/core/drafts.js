@@ -49,12 +49,13 @@ export const drafts = {
 
   listen() {
     addEventListener("pagehide", () => { if (due) drafts.gather(); });
-    // Values change where somebody is at work in their fields, or when Gradio is answered.
+    // Values change where somebody is at work in their fields, or when Gradio is answered, which it also is when the page has just come.
+    let touched = false;
     for (const work of ["input", "change", "click", "keyup"]) {
-      document.addEventListener(work, (event) => { if (owner(event.target)) drafts.soon(); }, true);
+      document.addEventListener(work, (event) => { touched = true; if (owner(event.target)) drafts.soon(); }, true);
     }
     new PerformanceObserver((list) => {
-      if (list.getEntries().some((entry) => entry.name.includes("/gradio_api/"))) drafts.soon();
+      if (touched && list.getEntries().some((entry) => entry.name.includes("/gradio_api/"))) drafts.soon();
     }).observe({type: "resource"});
     // Gradio hears of no change any more once it has noticed that the connection is lost; what is written then is read from the fields.
     document.addEventListener("input", (event) => {
