@@ -33,6 +33,7 @@ commands:
   again      draw a kept picture again     launch.py again ID
   evaluate   measure a model               launch.py evaluate diffusion --steps 50 --json
   train      train a model                 launch.py train diffusion --minutes 30
+  data       pictures of your own          launch.py data check ~/pictures
   models     here and on the Hub           launch.py models search "stable diffusion"
   gallery    list what was made            launch.py gallery --text star
   bench      measure speed                 launch.py bench engine

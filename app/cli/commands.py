@@ -12,6 +12,7 @@ from typing import Any
 
 from app.as_json import as_json
 from app.cli import compare as cli_compare
+from app.cli import data as cli_data
 from app.cli import gallery as cli_gallery
 from app.cli import models as cli_models
 from app.cli.terminal import bar, folder, follow, show, streams
@@ -40,6 +41,7 @@ EXAMPLES = f"""examples:
   {PROGRAM} evaluate --table
   {PROGRAM} train diffusion --data-set shapes --minutes 30
   {PROGRAM} train --all --minutes 60
+  {PROGRAM} data check ~/pictures
   {PROGRAM} models verify
   {PROGRAM} models search "stable diffusion" --family diffusion
   {PROGRAM} models download google/ddpm-cifar10-32
@@ -110,6 +112,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--name", help="of the run; the same name goes on where it stopped")
     from app.training.trainer import add_flags
     add_flags(train)
+
+    own = add("data", "pictures of your own as a data set", _data)
+    cli_data.add_flags(own)
 
     models = add("models", "the models that are here, and those of the Hub: list, search, download, add, remove, publish", _models)
     cli_models.add_flags(models)
@@ -302,6 +307,11 @@ def _train(args: argparse.Namespace) -> dict[str, Any] | None:
         return listed
     print(recipes.table(listed))
     return None
+
+
+def _data(args: argparse.Namespace) -> dict[str, Any]:
+    args.flags.settle(args, args.action)
+    return cli_data.run(args, open_paths(args.data, writable=False))
 
 
 def _models(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Pictures that come in: judged by their header before anything is decoded, decoded one at a time, and no larger than needed."""
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -18,6 +20,28 @@ MAX_PIXELS = 20_000_000            # that are decoded; four bytes each
 JPEG_PIXELS = 4 * MAX_PIXELS       # of a JPEG, which can be decoded at a half, a quarter or an eighth of its size
 STRIP = 2**18                      # pixels whose colours are worked out together
 DECODING = threading.Lock()        # held by whoever decodes a picture, so that many who come at once need no more memory than one
+
+
+@dataclass(frozen=True)
+class Square:
+    """The middle of a picture that was read, and what it was read from."""
+    pixels: np.ndarray               # (H, H, 3) uint8
+    width: int                       # of all of it, as it is stored
+    height: int
+    digest: str                      # of all its pixels; the same for files of one format that hold the same
+
+
+def square(picture: Path | BinaryIO, size: int) -> Square:
+    """The middle of the picture in a file, size pixels a side; of several frames the first. Raises BadInput as `prepare` does, and for a
+    picture that has nothing but a line."""
+    digest = hashlib.blake2b(digest_size=16)
+    with DECODING, _said(picture), Image.open(picture, formats=FORMATS) as found:
+        width, height = found.size
+        if min(width, height) < 2:
+            raise BadInput(f"The picture has {width:,} by {height:,} pixels; at least 2 by 2 are needed.")
+        pixels = _fitted(found, size, size, digest)
+    digest.update(f"{width} {height}".encode())
+    return Square(pixels, width, height, digest.hexdigest())
 
 
 def prepare(picture: Picture | None, size: int, height: int | None = None) -> np.ndarray:
@@ -55,8 +79,8 @@ def _most() -> str:
     return f"at most {MAX_PIXELS:,} in all are accepted, and {JPEG_PIXELS:,} in a JPEG that is not progressive; make it smaller first"
 
 
-def _fitted(picture: Image.Image, width: int, height: int) -> np.ndarray:
-    """The middle of a picture whose header alone was read until now."""
+def _fitted(picture: Image.Image, width: int, height: int, digest: Any = None) -> np.ndarray:
+    """The middle of a picture whose header alone was read until now; digest: is told all that is decoded."""
     side, pixels = max(width, height), picture.width * picture.height
     given = f"The picture has {picture.width:,} by {picture.height:,} pixels"
     if pixels <= JPEG_PIXELS and not picture.info.get("progressive"):          # its decoder would keep all of it in memory
@@ -66,12 +90,14 @@ def _fitted(picture: Image.Image, width: int, height: int) -> np.ndarray:
     turned = 1
     with suppress(Exception):                                                   # a camera's notes may be damaged where the picture is not
         turned = picture.getexif().get(ExifTags.Base.Orientation, 1)
-    small = _reduced(picture, max(1, min(picture.size) // (2 * side)))
+    small = _reduced(picture, max(1, min(picture.size) // (2 * side)), digest)
+    if digest is not None:
+        digest.update(str(turned).encode())
     small.getexif()[ExifTags.Base.Orientation] = turned
     return np.array(ImageOps.fit(ImageOps.exif_transpose(small), (width, height), Image.Resampling.LANCZOS))
 
 
-def _reduced(picture: Image.Image, factor: int) -> Image.Image:
+def _reduced(picture: Image.Image, factor: int, digest: Any = None) -> Image.Image:
     """A picture in RGB, its sides divided by a factor; strip by strip, so that no other copy of it is made."""
     picture.load()
     brightest = float(np.nan_to_num(picture.getextrema()[1])) if picture.mode == "F" else 0.0          # type: ignore[arg-type]
@@ -80,6 +106,8 @@ def _reduced(picture: Image.Image, factor: int) -> Image.Image:
     rows = factor * max(1, STRIP // (picture.width * factor))
     for y in range(0, picture.height, rows):
         strip = _colours(picture.crop((0, y, picture.width, min(y + rows, picture.height))), top)
+        if digest is not None:
+            digest.update(strip.tobytes())
         small.paste(strip.reduce(factor), (0, y // factor))
     return small
 
