@@ -15,6 +15,7 @@ from pipelines.diffusion.network import DiffusionConfig, DiffusionNet
 from pipelines.engine.precision import keyed
 from pipelines.gan.network import GANConfig
 from pipelines.nets.codes import CodesConfig
+from pipelines.nets.config import sizes_of
 from pipelines.nets.denoiser import DenoiserConfig
 from pipelines.nets.text import TextConfig
 from pipelines.nets.transformer import TransformerConfig
@@ -37,7 +38,7 @@ def untrained(family: str, unet: UNetConfig = UNET, data: DataSet = SHAPES) -> t
     torch.manual_seed(0)
     text = TextConfig.of(data, width=16, layers=1, heads=2)
     if family == "diffusion":
-        return DiffusionNet(DiffusionConfig(text, unet, NoiseSchedule("cosine"), "v", data.size))
+        return DiffusionNet(DiffusionConfig(text, unet, NoiseSchedule("cosine"), "v", data.size, sizes=sizes_of(data)))
     training, codes = asdict(registry.face(family).network()), CodesConfig(16, 8, (16, 16))
     if family == "vqvae":
         prior = TransformerConfig((data.size // 4) ** 2, 32, 1, 2)

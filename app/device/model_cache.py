@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipelines.family import GenerativeModel
     from pipelines.protocol import Net, NetKey
+    from pipelines.request import Request
 
 RESIDENT = 4                       # networks of this project that stay in memory; pretrained ones stay while the budget allows
 FULL = 0.5                         # of what networks may hold: a model that takes more lets its text encoders go when they have read
@@ -35,6 +36,10 @@ class Loaded:
     size: int                      # side of the pictures that the network knows
     own: bool                      # of this project, and not a pretrained one
     note: str = ""                 # what a person should know of how it lies in memory
+
+    def side(self, request: Request) -> int:
+        """Of the pictures that it draws for a request which names no side."""
+        return self.net.config.at(request.data).size if self.own else self.size             # type: ignore[union-attr,operator,no-any-return]
 
 
 def needed_bytes(parameters: int, own: bool, device_type: str) -> int:

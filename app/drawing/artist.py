@@ -145,7 +145,8 @@ class Artist:
                batch_invariant: int | None = None, stop: Callable[[], bool] = lambda: False) -> Job:
         """Hand a request to the engine; batch_invariant: the size of each of its batches, if that is fixed."""
         loaded, device = self.load(request.model, stop), self.machine.engine.device
-        side = request.width or loaded.size, request.height or loaded.size
+        own = loaded.side(request)
+        side = request.width or own, request.height or own
         more = source_of(request, self.storage.sources, side, device) | ({"previews": previews} if loaded.drawing.previews_cost else {})
         loaded.drawing.ready(request, loaded.net)                  # on this thread, so that no other job waits for it
         sampler = loaded.drawing.start(request, loaded.sha256, loaded.net, device, **more)

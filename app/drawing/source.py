@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def keep(artist: Artist, ask: Ask, picture: Picture | None) -> str:
     """Store a picture as the model that is asked for sees it, to start from; returns the checksum that the option `source` names."""
     request = standing_for(artist.weights.resolved(with_seed(ask)))
-    size = artist.load(request.model).size
+    size = artist.load(request.model).side(request)
     if not hasattr(request.options, "source"):
         *others, last = (face.title for face in registry.faces() if face.starts_from_pictures)
         raise UserError(f"{request.face.title} cannot start from a picture; use the tab of {', '.join(others)} or {last}.")

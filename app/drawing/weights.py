@@ -37,12 +37,18 @@ def traits_of(entry: Entry) -> dict[str, Any]:
     what one may ask of it first."""
     meta = entry.metadata
     face = registry.face(meta["family"])
-    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": meta["config"].get("size", 0),
-             "idle": tuple(never(face, entry.adapter)), "prompts": tuple(dataset(next(iter(entry.data_sets), DEFAULT)).prompts)}
+    first = next(iter(entry.data_sets), "")
+    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": size_of(meta["config"], first),
+             "idle": tuple(never(face, entry.adapter)), "prompts": tuple(dataset(first or DEFAULT).prompts)}
     if entry.adapter:
         info = ADAPTERS[entry.adapter]
         return found | {"reads": info.reads, "guided": info.guided}
     return found | {"guided": face.guided}
+
+
+def size_of(config: dict[str, Any], data_set: str) -> int:
+    """The side of the pictures that a network of this configuration draws of a data set; 0: it does not say."""
+    return int(config.get("sizes", {}).get(data_set, config.get("size", 0)))
 
 
 @contextmanager
@@ -95,7 +101,7 @@ class Weights:
         if sampler in face.every and (sampler == defaults.get("sampler") or entry.adapter):
             own = {o.name for o in options_of(face.every[str(sampler)].options)}
             own_defaults = {name: value for name, value in defaults.items() if name in own}
-        size = entry.metadata["config"].get("size", 0)
+        size = size_of(entry.metadata["config"], ask.data_set or next(iter(entry.data_sets), ""))
         if not entry.adapter and not {str(ask.width), str(ask.height)} <= {"0", "None", str(size)}:
             raise BadInput(f"The model {entry.name} draws pictures of {size} by {size} pixels; leave width and height at 0.")
         known = entry.data_sets

@@ -138,7 +138,7 @@ def bits_per_dim(probe: ModelProbe, count: int, progress: Callable[[int, int], N
     strata = [[case for case in cases if case.group == group] for group in data.groups or ("",)]
     turns = [case for turn in zip_longest(*strata) for case in turn if case is not None]       # of all groups in turn
     for k, case in enumerate(turns):
-        x0 = to_tensor(data.picture(case, probe.loaded.size))[None].to(probe.device)
+        x0 = to_tensor(data.picture(case, probe.loaded.side(probe.request)))[None].to(probe.device)
         request = replace(probe.request, prompt=case.caption, seed=k, count=1)
         control = Control(TOLERANCE, TOLERANCE, STEPS)
         jobs.append(probe.submit(likelihood(probe.ode_inversion, request, probe.loaded.sha256, x0, 1, control)))

@@ -136,7 +136,7 @@ class SideBySide:
         if found is None:
             ask = Ask(request.family, "", model=request.model, count=count)
             found = (bits_per_dim(own, count, progress) if cell == "likelihood"
-                     else evaluate(self._artist, ask, cell, progress)) | {"size": own.loaded.size} | subject
+                     else evaluate(self._artist, ask, cell, progress)) | {"size": own.loaded.side(own.request)} | subject
             log.add(found)
         return found
 

@@ -1,6 +1,7 @@
 """Pictures as codes: reconstruct one of the user's own, change a code, see the codebook, and what the model thought of each code."""
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class Codes:
         """A picture of the user's own, its codes, and what the decoder makes of them."""
         from pipelines.data.batches import to_tensor
         own = self._probe(ask)
-        pixels = prepare(picture, own.loaded.size)
+        pixels = prepare(picture, own.loaded.side(own.request))
         codes = _once(own, "codes", to_tensor(pixels)[None].to(own.device), precise=True)[0]
         return self._view(own, codes.tolist(), pixels)
 
@@ -53,9 +54,9 @@ class Codes:
         job = self._artist.jobs.get(job_id)
         if job is None or job.tokens is None or not 0 <= k < len(job.tokens):
             raise UserError("That run's codes are no longer kept; generate again to look at them.")
-        own = self._probe(Ask(job.family, job.settings["prompt"], model=job.settings["model"]))
-        config: Any = own.loaded.net.config
-        return self._view(own, job.tokens[k].reshape(config.side, config.side).tolist(), None, self._thought(own, job.tokens[k]))
+        own = self._probe(Ask(job.family, job.settings["prompt"], model=job.settings["model"], data_set=job.settings.get("data_set", "")))
+        side = math.isqrt(len(job.tokens[k]))
+        return self._view(own, job.tokens[k].reshape(side, side).tolist(), None, self._thought(own, job.tokens[k]))
 
     def codebook(self, ask: Ask) -> Codebook:
         """Each code decoded, and the share of test pictures' places that have it."""
@@ -98,7 +99,7 @@ def _checked(own: ModelProbe, codes: list[list[int]]) -> Any:
     """Codes (1, h, w) of the size and range that the network knows. Raises BadInput."""
     import torch
     config: Any = own.loaded.net.config
-    side, count = config.side, config.codes.codes
+    side, count = config.at(own.request.data).side, config.codes.codes
     try:
         z = np.asarray(codes)
     except ValueError:
@@ -119,11 +120,12 @@ def _codebook(own: ModelProbe) -> Codebook:
     from pipelines.data.batches import batches, to_pixels
     from pipelines.tokens.codemap import palette
     config: Any = own.loaded.net.config
-    side, count = config.side, config.codes.codes
+    side, count = config.at(own.request.data).side, config.codes.codes
     every = torch.arange(count, device=own.device)[:, None, None].expand(count, side, side)
     pictures = to_pixels(_once(own, "decode", every))
-    middle = slice((own.loaded.size - TILE) // 2, (own.loaded.size + TILE) // 2)
-    codes = _once(own, "codes", next(batches(own.request.data, "test", 0, own.loaded.size, COUNTED)).x0.to(own.device), precise=True)
+    middle = slice((own.loaded.side(own.request) - TILE) // 2, (own.loaded.side(own.request) + TILE) // 2)
+    batch = next(batches(own.request.data, "test", 0, own.loaded.side(own.request), COUNTED))
+    codes = _once(own, "codes", batch.x0.to(own.device), precise=True)
     usage = torch.bincount(codes.flatten().cpu(), minlength=count) / codes.numel()
     colours = (palette(count)[:count] * 127.5 + 127.5).byte().tolist()
     return Codebook(tuple(data_url(np.ascontiguousarray(p[middle, middle])) for p in pictures), tuple(usage.tolist()),

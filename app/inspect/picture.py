@@ -25,7 +25,7 @@ def examine(probe: ModelProbe, picture: Picture | None) -> Examined:
     """Likelihood, noise and the picture that comes back from it."""
     from pipelines.data.batches import to_pixels, to_tensor
     from pipelines.numerics.ode_inversion import generate, invert
-    begin, pixels = time.monotonic(), prepare(picture, probe.loaded.size)
+    begin, pixels = time.monotonic(), prepare(picture, probe.loaded.side(probe.request))
     x0, control = to_tensor(pixels)[None].to(probe.device), tolerances()
     sha = probe.loaded.sha256
     (likely,) = likelihoods(probe, x0)
@@ -87,7 +87,7 @@ def interpolation(probe: ModelProbe, first: Picture | None, second: Picture | No
 
     from pipelines.data.batches import to_pixels, to_tensor
     from pipelines.numerics.ode_inversion import between, generate, invert
-    x0 = torch.stack([to_tensor(prepare(picture, probe.loaded.size)) for picture in (first, second)]).to(probe.device)
+    x0 = torch.stack([to_tensor(prepare(picture, probe.loaded.side(probe.request))) for picture in (first, second)]).to(probe.device)
     two, row = replace(probe.request, count=2), replace(probe.request, count=count)
     noise = probe.result_of(invert(probe.ode_inversion, two, probe.loaded.sha256, x0, tolerances()))
     between_them = between(noise.x[0], noise.x[1], torch.linspace(0, 1, count))

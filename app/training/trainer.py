@@ -225,7 +225,7 @@ def _trained(args: argparse.Namespace, paths: Paths, folder: Path, progress: Cal
     if args.optimizer == "muon" and not inner_matrices(net):
         raise BadInput(f"Muon is for the blocks of a transformer, and {args.family} has none; leave out --optimizer.")
     own = _own_data(net, args, family, folder, sets, progress, until)
-    items = [Items(data, "train", options.seed, _side(net, data, sets), options.pairs) for data in sets] if own is None else [own]
+    items = [Items(data, "train", options.seed, net.config.at(data).size, options.pairs) for data in sets] if own is None else [own]
     loss = _staged(net, family, args.stage, sets)
     header = {"family": args.family, "data_sets": [data.name for data in sets]}
     if until is not None:
@@ -320,12 +320,6 @@ def _inits(args: argparse.Namespace, paths: Paths, chosen: dict[str, Any]) -> li
 def _training(net: Any) -> dict[str, Any]:
     """The options of a network that concern its training only, so that another training may change them."""
     return getattr(net.config, "training", {})
-
-
-def _side(net: Any, data: DataSet, sets: Sequence[DataSet]) -> int:
-    """Side of a set's pictures for a network that was built for the first of the sets."""
-    own, first = ((z.latent_size or z.size) if getattr(net.config, "autoencoder", None) else z.size for z in (data, sets[0]))
-    return int(net.config.size) * own // first
 
 
 def _own_data(net: nn.Module, args: argparse.Namespace, family: registry.Family, folder: Path, sets: Sequence[DataSet],

@@ -57,12 +57,13 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     options = request.options
     rows = request.count * options.candidates
     captions, null = (request.data.tokenizer().batch([text] * rows).to(device) for text in (request.prompt, request.negative_prompt))
-    given = torch.full((rows, net.config.image), codes.UNKNOWN, device=device)
+    config = net.config.at(request.data)
+    given = torch.full((rows, config.image), codes.UNKNOWN, device=device)
     if source is not None:
         (z,) = yield (Call(NetKey(weights, "codes", precise=True), source[None], None, {}),)
         given = torch.where(torch.tensor(options.kept, device=device), z.flatten(1), given)
     rule = partial(request.spec, options=options)
-    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, previews, options.candidates)
+    shown = CodeMap(NetKey(weights, "decode"), config.side, config.codes.codes, previews, options.candidates)
     drawn = yield from completed(weights, net.words(captions), net.words(null), request.guidance_scale, given, shown,
                                  RowNoise(seeds_of(request.seeds, options.candidates), (1,), device), rule, options)
     return drawn if options.candidates == 1 else (yield from best(weights, drawn, captions, options.candidates))
@@ -85,7 +86,7 @@ def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
 def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the transformer needs a code; of 256 test pictures."""
     assert isinstance(net, DALLE)
-    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
+    return figures_of(net.autoencoder, data, net.config.at(data).size, lambda z, batch: objective.log_likelihood(net, batch.tokens, z))
 
 
 FAMILY = Family(build=built(DALLE, DALLEConfig), fresh=begun(DALLE, DALLEConfig), loss=loss, start=start, toy2d=TOY2D,

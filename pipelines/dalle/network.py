@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipelines.dalle.scorer import Scorer, ScorerConfig
 from pipelines.data.contract import DataSet
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
-from pipelines.nets.config import NetworkConfig
+from pipelines.nets.config import NetworkConfig, sizes_of
 from pipelines.nets.dvae import DiscreteVAE
 from pipelines.nets.text import TextConfig
 from pipelines.nets.tokens import TokenModel
@@ -35,6 +35,7 @@ class DALLEConfig(NetworkConfig):
     heads: int = 4
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+    sizes: dict[str, int] = field(default_factory=dict)      # of sets with another one
 
     @property
     def side(self) -> int:
@@ -59,7 +60,7 @@ class DALLEConfig(NetworkConfig):
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> DALLEConfig:
         tokenizer, scorer = data.tokenizer(), ScorerConfig(TextConfig.of(data, width=64), data.size)
-        return cls(tokenizer.vocabulary, tokenizer.length, tokenizer.pad, scorer, size=data.size, training=training)
+        return cls(tokenizer.vocabulary, tokenizer.length, tokenizer.pad, scorer, size=data.size, training=training, sizes=sizes_of(data))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DALLEConfig:

@@ -16,7 +16,7 @@ from pipelines.metrics.distance import psnr
 from pipelines.nets import autoencoder
 from pipelines.nets.autoencoder import AutoencoderConfig
 from pipelines.nets.conditioning import predictor, training_pair
-from pipelines.nets.config import built
+from pipelines.nets.config import built, sizes_of
 from pipelines.nets.text import TextConfig
 from pipelines.nets.unet import UNetConfig
 from pipelines.numerics.guidance import clipped
@@ -32,7 +32,8 @@ def fresh(options: NetworkOptions, data: DataSet) -> DiffusionNet:
     """A new network that has learnt nothing yet."""
     text, schedule = TextConfig.of(data), NoiseSchedule(options.noise_schedule)
     if options.space == "pixels":
-        return DiffusionNet(DiffusionConfig(text, schedule=schedule, prediction=options.prediction, size=data.size))
+        return DiffusionNet(DiffusionConfig(text, schedule=schedule, prediction=options.prediction, size=data.size,
+                                            sizes=sizes_of(data)))
     latent = AutoencoderConfig()
     unet, size = UNetConfig(latent.channels, fold=1), data.latent_size or data.size
     return DiffusionNet(DiffusionConfig(text, unet, schedule, options.prediction, size, latent))
@@ -59,7 +60,7 @@ def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     assert isinstance(net, DiffusionNet)
     if net.autoencoder is None:
         return {}
-    batch = next(batches(data, "test", 0, net.config.size, 128)).to(next(net.parameters()).device)
+    batch = next(batches(data, "test", 0, net.config.at(data).size, 128)).to(next(net.parameters()).device)
     with torch.inference_mode():
         back = net.autoencoder.decode(net.autoencoder.encode(batch.x0)).clamp(-1, 1)
         return {"psnr": psnr(back, batch.x0).mean().item()}
@@ -83,7 +84,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     eps_theta = yield from predictor(request, weights, device)
     if request.options.clip:
         eps_theta = clipped(eps_theta, schedule, 1.0 if net.autoencoder is None else LATENT_RANGE)
-    noise = RowNoise(request.seeds, net.config.shape, device)
+    noise = RowNoise(request.seeds, net.config.at(request.data).shape, device)
     x0 = None if source is None else (yield from asked(NetKey(weights, "embed"), source[None]))[0]
     sampler = request.spec(eps_theta, noise.normal(), noise, schedule, request.options, x0)
     return (yield from sampler if net.autoencoder is None else decoded(sampler, NetKey(weights, "decode"), previews))

@@ -23,6 +23,7 @@ class DiffusionConfig(NetworkConfig):
     prediction: str = "eps"
     size: int = 32                 # of the images, in pixels
     autoencoder: AutoencoderConfig | None = None             # None: the UNet works on pixels
+    sizes: dict[str, int] = field(default_factory=dict)      # of sets with another one
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -39,7 +40,8 @@ class DiffusionConfig(NetworkConfig):
         unet, latent = values["unet"], values.get("autoencoder")
         return cls(TextConfig(**values["text"]), UNetConfig(**unet | {"widths": tuple(unet["widths"])}),
                    NoiseSchedule(**values["schedule"]), values["prediction"], values["size"],
-                   AutoencoderConfig(**latent | {"widths": tuple(latent["widths"])}) if latent else None)
+                   AutoencoderConfig(**latent | {"widths": tuple(latent["widths"])}) if latent else None,
+                   values.get("sizes", {}))
 
 
 class DiffusionNet(nn.Module):

@@ -39,7 +39,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     v_theta = yield from predictor(request, weights, device)
     if request.options.clip:
         v_theta = clipped_v(v_theta)
-    path, noise = PATHS[request.options.path], RowNoise(request.seeds, net.config.shape, device)
+    path, noise = PATHS[request.options.path], RowNoise(request.seeds, net.config.at(request.data).shape, device)
     z = noise.normal()
     x = z if source is None else at(path, request.options.t_start, z).mixed(source, z)
     return (yield from request.spec(velocity(v_theta, path), x, path, request.options))

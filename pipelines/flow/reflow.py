@@ -49,7 +49,7 @@ def draw_couples(net: nn.Module, folder: Path, count: int, items: Items, device:
     """Draw the pictures of `count` couples into files of CHUNK, without those that are there; yields how many there are."""
     assert isinstance(net, Denoiser)
     folder.mkdir(parents=True, exist_ok=True)
-    shape = net.config.shape
+    shape = net.config.at(items.data).shape
     net.to(device, memory_format=torch.channels_last).eval()                     # type: ignore[call-overload]
     engine = Engine(keyed("first", net, ("encode", "predict"), device), device, cores=cores)
     try:

@@ -31,7 +31,8 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device) 
     """The sampler of a request: reads the caption, draws z, one call of the generator."""
     assert isinstance(net, GAN)
     cond, _ = yield from read_captions(request, weights, device)
-    return (yield from generated(weights, noise(request.options, request.seeds, net.config.latent, device), cond))
+    z = noise(request.options, request.seeds, net.config.latent, device)
+    return (yield from generated(weights, z, cond, net.config.at(request.data).size))
 
 
 def interpolation(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
@@ -41,7 +42,7 @@ def interpolation(request: Request, weights: str, net: nn.Module, device: torch.
     z = torch.cat([noise(replace(o, interpolation=k / (count - 1)), request.seeds[:1], net.config.latent, device)
                    for k in range(count)])
     cond, _ = yield from read_captions(replace(request, count=count), weights, device)
-    return (yield from generated(weights, z, cond))
+    return (yield from generated(weights, z, cond, net.config.at(request.data).size))
 
 
 def style_mixing(request: Request, weights: str, net: nn.Module, device: torch.device, count: int) -> Sampler:
@@ -52,7 +53,7 @@ def style_mixing(request: Request, weights: str, net: nn.Module, device: torch.d
                        for seed in (request.seed, o.second))
     z = torch.stack([layouts[:, 0].repeat_interleave(count, 0), styles[:, 1].repeat(count, 1)], 1)
     cond, _ = yield from read_captions(replace(request, count=len(z)), weights, device)
-    return (yield from generated(weights, z, cond))
+    return (yield from generated(weights, z, cond, net.config.at(request.data).size))
 
 
 # In fp32: casting costs such small layers more than bfloat16 products save them (`bench train`).

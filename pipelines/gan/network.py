@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.data.contract import DataSet
-from pipelines.nets.config import NetworkConfig
+from pipelines.nets.config import NetworkConfig, sizes_of
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import Attention, place_features
 from pipelines.protocol import Cond
@@ -27,6 +27,7 @@ class GANConfig(NetworkConfig):
     heads: int = 4
     size: int = 32
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+    sizes: dict[str, int] = field(default_factory=dict)      # of sets with another one
 
     @property
     def grid(self) -> int:
@@ -39,7 +40,7 @@ class GANConfig(NetworkConfig):
 
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> GANConfig:
-        return cls(TextConfig.of(data), size=data.size, training=training)
+        return cls(TextConfig.of(data), size=data.size, training=training, sizes=sizes_of(data))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> GANConfig:
@@ -110,7 +111,8 @@ class Discriminator(nn.Module):
         h = F.leaky_relu(self.stem(F.pixel_unshuffle(x, 2)), SLOPE)
         for conv in self.down:
             h = F.leaky_relu(conv(h), SLOPE)
-        h = self.attention(h, self.place, cond["states"], cond["keep"])
+        place = F.interpolate(self.place, h.shape[2:], mode="bilinear")
+        h = self.attention(h, place, cond["states"], cond["keep"])
         h = F.leaky_relu(self.last[0](h), SLOPE)
         h = F.leaky_relu(self.last[1](torch.cat([h, alikeness(h)], 1)), SLOPE)
         phi = h.flatten(2).mean(2)

@@ -15,6 +15,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipelines.gan.network import GAN
+from pipelines.gan.sampler import middle
 from pipelines.protocol import Cond
 
 GAMMA = 0.05                       # weight of R1: little suffices for 32 x 32 pixels (Karras et al. 2020b take 0.01 on CIFAR-10)
@@ -69,7 +70,7 @@ def loss(net: GAN, x: Tensor, cond: Cond, wrong: Tensor, rng: torch.Generator, g
     else the discriminator need not read. rng draws z on the CPU.
     """
     rules = GAMES[game]
-    fake = net.generate(torch.randn(len(x), 2, net.config.latent, generator=rng).to(x.device), cond)
+    fake = middle(net.generate(torch.randn(len(x), 2, net.config.latent, generator=rng).to(x.device), cond), x.shape[-1])
     other = {name: z[wrong] for name, z in cond.items()}
     real_d, fake_d, other_d = net.discriminator(x, cond), net.discriminator(fake.detach(), cond), net.discriminator(x, other)
     judged = 0.5 * (rules.discriminator(real_d, fake_d) + rules.discriminator(real_d, other_d))

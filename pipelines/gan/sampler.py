@@ -54,11 +54,18 @@ def as_picture(z: Tensor, side: int = 32) -> Tensor:
     return torch.nn.functional.interpolate(square[:, None] / 3, (side, side), mode="nearest").expand(-1, 3, -1, -1)
 
 
+def middle(pictures: Tensor, side: int) -> Tensor:
+    """Of pictures (B, 3, H, H), (B, 3, side, side): of sets with smaller ones than the generator draws."""
+    begin = (pictures.shape[-1] - side) // 2
+    return pictures if not begin else pictures[..., begin:begin + side, begin:begin + side]
+
+
 @sampler("generator", "Generator", "One call of the network a picture.", GeneratorOptions, lambda options: 1,
          source="Goodfellow et al. 2014", formula=r"x = G(z, c) \\ D(x, c) = d")
-def generated(weights: str, z: Tensor, cond: Cond) -> Steps:
-    """Pictures of z (B, 2, Z), with the discriminator's opinion of each."""
-    (pictures,) = yield (Call(NetKey(weights, "generate"), z, None, cond),)
+def generated(weights: str, z: Tensor, cond: Cond, side: int) -> Steps:
+    """Pictures of z (B, 2, Z), (B, 3, side, side), with the discriminator's opinion of each."""
+    (drawn,) = yield (Call(NetKey(weights, "generate"), z, None, cond),)
+    pictures = middle(drawn, side)
     (scores,) = yield (Call(NetKey(weights, "judge"), pictures, None, cond),)
     yield Preview(as_picture(z), pictures, 1, 1, 1.0, 0.0, {"d": scores[:, 0]})
     return Outcome(pictures, (1,) * len(z), (None,) * len(z), captions=tuple(f"D = {score:+.2f}" for score in scores[:, 0].tolist()))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -19,10 +19,20 @@ class NetworkConfig:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)                            # type: ignore[call-overload,no-any-return]
 
+    def at(self, data: DataSet) -> Any:
+        """The configuration of a network for several sets, as it is for pictures of one of them."""
+        size = getattr(self, "sizes", {}).get(data.name)
+        return self if size is None else replace(self, **{"size": size})
+
     @property
     def tables(self) -> dict[str, int]:
         """Parameters with a row for each token -> how many come before those that close the table, which new tokens stand between."""
         return {}
+
+
+def sizes_of(data: DataSet) -> dict[str, int]:
+    """The sides of those of several sets whose pictures have another size than the first one's."""
+    return {one.name: one.size for one in data.together if one.size != data.size}
 
 
 def inherited(own: Mapping[str, Tensor], other: Mapping[str, Tensor], tables: Mapping[str, int]) -> dict[str, Tensor]:

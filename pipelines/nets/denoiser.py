@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.data.contract import DataSet
-from pipelines.nets.config import NetworkConfig
+from pipelines.nets.config import NetworkConfig, sizes_of
 from pipelines.nets.text import TextConfig, TextEncoder
 from pipelines.nets.unet import UNet, UNetConfig
 from pipelines.protocol import Cond
@@ -21,6 +21,7 @@ class DenoiserConfig(NetworkConfig):
     unet: UNetConfig = field(default_factory=UNetConfig)
     size: int = 32                                           # of the images, in pixels
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+    sizes: dict[str, int] = field(default_factory=dict)      # of sets with another one
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -33,12 +34,12 @@ class DenoiserConfig(NetworkConfig):
 
     @classmethod
     def of(cls, data: DataSet, training: dict[str, Any]) -> DenoiserConfig:
-        return cls(TextConfig.of(data), size=data.size, training=training)
+        return cls(TextConfig.of(data), size=data.size, training=training, sizes=sizes_of(data))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
         unet = values["unet"] | {"widths": tuple(values["unet"]["widths"])}
-        return cls(TextConfig(**values["text"]), UNetConfig(**unet), values["size"], values["training"])
+        return cls(TextConfig(**values["text"]), UNetConfig(**unet), values["size"], values["training"], values.get("sizes", {}))
 
 
 class Denoiser(nn.Module):

@@ -45,7 +45,7 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     if request.options.clip:
         v_theta = clipped_v(v_theta)
     process = PROCESSES[request.options.process]
-    return (yield from solved(score_of(v_theta, process), process, request, net.config.shape, device, source))
+    return (yield from solved(score_of(v_theta, process), process, request, net.config.at(request.data).shape, device, source))
 
 
 def solved(s_theta: Predict, process: Process, request: Request, shape: tuple[int, ...], device: torch.device,

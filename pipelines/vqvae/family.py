@@ -43,8 +43,9 @@ def start(request: Request, weights: str, net: nn.Module, device: torch.device, 
     rows = request.count
     labels = net.config.number(request.data, label_of(request.prompt, request.data)), net.config.labels
     label, null = (net.start(torch.full((rows,), which, device=device)) for which in labels)
-    shown = CodeMap(NetKey(weights, "decode"), net.config.side, net.config.codes.codes, previews)
-    nothing = torch.full((rows, net.config.side ** 2), codes.UNKNOWN, device=device)
+    side = net.config.at(request.data).side
+    shown = CodeMap(NetKey(weights, "decode"), side, net.config.codes.codes, previews)
+    nothing = torch.full((rows, side ** 2), codes.UNKNOWN, device=device)
     rule = partial(request.spec, options=request.options)
     tokens = yield from continued(NetKey(weights, "read"), label, null, request.guidance_scale, nothing,
                                   RowNoise(request.seeds, (1,), device), rule, raster(shown, request.options))
@@ -66,7 +67,7 @@ def log_likelihood(request: Request, net: Any, x: Tensor) -> Tensor:
 def figures(net: nn.Module, data: DataSet) -> dict[str, float]:
     """PSNR of the autoencoder, how many codes it uses, bits that the prior needs a code; of 256 test pictures."""
     assert isinstance(net, VQVAE)
-    return figures_of(net.autoencoder, data, net.config.size, lambda z, batch: objective.log_likelihood(
+    return figures_of(net.autoencoder, data, net.config.at(data).size, lambda z, batch: objective.log_likelihood(
         net, z, net.config.number(data, batch.label)))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipelines.data.contract import DataSet
 from pipelines.nets.codes import CodeAutoencoder, CodesConfig
-from pipelines.nets.config import NetworkConfig
+from pipelines.nets.config import NetworkConfig, sizes_of
 from pipelines.nets.tokens import TokenModel
 from pipelines.nets.transformer import TransformerConfig
 from pipelines.protocol import Cond
@@ -27,6 +27,7 @@ class VQVAEConfig(NetworkConfig):
     labels: int = 48                                         # rows of classes, as in all weights of before this was written down
     sets: dict[str, Any] = field(default_factory=dict)       # of several sets, and of classes with parts: name -> see `LabelRows`
     training: dict[str, Any] = field(default_factory=dict)   # the family's network options
+    sizes: dict[str, int] = field(default_factory=dict)      # of sets with another one
 
     @property
     def side(self) -> int:
@@ -45,7 +46,7 @@ class VQVAEConfig(NetworkConfig):
             sets[one.name] = {"first": labels, "factors": list(one.labels.factors)}
             labels += sum(size - 1 for size in one.labels.factors) or one.labels.count
         plain = len(sets) == 1 and not data.labels.factors
-        return cls(prior=prior, size=data.size, labels=labels, sets={} if plain else sets, training=training)
+        return cls(prior=prior, size=data.size, labels=labels, sets={} if plain else sets, training=training, sizes=sizes_of(data))
 
     @property
     def numbers(self) -> dict[str, LabelRows]:
