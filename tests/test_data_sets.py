@@ -189,3 +189,28 @@ def test_a_run_goes_on_with_what_it_learns_from_and_other_sets_are_refused(run: 
     assert code == 2 and "The run flow learns from tiles and cannot go on with shapes" in error
     code, _, error = run("evaluate", "flow", "--model", "flow", "--table", "--count", "8")
     assert code == 2 and "is one of tiles" in error
+
+
+def test_a_model_of_two_sets_is_trained_gone_on_with_and_draws_and_is_judged_by_each(run: Call, folder: Path,
+                                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.training.head_start.head_start", lambda *asked: iter(()))
+    both = ("train", "diffusion", "--name", "both", "--batch", "2", "--workers", "0")
+    for steps in ("1", "2"):                                       # one of each set
+        code, trained, error = run(*both, "--data-set", "shapes,faces", "--steps", steps)
+        assert code == 0 and trained["dataset"] == "shapes,faces/train", error
+    code, _, error = run(*both, "--data-set", "faces", "--steps", "3")
+    assert code == 2 and "learns from shapes,faces and cannot go on with faces" in error
+    entry = next(entry for entry in catalog.entries(folder / "runs") if entry.name == "both")
+    assert entry.data_sets == ("shapes", "faces") and "Johan Melin" in entry.card
+    for data_set, prompt in (("shapes", "a red star"), ("faces", "a winking face with red hair")):
+        code, drawn, error = run("sample", "diffusion", "--model", "both", "--data-set", data_set, "--prompt", prompt, "--count", "1",
+                                 "--steps", "2")
+        assert code == 0 and drawn["images"][0]["data_set"] == data_set and "never seen" not in error, error
+        code, again, error = run("again", Path(drawn["images"][0]["path"]).stem)
+        assert code == 0 and again["verdict"] == "bit-exact", error
+    code, measured, error = run("evaluate", "diffusion", "--model", "both", "--data-set", "faces", "--count", "8", "--steps", "2")
+    assert code == 0 and set(measured["attributes"]) <= {"background", "skin", "hair colour", "length", "hair", "beard", "eyes", "clothes",
+                                                         "clothes colour"}, error
+    assert measured["caption_accuracy"] <= measured["attribute_accuracy"] and measured["judge_false_accept"] < 0.01
+    code, _, error = run(*both[:3], "mixed", "--data-set", "shapes,tiles", "--steps", "1")
+    assert code == 2 and "written in tokens of their own" in error
