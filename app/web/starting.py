@@ -5,7 +5,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,5 +96,6 @@ def answering(listener: socket.socket, starting: Starting, settings: uvicorn.Con
         yield
         starting.started = True
     finally:
-        loop.call_soon_threadsafe(starting.over.set)
+        with suppress(RuntimeError):                             # it has ended by itself, and its log says why
+            loop.call_soon_threadsafe(starting.over.set)
         closed.wait()
