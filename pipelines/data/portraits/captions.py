@@ -82,7 +82,8 @@ class Grammar:
             if GROUND in named:
                 ground = self._word(self.adjectives[GROUND], attributes[GROUND], rng)
                 caption += f" on {_article(ground)} {ground} background" if rng.random() < 0.5 else f" on {ground}"
-            if caption not in self.head.nouns and len(normalise(caption).split()) <= self.longest:
+            if caption not in self.head.nouns and len(normalise(caption).split()) <= self.longest \
+                    and (not always or {*always} <= (self.parse(caption) or {}).keys()):
                 return caption
 
     def claim(self, attributes: Mapping[str, str]) -> Claim:
@@ -144,17 +145,17 @@ class Grammar:
                       for noun, values in self.nouns.get(thing.shows, {}).items()}
         return found
 
-    @cached_property
-    def _first(self) -> dict[str, Thing]:
-        """The thing whose adjectives speak of an attribute in captions; that of others may when they are read."""
-        return {attribute: thing for thing in (*reversed(self.things), self.head) for attribute in thing.adjectives}
+    def _speaker(self, attribute: str, attributes: Mapping[str, str]) -> Thing | None:
+        """The thing whose adjectives speak of an attribute in captions, the first that is there; those of others may when they are read."""
+        return next((thing for thing in (self.head, *self.things)
+                     if attribute in thing.adjectives and attributes.get(thing.shows) != "none"), None)
 
     def _phrase(self, thing: Thing, attributes: Mapping[str, str], named: set[str], rng: np.random.Generator) -> str:
         """A thing in words, with what of the named attributes it says; "" if that is nothing and it is not the head."""
         noun = self._word(self.nouns.get(thing.shows, {}), attributes[thing.shows], rng) if thing.shows in named else ""
         words: list[str] = []
         for attribute in thing.adjectives if not noun.startswith("no ") else ():
-            if attribute in named and self._first[attribute] is thing:
+            if attribute in named and self._speaker(attribute, attributes) is thing:
                 adjectives, value = self.adjectives[attribute], attributes[attribute]
                 first = self._word(adjectives, value, rng) if not noun or attribute != thing.shows else ""
                 known = adjectives[first] if first else self.nouns.get(attribute, {}).get(noun, ())

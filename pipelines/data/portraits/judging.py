@@ -57,8 +57,9 @@ def read(of: Portraits, name: str, images: np.ndarray) -> list[dict[str, str] | 
     from pipelines.data.portraits import reader
     side, times = of.parts.sides[0], images.shape[1] // of.parts.sides[0]
     small = images.reshape(-1, side, times, side, times, 3).mean((2, 4)).round().astype(np.uint8)
+    found = map(of.seen, reader.read(reader.load(name), small))
     return [shown if all(shown.values()) and misfit(image, of.parts.compose(shown, side)) <= UNEXPLAINED else None
-            for image, shown in zip(small, reader.read(reader.load(name), small), strict=True)]
+            for image, shown in zip(small, found, strict=True)]
 
 
 def misfit(image: np.ndarray, portrait: np.ndarray) -> float:
@@ -95,7 +96,8 @@ def near_misses(of: Portraits) -> Iterator[tuple[str, np.ndarray, Claim]]:
 
 def _another(of: Portraits, shown: dict[str, str], attribute: str, but: Collection[str], rng: np.random.Generator) -> dict[str, str] | None:
     """The same portrait with another value of an attribute; None if it can have none."""
-    others = [other for value in of.values[attribute] if value not in but and (other := of.seen(shown | {attribute: value}))]
+    others = [other for value in of.values[attribute] if value not in but
+              and not of.hides(other := of.seen(shown | {attribute: value})) and other[attribute] == value]
     return others[int(rng.integers(len(others)))] if others else None
 
 

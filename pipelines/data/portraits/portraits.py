@@ -53,14 +53,16 @@ class Portraits:
         """What is to be seen of a portrait: attributes by chance, but those given."""
         while True:
             chances = zip(self.values.items(), rng.random(len(self.values)), strict=True)
-            seen = self.seen({attribute: values[int(chance * len(values))] for (attribute, values), chance in chances} | {**given})
-            if seen is not None:
-                return seen
+            attributes = {attribute: values[int(chance * len(values))] for (attribute, values), chance in chances} | {**given}
+            if not self.hides(attributes):
+                return self.seen(attributes)
 
-    def seen(self, attributes: dict[str, str]) -> dict[str, str] | None:
-        """What of the attributes is to be seen, where the colour of what is not there is "none"; None if one hides another."""
-        if any(all(attributes[attribute] in values for attribute, values in pair.items()) for pair in self.never):
-            return None
+    def hides(self, attributes: Mapping[str, str]) -> bool:
+        """Whether one thing would hide another, so that it is not drawn."""
+        return any(all(attributes[attribute] in values for attribute, values in pair.items()) for pair in self.never)
+
+    def seen(self, attributes: dict[str, str]) -> dict[str, str]:
+        """The attributes where the colour of what is not there, and of nothing else, is "none"."""
         coloured = {layer.colour for layer in self.parts.layers if (attributes[layer.shows] if layer.shows else "") in layer.rows}
         gone = {colour: "none" for colour in self.parts.colours if colour not in coloured and colour != GROUND}
         back = {colour: self.values[colour][0] for colour in coloured if colour and attributes[colour] == "none"}
@@ -78,7 +80,7 @@ class Portraits:
         pair = self.held_out[int(rng.integers(len(self.held_out)))] if split == "holdout" else {}
         while True:
             attributes = self.drawn(rng, pair)
-            if self.split_of(attributes) == split:
+            if self.split_of(attributes) == split and pair.items() <= attributes.items():        # a colour may be that of nothing
                 caption = self.grammar.caption(attributes, rng, tuple(pair))
                 claim = self.grammar.parse(caption)
                 assert claim is not None
