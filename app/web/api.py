@@ -27,7 +27,7 @@ Answer = Callable[[Callable[[], Any]], Any]
 IMAGE_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
-def routes(service: Service, warm: bool) -> list[BaseRoute]:
+def routes(service: Service, warm: bool = False) -> list[BaseRoute]:
     """The routes below /api, /image and /source, ready to be answered by: a router that is included makes all of its own anew at the first
     request. Ids and filters are checked by the service.
 

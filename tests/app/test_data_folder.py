@@ -74,7 +74,7 @@ def fill(folder: Path, pictures: int = 3) -> tuple[list[str], str]:
 
 def client(service: Service) -> TestClient:
     app = FastAPI()
-    app.include_router(routes(service))
+    app.router.routes += routes(service)
     return TestClient(app, base_url="http://127.0.0.1")
 
 

@@ -219,7 +219,7 @@ def a_sentence(text: Any) -> bool:
 @pytest.mark.slow
 def test_every_oddity_is_listed_with_its_problem(data: tuple[Paths, set[str]], service: Service) -> None:
     app = FastAPI()
-    app.include_router(routes(service))
+    app.router.routes += routes(service)
     page = TestClient(app, base_url="http://127.0.0.1")
     listed = {row["name"]: row["problem"] for row in page.get("/api/models").json()["models"]}
     assert len(listed) == BUNDLED + len(data[1]) and data[1] <= set(listed)

@@ -27,7 +27,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def client(service: Service, **access: Any) -> TestClient:
     app = FastAPI()
-    app.include_router(routes(service))
+    app.router.routes += routes(service)
     app.add_middleware(Guard, access=Access(**access))
     return TestClient(app, base_url="http://127.0.0.1")
 
@@ -115,7 +115,7 @@ def test_a_password_that_cannot_be_read_is_a_wrong_one(service: Service, header:
 @pytest.mark.slow
 def test_guessing_is_slowed_down_for_the_address_that_guesses(service: Service) -> None:
     app = FastAPI()
-    app.include_router(routes(service))
+    app.router.routes += routes(service)
     now = [0.0]
     guard = Guard(app, Access(password="secret"), clock=lambda: now[0])
     def at(address: str) -> TestClient:

@@ -55,7 +55,7 @@ export const drafts = {
       document.addEventListener(work, (event) => { touched = true; if (owner(event.target)) drafts.soon(); }, true);
     }
     new PerformanceObserver((list) => {
-      if (touched && list.getEntries().some((entry) => entry.name.includes("/gradio_api/"))) drafts.soon();
+      if (touched && list.getEntries().some((entry) => entry.name.includes("gradio_api/"))) drafts.soon();
     }).observe({type: "resource"});
     // Gradio hears of no change any more once it has noticed that the connection is lost; what is written then is read from the fields.
     document.addEventListener("input", (event) => {
