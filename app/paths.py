@@ -13,12 +13,16 @@ PROGRAM = "launch.py" if CHECKOUT else "sextant"
 
 @dataclass(frozen=True)
 class Paths:
-    """database and images are the storage's own; runs holds trainings, tables what was measured."""
+    """database and images are the storage's own; runs holds trainings, tables what was measured, data_sets pictures to learn from."""
     data: Path
 
     @property
     def runs(self) -> Path:
         return self.data / "runs"
+
+    @property
+    def data_sets(self) -> Path:
+        return self.data / "data-sets"
 
     @property
     def models(self) -> Path:
@@ -56,8 +60,9 @@ def open_paths(folder: str | None, writable: bool = True) -> Paths:
         raise UserError(f"The data folder {folder or 'of this program'} cannot be written ({error.strerror}); choose another one with "
                         "--data DIR.") from error
     from pipelines.data import FOLDERS
-    FOLDERS[:] = [data / "data-sets"]
-    return Paths(data)
+    paths = Paths(data)
+    FOLDERS[:] = [paths.data_sets]
+    return paths
 
 
 class NeedsCheckout(UserError):

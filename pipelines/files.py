@@ -28,7 +28,7 @@ def replacing(path: Path, draft: Path | None = None) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)                             # a disk that is full does not say where
         raise
-    _settle(path.parent)
+    settle(path.parent)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -37,7 +37,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
         draft.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Make the system write down which files a folder has, where a folder can be opened for that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

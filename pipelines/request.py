@@ -65,7 +65,8 @@ class Request:
             face.reads(given.get("prompt", ""), dataset(learnt))
         return cls(family=face.name, model=given.get("model") or "", sampler=sampler,
                    options=_options(face, sampler, info, given.get("options") or {}),
-                   prompt=check_prompt(given.get("prompt", ""), required=info is None or info.reads != "nothing", data_set=learnt),
+                   prompt=check_prompt(given.get("prompt", ""), required=info.reads != "nothing" if info else dataset(learnt).captioned,
+                                       data_set=learnt),
                    negative_prompt=check_prompt(given.get("negative_prompt", ""), "negative prompt", False),
                    adapter=given.get("adapter", ""), data_set=learnt, **{"count": 1} | numbers)
 
@@ -174,8 +175,8 @@ def face_of(family: Any) -> FamilySpec:
 
 def data_set_of(name: Any) -> str:
     """A data set by name, the first one if none is given. Raises OptionError with the names that exist."""
-    if name and (not isinstance(name, str) or name not in data.NAMES):
-        raise OptionError(f"There is no data set {quoted(repr(name))}; there are {', '.join(data.NAMES)}.")
+    if name and (not isinstance(name, str) or not data.there(name)):
+        raise OptionError(f"There is no data set {quoted(repr(name))}; there are {', '.join(data.names())}.")
     return name or DEFAULT
 
 

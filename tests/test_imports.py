@@ -14,7 +14,7 @@ from pipelines import data, registry
 ROOT = Path(__file__).parents[1]
 OURS = ("app", "pipelines", "weights", "storage", "tests")
 # The folders of app/, each of which may know those before it; "" are the files that stand beside them.
-IN_APP = ("", "device", "drawing", "data_sets", "models", "inspect", "grids", "evaluation", "gallery", "training", "lab", "service", "ui",
+IN_APP = ("", "device", "drawing", "models", "inspect", "grids", "evaluation", "gallery", "data_sets", "training", "lab", "service", "ui",
           "web", "cli")
 CONTRACT = ("contract", "batches", "text", "tokenizer")       # of pipelines/data, what families know
 KNOWN_TO = {"pipelines.engine": ("device", "drawing", "service"),

@@ -137,8 +137,8 @@ def _wrong(found: dict[str, Any]) -> str:
     if "title" in found and not (isinstance(title, str) and 0 < len(title) <= 200 and title.isprintable()):
         return f"has a title that is no text ({short(title)})"
     learnt = found.get("data_sets", [])
-    if not (isinstance(learnt, list) and all(isinstance(name, str) and name in data.NAMES for name in learnt)):
-        return f"names data sets of which one is not there ({short(learnt)}; there are {', '.join(data.NAMES)})"
+    if not (isinstance(learnt, list) and all(data.there(name) for name in learnt)):
+        return f"names data sets of which one is not there ({short(learnt)}; there are {', '.join(data.names())})"
     facts = training if isinstance(training, dict) else {}
     images, origin = facts.get("images", 0), facts.get("from")
     if not isinstance(training, (dict, type(None))) or type(images) is not int or not isinstance(origin, (str, type(None))):

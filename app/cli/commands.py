@@ -149,7 +149,7 @@ def _request_flags(sub: argparse.ArgumentParser, grid: bool = False, prompt: boo
                          "--keep-rows says how much of it stays")
     sub.add_argument("family", metavar="FAMILY", nargs=None if prompt and not grid else "?", help=", ".join(registry.NAMES))
     if prompt:
-        sub.add_argument("--prompt", required=not grid)
+        sub.add_argument("--prompt", default=None if grid else "", help="what to draw; nothing of a model that learnt without captions")
         sub.add_argument("--negative-prompt", default="")
     sub.add_argument("--model", help="name of the weights (see `models`)")
     sub.add_argument("--data-set", metavar="NAME", default="", help=f"the family's own model of this data set "

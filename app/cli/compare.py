@@ -40,7 +40,7 @@ def _varied(args: argparse.Namespace) -> set[str]:
 
 def named(args: argparse.Namespace) -> bool:
     """Whether it is said what to draw: by which family, for which prompt."""
-    return bool(args.family and (args.prompt or "prompt" in _varied(args)))
+    return bool(args.family and (args.prompt is not None or "prompt" in _varied(args)))
 
 
 def grid_ask(args: argparse.Namespace, ask: Ask) -> GridAsk:

@@ -12,7 +12,7 @@ from app.errors import BadInput
 from app.text import readable
 from pipelines import registry
 from pipelines.data import DEFAULT, dataset
-from pipelines.data.contract import DataSet
+from pipelines.data.contract import DataSet, DataSetError
 from pipelines.effects import never
 from pipelines.files import MISREAD
 from pipelines.hub.about import ADAPTERS
@@ -38,12 +38,13 @@ def traits_of(entry: Entry) -> dict[str, Any]:
     meta = entry.metadata
     face = registry.face(meta["family"])
     first = next(iter(entry.data_sets), "")
-    found = {"adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": size_of(meta["config"], first),
-             "idle": tuple(never(face, entry.adapter)), "prompts": tuple(dataset(first or DEFAULT).prompts)}
+    found: dict[str, Any] = {
+        "adapter": entry.adapter, "samplers": samplers_of(face, entry.adapter), "size": size_of(meta["config"], first),
+        "idle": tuple(never(face, entry.adapter)), "prompts": tuple(dataset(first or DEFAULT).prompts)}
     if entry.adapter:
         info = ADAPTERS[entry.adapter]
         return found | {"reads": info.reads, "guided": info.guided}
-    return found | {"guided": face.guided}
+    return found | {"guided": face.guided} | ({} if any(found["prompts"]) else {"reads": "nothing"})
 
 
 def size_of(config: dict[str, Any], data_set: str) -> int:
@@ -56,6 +57,8 @@ def understood(entry: Entry) -> Iterator[None]:
     """What a model's files say may be of any kind. Raises WeightsError with one sentence."""
     try:
         yield
+    except DataSetError as error:
+        raise WeightsError(f"{entry.name} cannot be used: {error}") from error
     except MISREAD as error:
         raise WeightsError(f"What the files of {entry.name} say cannot be ({why_not(error)}); fetch or train it again.") from error
 

@@ -70,7 +70,7 @@ def _judges(live: LiveGrid) -> dict[str, tuple[Judge, set[int | None]]]:
     found: dict[str, tuple[Judge, set[int | None]]] = {}
     for cell in live.cells:
         name = cell.settings.get("data_set") or DEFAULT
-        make = dataset(name).judge if name in data.NAMES else None             # a set may be gone since
+        make = dataset(name).judge if data.there(name) else None             # a set may be gone since
         if make and cell.metrics.get("accuracy"):
             found.setdefault(name, (make(), set()))[1].add(cell.metrics["accuracy"].get("rules"))
     return found

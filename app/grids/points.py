@@ -86,7 +86,7 @@ def frechet(live: LiveGrid, pixels: Callable[[str], np.ndarray]) -> list[dict[st
         cell = live.cells[i]
         group = groups.setdefault((name, cell.nfe or 0, cell.settings.get("data_set") or DEFAULT), {})
         group.update(zip(pictures_of(cell.settings), cell.images, strict=False))
-    there = {key[2] for key in groups} & {*data.NAMES}                         # a set may be gone since
+    there = set(filter(data.there, (key[2] for key in groups)))                # a set may be gone since
     spaces = {name: make() for name in there if (make := dataset(name).features)}
     enough = {key: images for key, images in groups.items()
               if len(images) >= FEWEST and key[2] in spaces and live.size == spaces[key[2]].size}

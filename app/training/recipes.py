@@ -146,7 +146,7 @@ def check(args: argparse.Namespace) -> None:
     defaults = trainer.DEFAULTS | {"couples": trainer.COUPLES}
     if args.all:
         del defaults["minutes"]
-    own = ("name", "init_from", "stage", "data_set", *defaults)
+    own = ("name", "init_from", "stage", "data_set", "size", *defaults)
     given = [key for key, value in vars(args).items() if (key.startswith("network_") or key in own)
              and value != defaults.get(key)]
     if given:

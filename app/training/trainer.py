@@ -47,8 +47,10 @@ TEXT = "text."
 
 def add_flags(sub: argparse.ArgumentParser) -> None:
     """Flags of `TrainOptions`, written out so that `--help` does not wait for torch; a test compares them."""
-    sub.add_argument("--data-set", "--dataset", metavar="NAME[,NAME]", help=f"what is learnt from ({', '.join(data_sets.NAMES)}), of "
-                     f"several a batch of each in turn; default: what the run or the model of --from learnt from, else {DEFAULT}")
+    sub.add_argument("--data-set", "--dataset", metavar="NAME[,NAME]|PATH", help=f"what is learnt from ({', '.join(data_sets.NAMES)}), of "
+                     "several a batch of each in turn; or a folder or zip of your own pictures, which is read once (see `data`); default: "
+                     f"what the run or the model of --from learnt from, else {DEFAULT}")
+    sub.add_argument("--size", help="side of the pictures that are read from a folder or zip, in pixels; default 32")
     sub.add_argument("--minutes", type=float, default=DEFAULTS["minutes"], help="time in all, over all resumptions")
     sub.add_argument("--steps", type=int, help="stop after this many optimiser steps, if earlier")
     sub.add_argument("--batch", type=int, default=DEFAULTS["batch"], help="images per step")
@@ -120,6 +122,7 @@ def run(args: argparse.Namespace, paths: Paths, progress: Callable[[int, int, st
     name = f"{args.family}-{time.strftime('%Y%m%d-%H%M%S')}" if args.name is None else readable(args.name)
     with _told():
         folder = _folder(paths.runs, name)
+        args = _read(args, paths, folder, progress)
         done = _enough(args, folder) if until is None else None
         if done is not None:
             return done
@@ -144,9 +147,13 @@ def _check(args: argparse.Namespace) -> None:
     for limit in LIMITS:
         if getattr(args, limit.name) is not None:
             limit.parse(getattr(args, limit.name))
-    for name in _named(args) or ():
-        if name not in data_sets.NAMES:
-            raise BadInput(f"There is no data set {quoted(repr(name))}; name one of {', '.join(data_sets.NAMES)} with --data-set.")
+    path = _path(args)
+    for name in () if path else _named(args) or ():
+        if not data_sets.there(name):
+            raise BadInput(f"There is no data set {quoted(repr(name))}; name one of {', '.join(data_sets.names())} with --data-set, or a "
+                           "folder or zip of pictures.")
+    if args.size is not None and path is None:
+        raise BadInput("--size is about pictures that are read from a folder or zip; name that with --data-set, or leave out --size.")
     build(registry.face(args.family).network, _chosen(args))
     if args.couples < args.batch:
         raise BadInput(f"The couples must be at least as many as the batch, {args.batch}; you asked for --couples {args.couples}.")
@@ -155,6 +162,34 @@ def _check(args: argparse.Namespace) -> None:
 def _named(args: argparse.Namespace) -> tuple[str, ...] | None:
     """The data sets that were asked for, each once."""
     return None if args.data_set is None else tuple(dict.fromkeys(name.strip() for name in args.data_set.split(",")))
+
+
+def _path(args: argparse.Namespace) -> Path | None:
+    """The folder or zip that --data-set names, if it names no data sets."""
+    if args.data_set is None or all(map(data_sets.there, _named(args) or ())):
+        return None
+    path = Path(args.data_set).expanduser()
+    return path if os.path.lexists(path) else None
+
+
+def _read(args: argparse.Namespace, paths: Paths, folder: Path, progress: Callable[[int, int, str], None]) -> argparse.Namespace:
+    """The same with the data set that was made of the folder of --data-set: by a run that goes on when it began, else now. Raises
+    BadInput and UserError."""
+    path = _path(args)
+    if path is None:
+        return args
+    from app.data_sets import keeping, reading
+    begun = _begun(folder, args)["data_sets"] if os.path.lexists(folder / "checkpoint.safetensors") else []
+    name = next((name for name in begun if keeping.is_of(name, path)), None)
+    if begun and name is None:
+        raise _another(folder, begun, args)
+    made = name or keeping.made_of(paths, path, args.size or reading.SIZE.default, lambda done, total: progress(done, total, "files read"))
+    return argparse.Namespace(**vars(args) | {"data_set": made, "size": None})
+
+
+def _another(folder: Path, begun: Sequence[str], args: argparse.Namespace) -> BadInput:
+    return BadInput(f"The run {folder.name} learns from {','.join(begun)} and cannot go on with {args.data_set}; start another run with "
+                    "another --name.")
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
@@ -381,8 +416,7 @@ def _sets(args: argparse.Namespace, folder: Path, inits: list[InitFrom]) -> tupl
     DataSetError where its pictures are not here."""
     asked, begun = _named(args), _begun(folder, args)["data_sets"] if os.path.lexists(folder / "checkpoint.safetensors") else None
     if begun is not None and asked not in (None, tuple(begun)):
-        raise BadInput(f"The run {folder.name} learns from {','.join(begun)} and cannot go on with {args.data_set}; start another run with "
-                       "another --name.")
+        raise _another(folder, begun, args)
     sets = tuple(dataset(name) for name in asked or begun or (inits[0].data_sets if inits else (DEFAULT,)))
     for data in sets:                                              # here and not in the processes that make pictures
         data.picture(data.item("train", 0, 0, None), data.size)
@@ -467,7 +501,7 @@ def _begun(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         if not (isinstance(options, dict) and isinstance(config, dict) and isinstance(init_from, (str, type(None)))):
             raise TypeError("it is no description of a network")
         begun.setdefault("data_sets", [begun.get("data_set") or DEFAULT])          # of a run of one set, before there were several
-        if not (isinstance(begun["data_sets"], list) and begun["data_sets"] and set(begun["data_sets"]) <= set(data_sets.NAMES)):
+        if not (isinstance(begun["data_sets"], list) and begun["data_sets"] and all(map(data_sets.there, begun["data_sets"]))):
             raise TypeError(f"there is no data set {begun['data_sets']!r}")
     except MISREAD as error:
         raise UserError(f"What the run {folder.name} began as cannot be read ({why_not(error)}); put {path} back as it was, or begin anew "

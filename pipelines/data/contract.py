@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
-from pipelines.data import dataset
+from pipelines.data import FOLDERS, dataset_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +96,11 @@ class DataSet:
     head_start: Callable[[int], Reading] | None = None       # width of a text encoder -> what it learns of captions alone, and is then
     #                                          held; None: it learns along with the pictures
 
+    @property
+    def captioned(self) -> bool:
+        """Whether its pictures have captions; those of models that learnt from others are drawn without a prompt."""
+        return any(self.prompts)
+
     def __reduce__(self) -> Any:
         """Processes that load items find the set by its name."""
-        return dataset, (self.name,)
+        return dataset_in, (tuple(FOLDERS), self.name)

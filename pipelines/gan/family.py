@@ -23,7 +23,7 @@ def loss(net: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
     """Both players' losses on a batch; captions are never left out, since there is no guidance."""
     assert isinstance(net, GAN)
     x = batch.x0.contiguous(memory_format=torch.channels_last)
-    wrong = objective.mismatched(batch.label, batch.data.labels.alike)
+    wrong = objective.mismatched(batch.label, batch.data.labels.alike) if batch.data.captioned else None
     return objective.loss(net, x, net.encode(batch.tokens), wrong, rng, NetworkOptions(**net.config.training).game)
 
 

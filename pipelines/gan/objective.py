@@ -62,18 +62,20 @@ def mismatched(labels: Tensor, alike: int) -> Tensor:
     return torch.empty_like(order).index_copy_(0, order, order.roll(-1))
 
 
-def loss(net: GAN, x: Tensor, cond: Cond, wrong: Tensor, rng: torch.Generator, game: str = "non-saturating") -> Tensor:
+def loss(net: GAN, x: Tensor, cond: Cond, wrong: Tensor | None, rng: torch.Generator, game: str = "non-saturating") -> Tensor:
     """Discriminator's and generator's loss, summed; x (B, 3, H, H) real pictures in [-1, 1] with their captions;
-    wrong (B,) rows whose captions do not fit.
+    wrong (B,) rows whose captions do not fit; None where there are no captions.
 
     A real picture beside another's caption is a fake too (Reed et al. 2016, section 4.2), with half of the fakes' weight;
     else the discriminator need not read. rng draws z on the CPU.
     """
     rules = GAMES[game]
     fake = middle(net.generate(torch.randn(len(x), 2, net.config.latent, generator=rng).to(x.device), cond), x.shape[-1])
-    other = {name: z[wrong] for name, z in cond.items()}
-    real_d, fake_d, other_d = net.discriminator(x, cond), net.discriminator(fake.detach(), cond), net.discriminator(x, other)
-    judged = 0.5 * (rules.discriminator(real_d, fake_d) + rules.discriminator(real_d, other_d))
+    real_d, fake_d = net.discriminator(x, cond), net.discriminator(fake.detach(), cond)
+    judged = rules.discriminator(real_d, fake_d)
+    if wrong is not None:
+        other_d = net.discriminator(x, {name: z[wrong] for name, z in cond.items()})
+        judged = 0.5 * (judged + rules.discriminator(real_d, other_d))
     some = slice(None, None, R1_EVERY)
     penalty = r1(net.discriminator, x[some], {name: z[some] for name, z in cond.items()})
     fooled = rules.generator(held(net.discriminator)(fake, cond))

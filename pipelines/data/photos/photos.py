@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
-from PIL import Image
 
 from pipelines.data.contract import Item, Labels
+from pipelines.data.finite import at_side, class_in, number_of
 from pipelines.data.photos.files import Source
 from pipelines.data.text import normalise
 
@@ -28,8 +28,7 @@ class Photos:
 
     def item(self, split: str, seed: int, index: int, pairs: float | None = None) -> Item:
         """See `DataSet.item`; every round shows all pictures, in an order of its own. Raises DataSetError."""
-        epoch, place = divmod(index, self.counts[split])
-        number = int(_order(self.counts[split], seed, epoch)[place])
+        number = number_of(self.counts[split], seed, index)
         label = int(self.source.classes(split)[number])
         said = self.captions[label]
         return self._item(label, said[number % len(said)], (split, number))
@@ -43,35 +42,22 @@ class Photos:
         split, number = item.content
         if number is None:
             number = int(np.flatnonzero(self.source.classes(split) == item.label)[0])
-        gray = self.source.pictures(split)[number]
-        if side != SIDE:
-            gray = np.asarray(Image.fromarray(gray).resize((side, side), Image.Resampling.BOX if side < SIDE else Image.Resampling.BICUBIC))
-        return np.repeat(gray[..., None], 3, 2)
+        return np.repeat(at_side(self.source.pictures(split)[number], side)[..., None], 3, 2)
 
     def labels(self, about: str) -> Labels:
         return Labels(len(self.captions), about, (self.captions[0][0], self.captions[-1][0]), self.label_of, lambda k: self.captions[k][0])
 
     def label_of(self, prompt: str) -> int | None:
         """The class whose name stands first in a prompt; of names that begin alike the longest."""
-        found = self._names.search(normalise(prompt))
-        return None if found is None else self._classes[found[0]]
+        return self._class_in(prompt)
 
     @property
     def words(self) -> frozenset[str]:
         return frozenset(word for said in self.captions for caption in said for word in normalise(caption).split())
 
     @cached_property
-    def _classes(self) -> dict[str, int]:
-        return {re.sub(r"^an? ", "", caption): k for k, said in enumerate(self.captions) for caption in said}
-
-    @cached_property
-    def _names(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{'|'.join(sorted(self._classes, key=len, reverse=True))})\b")
+    def _class_in(self) -> Callable[[str], int | None]:
+        return class_in({re.sub(r"^an? ", "", caption): k for k, said in enumerate(self.captions) for caption in said})
 
     def _item(self, label: int, caption: str, content: object) -> Item:
         return Item(caption, label, {"class": self.captions[label][0]}, content=content)
-
-
-@lru_cache(8)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(count)
