@@ -51,7 +51,7 @@ class Recipe:
         from app.device.device import threads
         return argparse.Namespace(**trainer.DEFAULTS | {
             "family": self.family, "name": self.name, "stage": self.stage, "couples": trainer.COUPLES,
-            "data_set": DEFAULT,
+            "data_set": DEFAULT, "size": None,
             "init_from": None if resumed else ",".join(self.init_from) or None,
             "batch": self.gpu_batch if cuda else self.batch, "lr": self.lr, "pairs": self.pairs, "lr_schedule": "restarts",
             "optimizer": self.optimizer,

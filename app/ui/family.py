@@ -263,7 +263,7 @@ def _wire(service: Service, tab: FamilyTab, chips: gr.HTML, dice: gr.Button, gen
     def begin_with(model: str) -> tuple[str, str]:
         """Prompts and examples of what a model learnt from."""
         view = tab.model_view(model)
-        return json.dumps(view.prompts if view else []), json.dumps({"model": model})
+        return json.dumps([text for text in view.prompts if text] if view else []), json.dumps({"model": model})
 
     @answering(gr.skip(), gr.skip())
     def draw(keep: bool, seed: Any, values: Sequence[Any], change: Callable[[Ask], Ask] = lambda ask: ask) -> tuple[Any, Any, str]:

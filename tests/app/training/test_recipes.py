@@ -1,6 +1,7 @@
 """`train --all` and `--list`: time is divided by need, order and resumption hold, one failure is one row. Tiny networks, real trainer."""
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from dataclasses import replace
@@ -38,6 +39,13 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setattr(recipes, "LEAST", 0.011)
     monkeypatch.setattr(recipes, "CLOSING", 0.0)
     return runner(tmp_path, capsys, monkeypatch, "vqvae", "flow", "gan")
+
+
+def test_a_recipe_says_all_that_a_training_is_told() -> None:
+    flags = argparse.ArgumentParser()
+    trainer.add_flags(flags)
+    told = {name for name in vars(flags.parse_args([])) if not name.startswith("network_")}
+    assert all(told <= set(vars(recipe.arguments(cuda=False, resumed=False))) for recipe in RECIPES)
 
 
 def test_the_recipes_are_sound() -> None:
