@@ -166,8 +166,8 @@ def _named(args: argparse.Namespace) -> tuple[str, ...] | None:
 
 def _path(args: argparse.Namespace) -> Path | None:
     """The folder or zip that --data-set names, if it names no data sets."""
-    if args.data_set is None or all(map(data_sets.there, _named(args) or ())):
-        return None
+    if args.data_set is None or not args.data_set.strip() or all(map(data_sets.there, _named(args) or ())):
+        return None                                                # "" would be the folder that the command was started in
     path = Path(args.data_set).expanduser()
     return path if os.path.lexists(path) else None
 

@@ -113,7 +113,8 @@ def measured(ask: Ask, split: str) -> dict[str, Any]:
 
 def side_by_side(data: Path, evaluate: Callable[[Ask, str, Any], dict[str, Any]], patch: pytest.MonkeyPatch) -> SideBySide:
     """With made-up measurements."""
-    made = SimpleNamespace(loaded=SimpleNamespace(sha256="ab" * 32, size=32), ode_inversion=SimpleNamespace(data=1e-5))
+    made = SimpleNamespace(loaded=SimpleNamespace(sha256="ab" * 32, side=lambda request: 32), ode_inversion=SimpleNamespace(data=1e-5),
+                           request=None)
     patch.setattr(families, "evaluate", lambda artist, *asked: evaluate(*asked))
     patch.setattr(families, "probe", lambda artist, ask: made)
     weights = Weights(data / "runs", data / "models")

@@ -139,6 +139,8 @@ def test_networks_load_while_a_library_has_changed_where_numbers_are_made(monkey
 def test_the_bundle_is_whole_and_small() -> None:
     bundle = entries()[0].path.parent
     sizes = [path.stat().st_size for path in bundle.glob("*.safetensors")]
-    assert len(sizes) == len(entries()) + 2 and sum(sizes) < 48 * 2**20 and max(sizes) < 12 * 2**20     # two: the judge's features
+    others = {f"{name}.safetensors" for name in ("features", "features-rendered", "faces-reader", "pixels-reader")}          # of judges
+    assert {path.name for path in bundle.glob("*.safetensors")} == others | {entry.path.name for entry in entries()}
+    assert sum(sizes) < 48 * 2**20 and max(sizes) < 12 * 2**20
     for found in entries():
         assert found.expected == sha256(found.path) and found.card.startswith("#")
