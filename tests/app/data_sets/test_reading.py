@@ -90,7 +90,8 @@ def test_check_names_everything_and_ends_well(tmp_path: Path, capsys: pytest.Cap
     assert found["cropped"] == 1 and found["sizes"]["40 x 40"] == len(good) - 2
     noted = {entry["path"]: entry["reason"] for entry in found["notes"]}
     assert "is not there" in noted["gone.png"] and "no caption" in noted["alpha.png"] and len(noted) == len(good)
-    for wrong in (["check"], ["check", str(tmp_path / "none")], ["check", str(folder / "a.png")], ["check", str(folder), "--size", "30"]):
+    for wrong in (["check"], ["check", str(tmp_path / "none")], ["check", str(folder / "a.png")], ["check", str(folder), "--size", "30"],
+                  ["check", ""], ["look", " "], ["make", "mine", ""]):
         assert main(["data", *wrong, "--data", str(tmp_path / "data")]) == 2
 
 
