@@ -37,13 +37,12 @@ def run(args: argparse.Namespace, paths: Paths) -> dict[str, Any]:
     wanted = ACTIONS[args.action][1]
     if len(args.told) != len(wanted):
         raise BadInput(f"The command `data {args.action}` is told {' and '.join(wanted) or 'nothing more'}; you gave {len(args.told)}.")
-    for what, said in zip(wanted, args.told, strict=True):
-        if not said.strip():                                       # "" would be the folder that the command was started in
-            raise BadInput(f"The {what} is empty; name {'a folder or a zip' if what == 'PATH' else 'a data set'}.")
+    if "PATH" in wanted and not args.told[-1].strip():             # "" would be the folder that the command was started in
+        raise BadInput("The PATH is empty; name a folder or a zip.")
     if args.action == "list":
         return {"data_sets": keeping.listing()}
     if args.action == "look":
-        data = dataset(data_set_of(args.told[0]))
+        data = dataset(data_set_of(args.told[0] or " "))           # "" would be the first set
         out = Path(args.out or f"{data.name}.png")
         return {"name": data.name, "pictures": contact_sheet(data, out), "path": str(out)}
     if args.action == "check":
