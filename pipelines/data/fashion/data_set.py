@@ -2,14 +2,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines.data.contract import DataSet
 from pipelines.data.photos.files import Source
-from pipelines.data.photos.photos import SIDE, Photos
-
-if TYPE_CHECKING:
-    from pipelines.data.tokenizer import CaptionTokenizer
+from pipelines.data.photos.photos import SIDE, Photos, tokenizer
 
 PHOTOS = Photos(
     Source("fashion", Path("/usr/share/datasets/fashion-mnist"), "dataset-fashion-mnist of Debian", {
@@ -20,13 +16,6 @@ PHOTOS = Photos(
     {"train": 60_000, "test": 10_000},
     (("a t shirt", "a top"), ("trousers",), ("a pullover",), ("a dress",), ("a coat",), ("a sandal",), ("a shirt",), ("a sneaker",),
      ("a bag",), ("an ankle boot", "a boot")))
-
-
-def tokenizer() -> CaptionTokenizer:
-    from pipelines.data.common import tokenizer
-    return tokenizer()
-
-
 DATA_SET = DataSet(
     name="fashion", source="Fashion-MNIST by Zalando Research, MIT licence (arXiv:1708.07747)", size=SIDE, channels=1,
     splits=PHOTOS.counts, prompts=("a sneaker", "a dress", "an ankle boot"), prompt="a sneaker", surprises=10, item=PHOTOS.item,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,16 @@ from pipelines.data.finite import at_side, class_in, number_of
 from pipelines.data.photos.files import Source
 from pipelines.data.text import normalise
 
+if TYPE_CHECKING:
+    from pipelines.data.tokenizer import CaptionTokenizer
+
 SIDE = 28
+
+
+def tokenizer() -> CaptionTokenizer:
+    """That of all sets which ship; imports torch."""
+    from pipelines.data.common import tokenizer
+    return tokenizer()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 
 from pipelines.data.faces.data_set import DATA_SET as PORTRAITS_SET
-from pipelines.data.faces.data_set import PORTRAITS, tokenizer
+from pipelines.data.faces.data_set import PORTRAITS
 from pipelines.data.portraits.head_start import reading, rows
 from pipelines.nets.text import TextConfig, TextEncoder
 
@@ -12,7 +12,7 @@ CLAIMS = PORTRAITS.claims
 
 
 def numbers(caption: str) -> tuple[list[int], list[int]]:
-    return rows(PORTRAITS, tokenizer(), caption)
+    return rows(PORTRAITS, PORTRAITS_SET.tokenizer(), caption)
 
 
 def test_each_word_claims_what_its_phrase_does() -> None:
@@ -22,7 +22,7 @@ def test_each_word_claims_what_its_phrase_does() -> None:
              for values, number in sets.items() if number == k}
     assert named == {"background": {"pink"}, "eyes": {"winking"}, "length": {"short"}, "hair colour": {"red"}, "beard": {"goatee"},
                      "clothes": {"sweater"}, "clothes colour": {"green"}}
-    pieces = tokenizer().encode(caption).pieces
+    pieces = PORTRAITS_SET.tokenizer().encode(caption).pieces
     said = [piece for piece, word in zip(pieces, words[1:], strict=False) if word]
     assert said == ["winking", "short", "red", "goatee", "green", "sweater", "pink"]
     assert len({word for word in words if word}) == 7                                  # no two claim the same
@@ -38,7 +38,7 @@ def test_words_that_leave_a_choice_are_told_from_those_that_do_not() -> None:
 
 def test_the_reading_teaches_an_encoder() -> None:
     torch.manual_seed(0)
-    net, asked = TextEncoder(TextConfig.of(PORTRAITS_SET, width=16, layers=1, heads=2)), reading(PORTRAITS, tokenizer(), 16)
+    net, asked = TextEncoder(TextConfig.of(PORTRAITS_SET, width=16, layers=1, heads=2)), reading(PORTRAITS, PORTRAITS_SET.tokenizer(), 16)
     tokens, said = asked.batch(0, 16)
     optimizer = torch.optim.Adam([*net.parameters(), *asked.heads.parameters()], lr=1e-2)
     losses = []
